@@ -1,0 +1,67 @@
+"""EPNAS: progressive neural architecture search under resource limits, for TensorFlow and Keras.
+
+The names below are loaded when first used, so that `import epnas_tf` alone, and all that describes,
+counts or changes networks, costs no import of TensorFlow.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from epnas_tf.architecture.cost import cost
+    from epnas_tf.architecture.limits import Constraint
+    from epnas_tf.architecture.space import SearchSpace, layerwise_space, module_space
+    from epnas_tf.config import SearchConfig
+    from epnas_tf.modeling import build_model
+    from epnas_tf.modeling.counting import cost_of_model
+    from epnas_tf.run import SearchResult, search
+    from epnas_tf.searching.progressive import ProgressiveSearch
+    from epnas_tf.tuner.oracle import EPNASOracle
+    from epnas_tf.tuner.tuner import EPNASTuner
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Constraint",
+    "EPNASOracle",
+    "EPNASTuner",
+    "ProgressiveSearch",
+    "SearchConfig",
+    "SearchResult",
+    "SearchSpace",
+    "build_model",
+    "cost",
+    "cost_of_model",
+    "layerwise_space",
+    "module_space",
+    "search",
+]
+
+# The module each public name comes from.
+_HOMES = {
+    "Constraint": "epnas_tf.architecture.limits",
+    "EPNASOracle": "epnas_tf.tuner.oracle",
+    "EPNASTuner": "epnas_tf.tuner.tuner",
+    "ProgressiveSearch": "epnas_tf.searching.progressive",
+    "SearchConfig": "epnas_tf.config",
+    "SearchResult": "epnas_tf.run",
+    "SearchSpace": "epnas_tf.architecture.space",
+    "build_model": "epnas_tf.modeling",
+    "cost": "epnas_tf.architecture.cost",
+    "cost_of_model": "epnas_tf.modeling.counting",
+    "layerwise_space": "epnas_tf.architecture.space",
+    "module_space": "epnas_tf.architecture.space",
+    "search": "epnas_tf.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,88 @@
+"""Whether a network is worth training: its cost, limits, reward, and the time it would take.
+
+One `Budget` is shared by the search (which starts within it), the evaluation (which skips what is
+far outside) and the files a person reads, so that all speak of the same numbers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from epnas_tf.architecture import limits
+from epnas_tf.architecture.cost import cost
+from epnas_tf.architecture.cost_rules import Cost, Shape
+from epnas_tf.architecture.limits import Constraint
+from epnas_tf.architecture.ops import OPS, OpDef
+from epnas_tf.architecture.spec import Spec
+
+# A training step costs three forward passes: forward, gradient of inputs, gradient of weights.
+PASSES = 3
+# Moving a byte of activations takes as long as this many FLOPs of a convolution. Fitted with
+# tools/bench_estimate.py to nets of both patterns; depthwise and pooling nets are bound by it.
+FLOPS_PER_BYTE = 30.0
+
+OVER_LIMITS = "over_limits"
+TOO_LONG = "too_long"
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """What networks may cost, for images of one shape.
+
+    Attributes:
+      input_shape: height, width and channels of an image.
+      num_classes: outputs of the classifier.
+      constraints: soft limits on the networks' resources.
+      skip_over: a network more than this many times over an upper limit is not trained.
+      max_child_minutes: nor is one whose training would take longer.
+      images: images a child is trained on, over all its epochs.
+      machine_gflops: rate of training in GFLOP/s, 0 if the time is not to be limited.
+      ops: operations of a user-defined space; the paper's by default.
+    """
+
+    input_shape: Shape
+    num_classes: int
+    constraints: tuple[Constraint, ...] = ()
+    skip_over: float = 2.0
+    max_child_minutes: float = float("inf")
+    images: int = 0
+    machine_gflops: float = 0.0
+    ops: Mapping[str, OpDef] = dataclasses.field(default_factory=lambda: OPS)
+
+    def cost(self, spec: Spec) -> Cost:
+        """Returns the cost of a network on these images."""
+        return cost(spec, self.input_shape, self.num_classes, self.ops)
+
+    def feasible(self, spec: Spec) -> bool:
+        """Says whether a network keeps every limit."""
+        return limits.feasible(self.cost(spec), self.constraints)
+
+    def reward(self, accuracy: float, spec: Spec) -> float:
+        """Returns the accuracy times the penalties (paper, Eq. 3)."""
+        return limits.reward(accuracy, self.cost(spec), self.constraints)
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of guessing, which stands for a network that was not trained (DECISIONS 10)."""
+        return 1.0 / self.num_classes
+
+    def minutes(self, cost: Cost) -> float:
+        """Returns the estimated time of training a child, 0 if no rate is known."""
+        if not self.machine_gflops:
+            return 0.0
+        work = PASSES * self.images * (cost.flops + FLOPS_PER_BYTE * cost.traffic_bytes)
+        return work / (self.machine_gflops * 1e9) / 60
+
+    def violation(self, spec: Spec) -> float:
+        """Returns how far a network is outside the limits and the time, 0 within."""
+        cost = self.cost(spec)
+        late = max(0.0, self.minutes(cost) / self.max_child_minutes - 1)
+        return limits.total_violation(cost, self.constraints) + late
+
+    def reason_to_skip(self, spec: Spec) -> str | None:
+        """Returns OVER_LIMITS or TOO_LONG where a network is not worth training, else None."""
+        cost = self.cost(spec)
+        if limits.excess(cost, self.constraints)[0] > self.skip_over:
+            return OVER_LIMITS
+        return TOO_LONG if self.minutes(cost) > self.max_child_minutes else None

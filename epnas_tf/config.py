@@ -1,0 +1,299 @@
+"""The configuration of a search: one flat frozen dataclass, and the flags that are made from it.
+
+A field's declaration holds all that is known of it (type, default, help, what is allowed); flags,
+`--help`, flags.txt and the checks follow from there. This is the only library module that knows
+absl flags. The rooms never see a SearchConfig: run.py hands them plain values.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import pathlib
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+from epnas_tf.fields import ConfigError, check, flag, read, setting, text_of, typed
+
+
+def _table(help: str, *, choices: tuple[str, ...] = (), least: float | None = None) -> Any:
+    """Declares a table of choices of the search space; empty stands for the paper's."""
+    text = f"{help} (empty: the paper's table of the pattern)"
+    return setting((), text, choices=choices, least=least, auto=True)
+
+
+def _limit(help: str) -> Any:
+    """Declares one side of a resource limit."""
+    return setting(None, f"{help}, such as 20k, 1M, 1.5G (none: no limit)", above=0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SearchConfig:
+    """All settings of a search; raises ConfigError where they cannot be run."""
+
+    work_dir: str = setting("epnas_work", "folder of the search's files; made if missing")
+    dataset: str = setting("digits", "digits, a tfds name, folder:PATH or npz:PATH")
+    data_dir: str = setting("", "folder of prepared tfds data sets (empty: tfds' own)")
+    image_size: int = setting(0, "height and width (0: the set's own)", least=0, auto=True)
+    train_fraction: float = setting(1.0, "share of the training part to use", above=0, most=1)
+
+    pattern: str = setting("layerwise", "what is searched", choices=("layerwise", "module"))
+    channels: tuple[int, ...] = _table("channels of a layer or branch", least=1)
+    filter_widths: tuple[int, ...] = _table("widths of convolutions", least=1)
+    pool_widths: tuple[int, ...] = _table("widths of pooling", least=1)
+    activations: tuple[str, ...] = _table(
+        "activations of layers", choices=("relu", "crelu", "elu", "selu", "swish")
+    )
+    layer_types: tuple[str, ...] = _table(
+        "operations of layers", choices=("conv2d", "dep_sep_conv2d", "max_pool", "avg_pool", "add")
+    )
+    branch_types: tuple[str, ...] = _table(
+        "types of branches",
+        choices=(
+            *("conv-conv", "conv-maxpool", "conv-avgpool", "conv-none"),
+            *("maxpool-none", "avgpool-none", "1x7-7x1-none"),
+        ),
+    )
+    max_layers: int = setting(20, "most layers of a network", least=1)
+    max_branches: int = setting(6, "most branches of a cell", least=1)
+    parts: int = setting(4, "groups of layers that are scaled together", least=1)
+    stem_filters: int = setting(16, "filters of a layerwise network's stem", least=1)
+    filters: int = setting(16, "filters of a cell network's stem", least=1)
+    cells_per_stage: int = setting(1, "cells in each of the three stages", least=1)
+    width_multiplier: float = setting(1.0, "factor on the channels of cells", above=0)
+
+    max_params: float | None = _limit("most trainable parameters")
+    min_params: float | None = _limit("fewest trainable parameters")
+    max_flops: float | None = _limit("most FLOPs an image (2 a multiply-add)")
+    min_flops: float | None = _limit("fewest FLOPs an image (2 a multiply-add)")
+    max_intensity: float | None = _limit("highest FLOPs a byte moved")
+    min_intensity: float | None = _limit("lowest FLOPs a byte moved")
+    max_traffic: float | None = _limit("most bytes moved an image")
+    min_traffic: float | None = _limit("fewest bytes moved an image")
+    penalty_base: float = setting(0.9, "reward factor at 100% violation", above=0, most=1)
+    skip_over: float = setting(2.0, "do not train a child this many times over a limit", least=1)
+    max_child_minutes: float = setting(10.0, "do not train a child for longer", above=0)
+
+    policy: str = setting("lstm", "who chooses the changes", choices=("lstm", "random"))
+    branches: int = setting(8, "networks changed side by side in a step", least=1)
+    episodes: int = setting(15, "episodes; each starts from the best of the one before", least=1)
+    steps: int = setting(0, "steps an episode (0: 10 layerwise, 5 module)", least=0, auto=True)
+    seed: int = setting(0, "root of all randomness", least=0)
+    max_trials: int = setting(0, "stop after this many trials (0: no limit)", least=0)
+    max_hours: float = setting(0.0, "stop after this many hours (0: no limit)", least=0)
+    check_table_mix: float = setting(0.2, "share of fixed inserting places", least=0, most=1)
+    policy_learning_rate: float = setting(6e-4, "learning rate of the policy's Adam", above=0)
+    max_attempts: int = setting(5, "tries of a trial before it counts as failed", least=1)
+
+    schedule: str = setting(
+        "", "recipe of a child (empty: the set's)", choices=("", "plain", "aggressive"), auto=True
+    )
+    epochs: int = setting(0, "epochs a child (0: the schedule's)", least=0, auto=True)
+    batch_size: int = setting(0, "images an update (0: the schedule's)", least=0, auto=True)
+    micro_batch_size: int = setting(
+        0, "images at once, summed up to a batch (0: measured)", least=0, auto=True
+    )
+    learning_rate: float = setting(0.0, "highest rate (0: the schedule's)", least=0, auto=True)
+    warmup_epochs: int = setting(-1, "epochs of warm-up (-1: the schedule's)", least=-1, auto=True)
+    weight_decay: float = setting(1e-4, "decay of kernels", least=0)
+    clip_norm: float = setting(5.0, "longest gradient (0: any)", least=0)
+    strategy: str = setting("none", "devices of a child", choices=("none", "mirrored", "tpu"))
+    tpu: str = setting("", "TPU name or address, for --strategy=tpu")
+    threads_per_child: int = setting(0, "threads a child (0: all cores)", least=0, auto=True)
+    machine_gflops: float = setting(0.0, "speed of training (0: measured)", least=0, auto=True)
+    keep_models: int = setting(3, "best networks whose weights are kept", least=1)
+    verbosity: int = setting(1, "0: the result, 1: a line a trial, 2: more", choices=(0, 1, 2))
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = typed(field, getattr(self, field.name))
+            check(field, value)
+            object.__setattr__(self, field.name, value)
+        _check_together(self)
+
+
+# The headings of --help, by the first field below each.
+_HEADINGS = {
+    "work_dir": "Files and data",
+    "pattern": "Search space",
+    "max_params": "Resource limits",
+    "policy": "Search",
+    "schedule": "Training of a child",
+    "strategy": "Machine",
+    "keep_models": "Results",
+}
+
+# What a resumed search may be given anew: nothing here changes a trial's network or result.
+MAY_CHANGE_ON_RESUME = frozenset(
+    {"work_dir", "data_dir", "max_trials", "max_hours", "max_attempts", "tpu", "verbosity"}
+)
+
+
+def parse(argv: Sequence[str]) -> SearchConfig:
+    """Returns the configuration of a command line; argv[0] is the command's own name.
+
+    `--preset=NAME` and `--flagfile=PATH` read flags from files. Flags of the command line override
+    those of a preset wherever it stands; otherwise the last value wins.
+
+    Raises:
+      ConfigError: for an unknown flag, a value that is not allowed or anything left over.
+      SystemExit: after printing the help for --help.
+    """
+    if not {"--help", "-help", "-h"}.isdisjoint(argv[1:]):
+        print(_help_text())
+        raise SystemExit(0)
+    return _parse_arguments(argv[1:])
+
+
+def define_flags(flag_values: Any) -> None:
+    """Defines a flag for each field, and --preset, in an absl FlagValues.
+
+    Every flag holds text: `from_flags` reads and checks all values in one place.
+    """
+    from absl import flags
+
+    flags.DEFINE_string("preset", "", "shipped flagfile to begin with", flag_values)
+    for field in dataclasses.fields(SearchConfig):
+        flags.DEFINE_string(
+            field.name, text_of(field.default), field.metadata["help"], flag_values=flag_values
+        )
+
+
+def from_flags(flag_values: Any) -> SearchConfig:
+    """Returns the configuration held by flags that `define_flags` defined; raises ConfigError."""
+    fields = dataclasses.fields(SearchConfig)
+    return SearchConfig(
+        **{field.name: read(field, flag_values[field.name].value) for field in fields}
+    )
+
+
+def to_flags_text(config: SearchConfig) -> str:
+    """Returns every setting as a line `--name=value`: a flagfile that reloads exactly."""
+    fields = dataclasses.fields(config)
+    return "".join(f"{flag(field.name, getattr(config, field.name))}\n" for field in fields)
+
+
+def from_flags_text(text: str) -> SearchConfig:
+    """Returns the configuration that `to_flags_text` wrote; raises ConfigError."""
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return _parse_arguments(lines)
+
+
+def differences(stored: SearchConfig, asked: SearchConfig) -> list[str]:
+    """Returns how `asked` contradicts the stored configuration of a search, a phrase a flag.
+
+    Settings that may change when a search is resumed are left out, and so are those that `asked`
+    leaves to the search: what was chosen then stands.
+    """
+    phrases = []
+    for field in dataclasses.fields(SearchConfig):
+        old, new = getattr(stored, field.name), getattr(asked, field.name)
+        left_open = field.metadata["auto"] and new == field.default
+        if old != new and not left_open and field.name not in MAY_CHANGE_ON_RESUME:
+            phrases.append(f"{flag(field.name, new)} (stored: {text_of(old)})")
+    return phrases
+
+
+def preset_names() -> list[str]:
+    """Returns the names that --preset takes."""
+    return sorted(path.stem for path in _preset_folder().glob("*.flags"))
+
+
+def _preset_folder() -> pathlib.Path:
+    # Inside the package once installed, beside it in a checkout.
+    package = pathlib.Path(__file__).parent
+    installed = package / "flags"
+    return installed if installed.is_dir() else package.parent / "flags"
+
+
+def _parse_arguments(arguments: Sequence[str]) -> SearchConfig:
+    from absl import flags
+
+    def parsed(before: Sequence[str]) -> Any:
+        # Flags of our own, not absl's global ones: libraries add theirs to those.
+        flag_values = flags.FlagValues()
+        define_flags(flag_values)
+        leftovers = flag_values(["", *before, *arguments])[1:]
+        if leftovers:
+            raise ConfigError(f"{leftovers[0]!r} is no flag; flags are written --name=value")
+        return flag_values
+
+    try:
+        flag_values = parsed([])
+        preset = flag_values["preset"].value
+        return from_flags(parsed([_preset_flag(preset)]) if preset else flag_values)
+    except (flags.Error, UnicodeDecodeError) as error:
+        raise ConfigError(str(error).removeprefix("ERROR:: ")) from error
+
+
+def _preset_flag(name: str) -> str:
+    if name not in preset_names():
+        raise ConfigError(f"--preset={name}: must be one of {', '.join(preset_names())}")
+    return f"--flagfile={_preset_folder() / name}.flags"
+
+
+def _check_together(config: SearchConfig) -> None:
+    for field in dataclasses.fields(config):
+        if field.type == "tuple[int, ...]":
+            _check_rising(field.name, getattr(config, field.name))
+    for metric in ("params", "flops", "intensity", "traffic"):
+        _check_limits(config, metric)
+    _check_pattern(config)
+    _check_training(config)
+
+
+def _check_rising(name: str, table: tuple[int, ...]) -> None:
+    # Scaling steps to the next entry, so that the order has a meaning.
+    if any(first >= second for first, second in itertools.pairwise(table)):
+        raise ConfigError(f"{flag(name, table)}: must rise from each entry to the next")
+
+
+def _check_limits(config: SearchConfig, metric: str) -> None:
+    lower, upper = getattr(config, f"min_{metric}"), getattr(config, f"max_{metric}")
+    if lower is not None and upper is not None and lower > upper:
+        raise ConfigError(
+            f"{flag(f'min_{metric}', lower)}: is above {flag(f'max_{metric}', upper)}"
+        )
+
+
+def _check_pattern(config: SearchConfig) -> None:
+    foreign = ("activations", "layer_types") if config.pattern == "module" else ("branch_types",)
+    for name in foreign:
+        if value := getattr(config, name):
+            other = "layerwise" if config.pattern == "module" else "module"
+            raise ConfigError(f"{flag(name, value)}: needs --pattern={other}")
+    crelu = config.pattern == "layerwise" and "crelu" in (config.activations or ("crelu",))
+    if crelu and any(size % 2 for size in config.channels):
+        raise ConfigError(
+            f"{flag('channels', config.channels)}: must be even, because the activation crelu "
+            "doubles them (or leave crelu out of --activations)"
+        )
+
+
+def _check_training(config: SearchConfig) -> None:
+    micro, batch = config.micro_batch_size, config.batch_size
+    if micro and batch % micro:
+        raise ConfigError(f"--micro_batch_size={micro}: must divide --batch_size={batch}")
+    warmup, epochs = config.warmup_epochs, config.epochs
+    if epochs and warmup > epochs:
+        raise ConfigError(f"--warmup_epochs={warmup}: is above --epochs={epochs}")
+    if config.tpu and config.strategy != "tpu":
+        raise ConfigError(f"--tpu={config.tpu}: needs --strategy=tpu, got {config.strategy}")
+
+
+def _help_text() -> str:
+    indent = " " * 6
+    wrapper = textwrap.TextWrapper(
+        96, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
+    lines = ["Usage: epnas_search [--preset=NAME] [--flagfile=PATH] [--name=value ...]", ""]
+    lines += ["Presets:", *wrapper.wrap(", ".join(preset_names()))]
+    for field in dataclasses.fields(SearchConfig):
+        if field.name in _HEADINGS:
+            lines += ["", f"{_HEADINGS[field.name]}:"]
+        choices = ", ".join(text_of(choice) for choice in field.metadata["choices"] if choice != "")
+        text = field.metadata["help"] + (f"; of {choices}" if choices else "")
+        lines.append(f"  {flag(field.name, field.default)}")
+        lines += wrapper.wrap(text)
+    return "\n".join(lines)

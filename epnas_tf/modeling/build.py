@@ -1,0 +1,47 @@
+"""From a spec to a Keras model: stem, the pattern's own part, head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import keras
+
+from epnas_tf.architecture.cost_rules import Shape
+from epnas_tf.architecture.spec import LayerwiseSpec, Spec
+from epnas_tf.modeling import cell, layerwise
+from epnas_tf.modeling import layers as layers_lib
+from epnas_tf.modeling.layers import BUILDERS, BuildContext, Builder
+
+
+def build_model(
+    spec: Spec,
+    input_shape: Shape,
+    num_classes: int,
+    *,
+    seed: int = 0,
+    builders: Mapping[str, Builder] = BUILDERS,
+    synchronized: bool = False,
+) -> keras.Model:
+    """Returns the network of `spec` as a functional model that returns logits.
+
+    Args:
+      spec: the network.
+      input_shape: height, width and channels of an image.
+      num_classes: outputs of the classifier.
+      seed: root of the initial weights; Keras' global seed plays no part.
+      builders: operations of a user-defined space; the paper's by default.
+      synchronized: whether batch norm takes its statistics over all replicas.
+
+    Raises:
+      ValueError: an operation has no builder, or a skip cannot be made to fit.
+    """
+    context = BuildContext(seed, synchronized)
+    image = keras.Input(tuple(input_shape), name="image")
+    if isinstance(spec, LayerwiseSpec):
+        stem = layers_lib.stem(image, spec.stem_filters, context)
+        features = layerwise.chain(spec, stem, context, builders)
+    else:
+        stem = layers_lib.stem(image, spec.filters, context)
+        features = cell.stack(spec, stem, context)
+    logits = layers_lib.head(features, num_classes, context)
+    return keras.Model(image, logits, name=f"{spec.pattern}_{spec.key}")

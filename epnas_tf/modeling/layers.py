@@ -1,0 +1,190 @@
+"""Keras layers of the layer-by-layer pattern, and the primitives that both patterns share.
+
+`BUILDERS` has the same keys as `architecture.ops.OPS`. Every layer's name says where it stands
+(`layer3_conv2d_conv`: place, operation, role), and every initial weight depends on the seed and
+this name only, so a spec and a seed give the same bits whatever was built before.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import keras
+
+from epnas_tf import randomness
+from epnas_tf.architecture.ops import filters_of
+from epnas_tf.architecture.spec import LayerSpec
+
+# Keras' momentum of 0.99 is useless after the few dozen updates of a child: DECISIONS 6.
+BATCH_NORM_MOMENTUM = 0.9
+BATCH_NORM_EPSILON = 1e-5
+
+
+@dataclasses.dataclass(frozen=True)
+class BuildContext:
+    """What a builder needs to know besides the layer and its input.
+
+    Attributes:
+      seed: root of all initial weights.
+      synchronized: whether batch norm takes its statistics over all replicas.
+      prefix: names the place in the network, such as "layer3_conv2d".
+    """
+
+    seed: int = 0
+    synchronized: bool = False
+    prefix: str = ""
+
+    def within(self, place: str) -> BuildContext:
+        """Returns the context of a place inside this one."""
+        return dataclasses.replace(self, prefix=self.name(place))
+
+    def name(self, role: str) -> str:
+        """Returns the name of the layer that plays `role` here."""
+        return f"{self.prefix}_{role}" if self.prefix else role
+
+    def initializer(self, role: str, scale: float = 2.0) -> keras.Initializer:
+        """Returns the initialiser of the layer that plays `role`: variance scale / fan-in.
+
+        The default is He et al.'s (https://arxiv.org/abs/1502.01852).
+        """
+        return keras.initializers.VarianceScaling(
+            scale=scale,
+            mode="fan_in",
+            distribution="truncated_normal",
+            seed=randomness.seed_of(self.seed, "weights", self.name(role)),
+        )
+
+
+Builder = Callable[[LayerSpec, keras.KerasTensor, BuildContext], keras.KerasTensor]
+
+
+def _batch_norm(inputs: keras.KerasTensor, context: BuildContext) -> keras.KerasTensor:
+    return keras.layers.BatchNormalization(
+        momentum=BATCH_NORM_MOMENTUM,
+        epsilon=BATCH_NORM_EPSILON,
+        synchronized=context.synchronized,
+        name=context.name("bn"),
+    )(inputs)
+
+
+def conv_bn(
+    inputs: keras.KerasTensor,
+    filters: int,
+    kernel: tuple[int, int],
+    context: BuildContext,
+    strides: int | tuple[int, int] = 1,
+) -> keras.KerasTensor:
+    """Adds a convolution (SAME, no bias: batch norm has one) and batch norm, no activation."""
+    outputs = keras.layers.Conv2D(
+        filters,
+        kernel,
+        strides=strides,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=context.initializer("conv"),
+        name=context.name("conv"),
+    )(inputs)
+    return _batch_norm(outputs, context)
+
+
+def separable_bn(
+    inputs: keras.KerasTensor, filters: int, kernel: tuple[int, int], context: BuildContext
+) -> keras.KerasTensor:
+    """Adds a depthwise and a pointwise convolution and batch norm, no activation."""
+    outputs = keras.layers.DepthwiseConv2D(
+        kernel,
+        padding="same",
+        use_bias=False,
+        # Keras takes all input channels for the fan-in; each output sees but one of them.
+        depthwise_initializer=context.initializer("depthwise", scale=2.0 * inputs.shape[-1]),
+        name=context.name("depthwise"),
+    )(inputs)
+    outputs = keras.layers.Conv2D(
+        filters,
+        1,
+        use_bias=False,
+        kernel_initializer=context.initializer("pointwise"),
+        name=context.name("pointwise"),
+    )(outputs)
+    return _batch_norm(outputs, context)
+
+
+def activation(
+    inputs: keras.KerasTensor, kind: str | None, context: BuildContext
+) -> keras.KerasTensor:
+    """Adds an activation: crelu (which doubles the channels) or any that Keras knows by name."""
+    if kind != "crelu":
+        return keras.layers.Activation(kind, name=context.name(kind or "linear"))(inputs)
+    positive = keras.layers.ReLU(name=context.name("relu"))(inputs)
+    # relu(-x) is relu(x) - x, exactly and in one pass, and needs no layer of our own to reload.
+    negative = keras.layers.Subtract(name=context.name("negative"))([positive, inputs])
+    return keras.layers.Concatenate(name=context.name("crelu"))([positive, negative])
+
+
+def stem(inputs: keras.KerasTensor, filters: int, context: BuildContext) -> keras.KerasTensor:
+    """Adds output 0 of a network: a 3x3 convolution, batch norm and relu."""
+    place = context.within("stem")
+    return activation(conv_bn(inputs, filters, (3, 3), place), "relu", place)
+
+
+def head(inputs: keras.KerasTensor, num_classes: int, context: BuildContext) -> keras.KerasTensor:
+    """Adds global average pooling and a dense layer that returns logits.
+
+    Logits have the variables' type: float32 also where the rest computes in 16 bits.
+    """
+    place = context.within("head")
+    outputs = keras.layers.GlobalAveragePooling2D(name=place.name("pool"))(inputs)
+    return keras.layers.Dense(
+        num_classes,
+        kernel_initializer=place.initializer("dense", scale=1.0),
+        dtype=keras.config.dtype_policy().variable_dtype,
+        name=place.name("dense"),
+    )(outputs)
+
+
+def _conv2d(
+    layer: LayerSpec, inputs: keras.KerasTensor, context: BuildContext
+) -> keras.KerasTensor:
+    assert layer.width is not None, layer
+    outputs = conv_bn(inputs, filters_of(layer), (layer.width, layer.width), context)
+    return activation(outputs, layer.activation, context)
+
+
+def _separable(
+    layer: LayerSpec, inputs: keras.KerasTensor, context: BuildContext
+) -> keras.KerasTensor:
+    assert layer.width is not None, layer
+    outputs = separable_bn(inputs, filters_of(layer), (layer.width, layer.width), context)
+    return activation(outputs, layer.activation, context)
+
+
+def _max_pool(
+    layer: LayerSpec, inputs: keras.KerasTensor, context: BuildContext
+) -> keras.KerasTensor:
+    return keras.layers.MaxPooling2D(
+        layer.pool, strides=2, padding="same", name=context.name("pool")
+    )(inputs)
+
+
+def _avg_pool(
+    layer: LayerSpec, inputs: keras.KerasTensor, context: BuildContext
+) -> keras.KerasTensor:
+    return keras.layers.AveragePooling2D(
+        layer.pool, strides=2, padding="same", name=context.name("pool")
+    )(inputs)
+
+
+def _add(layer: LayerSpec, inputs: keras.KerasTensor, context: BuildContext) -> keras.KerasTensor:
+    # Every layer's src2 is added after it, so that of the layer `add` as well.
+    del layer, context
+    return inputs
+
+
+BUILDERS: Mapping[str, Builder] = {
+    "conv2d": _conv2d,
+    "dep_sep_conv2d": _separable,
+    "max_pool": _max_pool,
+    "avg_pool": _avg_pool,
+    "add": _add,
+}

@@ -1,0 +1,300 @@
+"""The hall: from a configuration to a finished search. The only place where rooms are wired."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from typing import Any
+
+import tensorflow as tf
+
+from epnas_tf import config as config_lib
+from epnas_tf import paths, randomness
+from epnas_tf.architecture.cost import Cost
+from epnas_tf.architecture.limits import METRICS, Constraint
+from epnas_tf.architecture.space import SearchSpace, layerwise_space, module_space
+from epnas_tf.architecture.spec import Spec
+from epnas_tf.config import SearchConfig
+from epnas_tf.fields import ConfigError
+from epnas_tf.paths import WorkDir
+from epnas_tf.report import table
+from epnas_tf.training import data as data_lib
+from epnas_tf.training import machine, schedule, trainer
+from epnas_tf.training.data import Data
+from epnas_tf.training.schedule import Schedule
+from epnas_tf.tuner.journal import Journal
+from epnas_tf.tuner.oracle import EPNASOracle
+from epnas_tf.tuner.record import Record
+from epnas_tf.tuner.tuner import EPNASTuner
+
+_DEFAULT_STEPS = {"layerwise": 10, "module": 5}  # paper, section 4.1
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A network that a search trained.
+
+    Attributes:
+      slot: name of its trial, such as e01s03b5.
+      spec: the network.
+      accuracy: validation accuracy.
+      reward: accuracy times the penalties.
+      cost: parameters, FLOPs, bytes moved.
+      feasible: whether it keeps every limit.
+    """
+
+    slot: str
+    spec: Spec
+    accuracy: float
+    reward: float
+    cost: Cost
+    feasible: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes:
+      networks: the trained networks, best first: feasible ones, then by reward.
+      test_accuracy: of the best network, measured once at the end; None without a test part.
+      trials: number of trials with a result.
+      work_dir: folder of the search's files.
+    """
+
+    networks: tuple[Network, ...]
+    test_accuracy: float | None
+    trials: int
+    work_dir: str
+
+    @property
+    def best(self) -> Network | None:
+        """The best network, None if none could be trained."""
+        return self.networks[0] if self.networks else None
+
+
+def search(config: SearchConfig) -> SearchResult:
+    """Runs a search to its end, or resumes the one in `config.work_dir`.
+
+    Raises:
+      ConfigError: the configuration cannot be run, or work_dir holds another search; raised before
+        anything is trained or written.
+    """
+    work_dir = WorkDir(config.work_dir)
+    stored = _stored_config(work_dir, config)
+    data = _load_data(config)
+    resolved = stored or _resolved(config, data)
+    tuner = make_tuner(resolved, data)
+    paths.write_atomic(work_dir.flags, config_lib.to_flags_text(resolved))
+    if config.verbosity:
+        print(_headline(resolved, data, tuner), flush=True)
+    tuner.search(data)
+    return _finish(tuner, data, config)
+
+
+def make_tuner(config: SearchConfig, data: Data) -> EPNASTuner:
+    """Returns the tuner of a resolved configuration, ready to search `data`."""
+    folder, name = os.path.split(os.path.abspath(config.work_dir))
+    if "://" in config.work_dir:
+        folder, name = os.path.split(config.work_dir.rstrip("/"))
+    oracle = EPNASOracle(
+        make_space(config, data.input_shape),
+        constraints=make_constraints(config),
+        policy=config.policy,
+        branches=config.branches,
+        episodes=config.episodes,
+        steps=config.steps,
+        seed=config.seed,
+        policy_learning_rate=config.policy_learning_rate,
+        check_table_mix=config.check_table_mix,
+        max_trials=config.max_trials,
+        max_hours=config.max_hours,
+    )
+    return EPNASTuner(
+        oracle,
+        schedule=make_schedule(config),
+        strategy=_strategy(config),
+        skip_over=config.skip_over,
+        max_child_minutes=config.max_child_minutes,
+        machine_gflops=config.machine_gflops,
+        max_attempts=config.max_attempts,
+        keep_models=config.keep_models,
+        verbose=config.verbosity,
+        directory=folder,
+        project_name=name,
+    )
+
+
+def make_space(config: SearchConfig, input_shape: tuple[int, int, int]) -> SearchSpace:
+    """Returns the search space of a configuration."""
+    widths = {"filter_widths": config.filter_widths, "pool_widths": config.pool_widths}
+    if config.pattern == "layerwise":
+        return layerwise_space(
+            input_shape[:2],
+            layer_types=config.layer_types,
+            channels=config.channels,
+            activations=config.activations,
+            max_layers=config.max_layers,
+            parts=config.parts,
+            stem_filters=config.stem_filters,
+            **widths,
+        )
+    return module_space(
+        branch_types=config.branch_types,
+        channels=config.channels,
+        max_branches=config.max_branches,
+        parts=config.parts,
+        filters=config.filters,
+        cells_per_stage=config.cells_per_stage,
+        width_multiplier=config.width_multiplier,
+        **widths,
+    )
+
+
+def make_constraints(config: SearchConfig) -> tuple[Constraint, ...]:
+    """Returns a constraint for each resource that has a limit."""
+    bounds = {
+        metric: (getattr(config, f"min_{metric}"), getattr(config, f"max_{metric}"))
+        for metric in METRICS
+    }
+    return tuple(
+        Constraint(metric, lower, upper, config.penalty_base)
+        for metric, (lower, upper) in bounds.items()
+        if lower is not None or upper is not None
+    )
+
+
+def make_schedule(config: SearchConfig) -> Schedule:
+    """Returns the schedule of a resolved configuration."""
+    return schedule.schedule(
+        config.schedule,
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        micro_batch_size=config.micro_batch_size,
+        learning_rate=config.learning_rate,
+        warmup_epochs=config.warmup_epochs,
+        weight_decay=config.weight_decay,
+        clip_norm=config.clip_norm,
+    )
+
+
+def _strategy(config: SearchConfig) -> tf.distribute.Strategy:
+    try:
+        return trainer.make_strategy(config.strategy, config.tpu)
+    except ValueError as error:
+        raise ConfigError(f"--strategy={config.strategy}: {error}") from error
+
+
+def _load_data(config: SearchConfig) -> Data:
+    try:
+        return data_lib.load(
+            config.dataset,
+            data_dir=config.data_dir,
+            image_size=config.image_size,
+            train_fraction=config.train_fraction,
+            seed=randomness.seed_of(config.seed, "data"),
+        )
+    except ValueError as error:
+        raise ConfigError(f"--dataset={config.dataset}: {error}") from error
+
+
+# A configuration's open questions are answered once and stored
+
+
+def _stored_config(work_dir: WorkDir, asked: SearchConfig) -> SearchConfig | None:
+    """Returns the configuration of the search in work_dir, None if there is none.
+
+    Raises:
+      ConfigError: it is another configuration than the one asked for.
+    """
+    if not paths.exists(work_dir.flags):
+        return None
+    stored = config_lib.from_flags_text(paths.read_text(work_dir.flags))
+    differing = config_lib.differences(stored, asked)
+    if differing:
+        raise ConfigError(
+            f"--work_dir={asked.work_dir}: holds a search of another configuration: "
+            + "; ".join(differing)
+        )
+    changed: dict[str, Any] = {
+        name: getattr(asked, name) for name in config_lib.MAY_CHANGE_ON_RESUME
+    }
+    return dataclasses.replace(stored, **changed)
+
+
+def _resolved(config: SearchConfig, data: Data) -> SearchConfig:
+    """Returns the configuration with every open question answered."""
+    asked = {
+        name: value
+        for name, value in {
+            "epochs": config.epochs,
+            "batch_size": config.batch_size,
+            "micro_batch_size": config.micro_batch_size,
+            "learning_rate": config.learning_rate,
+        }.items()
+        if value
+    }
+    if config.warmup_epochs >= 0:
+        asked["warmup_epochs"] = config.warmup_epochs
+    plan = schedule.for_dataset(config.dataset, config.schedule or "plain", **asked)
+    return dataclasses.replace(
+        config,
+        steps=config.steps or _DEFAULT_STEPS[config.pattern],
+        image_size=data.input_shape[0],
+        schedule=plan.name,
+        epochs=plan.epochs,
+        batch_size=plan.batch_size,
+        micro_batch_size=plan.micro_batch_size,
+        learning_rate=plan.learning_rate,
+        warmup_epochs=plan.warmup_epochs,
+        threads_per_child=config.threads_per_child or os.cpu_count() or 1,
+        machine_gflops=config.machine_gflops or machine.measure_gflops(),
+    )
+
+
+# The end
+
+
+def _headline(config: SearchConfig, data: Data, tuner: EPNASTuner) -> str:
+    shape = "x".join(str(size) for size in data.input_shape)
+    trials = tuner.oracle.total
+    return (
+        f"{data.name}: {len(data.train)} training and {len(data.validation)} validation images "
+        f"of {shape}, {data.num_classes} classes; {trials} networks in {config.work_dir}"
+    )
+
+
+def _finish(tuner: EPNASTuner, data: Data, config: SearchConfig) -> SearchResult:
+    """Measures the best network on the test part, once, and prints the table."""
+    oracle: EPNASOracle = tuner.oracle
+    best = oracle.best_records()
+    Journal(tuner.work_dir, config.keep_models).write(oracle)
+    test_accuracy = None
+    if best and data.test is not None:
+        model = tuner.get_best_models()[0]
+        test_accuracy = trainer.accuracy(model, data.test, data, trainer.make_strategy("none"))
+        _store_test_accuracy(tuner.work_dir, test_accuracy)
+    print(table.render(config.work_dir))
+    return SearchResult(
+        tuple(_network(record) for record in best),
+        test_accuracy,
+        len(oracle.records()),
+        config.work_dir,
+    )
+
+
+def _store_test_accuracy(work_dir: WorkDir, accuracy: float) -> None:
+    values = json.loads(paths.read_text(work_dir.best)) | {"test_accuracy": accuracy}
+    paths.write_atomic(work_dir.best, json.dumps(values, indent=2) + "\n")
+
+
+def _network(record: Record) -> Network:
+    return Network(
+        record.slot.name,
+        record.proposal.spec,
+        record.accuracy,
+        record.result.reward,
+        record.cost,
+        record.result.feasible,
+    )

@@ -1,0 +1,363 @@
+"""The LSTM policy: network embedding, scale LSTM, insert LSTM, trained by REINFORCE.
+
+Sizes and initialisation are the paper's (section 4.1): embedding LSTM of 32 units, scale and
+insert LSTM of 128, all weights uniform in [-0.1, 0.1], Adam at 6e-4. A network's items go through
+factor embeddings (one row a value of each field, summed) and the embedding LSTM. The scale LSTM
+makes one choice a part; the scaled network is embedded again, and the insert LSTM makes the
+choices of the edit one after the other, each fed the one before. Which choices there are and what
+is legal comes from `architecture.choices`; the host draws from the probabilities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from epnas_tf.architecture import choices
+from epnas_tf.architecture.choices import Choice
+from epnas_tf.architecture.morph import Morph
+from epnas_tf.architecture.space import SearchSpace
+from epnas_tf.architecture.spec import Spec
+from epnas_tf.searching import features
+from epnas_tf.searching.vocabulary import Steps, Vocabulary
+
+EMBEDDING_SIZE = 32
+NETWORK_UNITS = 32
+DECODER_UNITS = 128
+INIT_RANGE = 0.1
+
+
+class _Decoder:
+    """An LSTM that makes choices one after the other: its input is the network and the last one."""
+
+    def __init__(self, name: str, tokens: int, seeds: _Seeds):
+        self.tokens = tokens
+        self.cell = _lstm_cell(f"{name}_lstm", DECODER_UNITS, seeds)
+        # Row 0 of the table stands for "no choice yet", row t + 1 for token t.
+        self.table = keras.Variable(
+            seeds.uniform()((tokens + 1, EMBEDDING_SIZE)), name=f"{name}_tokens"
+        )
+        self.head = keras.layers.Dense(
+            tokens,
+            kernel_initializer=seeds.uniform(),
+            bias_initializer=seeds.uniform(),
+            name=f"{name}_head",
+        )
+        self.cell.build((None, NETWORK_UNITS + EMBEDDING_SIZE))
+        self.head.build((None, DECODER_UNITS))
+
+    @property
+    def variables(self) -> list[Any]:
+        return [*self.cell.trainable_variables, self.table, *self.head.trainable_variables]
+
+    def inputs(self, network: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
+        """Returns the cell's input from [..., 32] and the last tokens + 1, int [...]."""
+        # A product with one-hot rows keeps the gradient dense and its order of summation fixed.
+        hot = tf.one_hot(last, self.tokens + 1)
+        return tf.concat([network, tf.tensordot(hot, self.table.value, 1)], axis=-1)
+
+    def sequence_logits(self, network: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
+        """Returns every step's logits, [n, steps, tokens], from the tokens taken, [n, steps]."""
+        last = tf.pad(tokens[:, :-1] + 1, [[0, 0], [1, 0]])
+        repeated = tf.repeat(network[:, tf.newaxis], tf.shape(last)[1], axis=1)
+        inputs = self.inputs(repeated, last)
+        state = [tf.zeros((tf.shape(network)[0], DECODER_UNITS)) for _ in range(2)]
+        logits = []
+        for step in range(tokens.shape[1]):
+            hidden, state = self.cell(inputs[:, step], state)
+            logits.append(self.head(hidden))
+        return tf.stack(logits, axis=1)
+
+
+class _Seeds:
+    """Initialisers uniform in [-0.1, 0.1], each with a seed of its own."""
+
+    def __init__(self, seed: int):
+        self._generator = np.random.Generator(np.random.Philox(key=seed))
+
+    def uniform(self) -> keras.Initializer:
+        seed = int(self._generator.integers(2**31))
+        return keras.initializers.RandomUniform(-INIT_RANGE, INIT_RANGE, seed=seed)
+
+
+def _lstm_cell(name: str, units: int, seeds: _Seeds) -> keras.layers.LSTMCell:
+    # Named: the graph's order of summation follows names, and Keras' own count its instances.
+    return keras.layers.LSTMCell(
+        units,
+        kernel_initializer=seeds.uniform(),
+        recurrent_initializer=seeds.uniform(),
+        bias_initializer=seeds.uniform(),
+        unit_forget_bias=False,
+        name=name,
+    )
+
+
+def mixed_log_probabilities(
+    logits: tf.Tensor, mask: tf.Tensor, prior: tf.Tensor, mix: tf.Tensor
+) -> tf.Tensor:
+    """Returns log q with q = (1 - mix) * softmax(legal logits) + mix * prior.
+
+    Args:
+      logits: float [..., options].
+      mask: bool [..., options], the legal options.
+      prior: float [..., options], the check table's distribution where mix > 0.
+      mix: float [...], weight of the check table (`--check_table_mix`).
+
+    Returns:
+      float [..., options]; illegal options have a very low finite value.
+    """
+    lowest = tf.constant(-1e9, logits.dtype)
+    log_softmax = tf.nn.log_softmax(tf.where(mask, logits, lowest))
+    weight = mix[..., tf.newaxis]
+    mixed = (1 - weight) * tf.exp(log_softmax) + weight * prior
+    # Only mixed choices go through the exponential: the others keep their full precision.
+    log_mixed = tf.math.log(tf.where(weight > 0, tf.maximum(mixed, 1e-30), 1.0))
+    return tf.where(mask, tf.where(weight > 0, log_mixed, log_softmax), lowest)
+
+
+class LSTMPolicy:
+    """The paper's policy, as `ProgressiveSearch` uses it."""
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        seed: int = 0,
+        learning_rate: float = 6e-4,
+        check_table_mix: float = 0.2,
+    ):
+        """Makes the policy with fresh weights.
+
+        Args:
+          space: the networks it acts on.
+          seed: seed of the initial weights.
+          learning_rate: Adam's.
+          check_table_mix: weight of the check table in the choice of the place, 0 to 1.
+        """
+        self._space = space
+        self._vocabulary = Vocabulary(space, check_table_mix)
+        seeds = _Seeds(seed)
+        width = sum(features.factor_sizes(space))
+        self._factors = keras.Variable(seeds.uniform()((width, EMBEDDING_SIZE)), name="factors")
+        self._network_cell = _lstm_cell("network_lstm", NETWORK_UNITS, seeds)
+        self._network_cell.build((None, EMBEDDING_SIZE))
+        self._scale = _Decoder("scale", self._vocabulary.scale_size, seeds)
+        self._insert = _Decoder("insert", self._vocabulary.edit_size, seeds)
+        self._optimizer = keras.optimizers.Adam(learning_rate, name="adam")
+        self._optimizer.build(self.variables)
+        self._embed = tf.function(self._network_embedding, reduce_retracing=True)
+        self._train = tf.function(self._train_step, reduce_retracing=True)
+        self._evaluate = tf.function(self._log_probabilities, reduce_retracing=True)
+        self._step = {
+            id(decoder): tf.function(self._decoder_step(decoder), reduce_retracing=True)
+            for decoder in (self._scale, self._insert)
+        }
+
+    @property
+    def variables(self) -> list[Any]:
+        """All trainable variables: embeddings, network LSTM, scale LSTM, insert LSTM."""
+        return [
+            self._factors,
+            *self._network_cell.trainable_variables,
+            *self._scale.variables,
+            *self._insert.variables,
+        ]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Returns copies of all weights and optimizer slots."""
+        return [np.array(v) for v in [*self.variables, *self._optimizer.variables]]
+
+    # Acting
+
+    def propose(self, specs: Sequence[Spec], rngs: Sequence[np.random.Generator]) -> list[Morph]:
+        """Returns a morph for each network, drawn with that network's generator."""
+        walks = [_Walk(spec, self._space) for spec in specs]
+        self._decode(self._scale, walks, rngs, head="scale")
+        self._decode(self._insert, walks, rngs)
+        return [walk.result() for walk in walks]
+
+    def _decode(
+        self,
+        decoder: _Decoder,
+        walks: list[_Walk],
+        rngs: Sequence[np.random.Generator],
+        head: str | None = None,
+    ) -> None:
+        """Answers the walks' choices with one decoder: those of `head`, or all that are left."""
+        network = self._embed(*features.multi_hot([w.spec for w in walks], self._space))
+        state = [tf.zeros((len(walks), DECODER_UNITS)) for _ in range(2)]
+        last = np.zeros(len(walks), np.int32)
+        while any(walk.asks(head) for walk in walks):
+            steps = self._vocabulary.current([w.choice if w.asks(head) else None for w in walks])
+            log_q, state = self._step[id(decoder)](
+                network, last, state, steps.mask, steps.prior, steps.mix
+            )
+            probabilities = np.exp(np.asarray(log_q, np.float64))
+            for row, walk in enumerate(walks):
+                if walk.asks(head):
+                    token = _draw(probabilities[row], rngs[row])
+                    last[row] = token + 1
+                    walk.answer(token - self._vocabulary.offset(walk.head))
+
+    def _decoder_step(self, decoder: _Decoder) -> Any:
+        def step(
+            network: tf.Tensor,
+            last: tf.Tensor,
+            state: list[tf.Tensor],
+            mask: tf.Tensor,
+            prior: tf.Tensor,
+            mix: tf.Tensor,
+        ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+            hidden, new_state = decoder.cell(decoder.inputs(network, last), state)
+            logits = decoder.head(hidden)
+            return mixed_log_probabilities(logits, mask, prior, mix), new_state
+
+        return step
+
+    # Learning
+
+    def update(
+        self, specs: Sequence[Spec], actions: Sequence[Morph], advantages: np.ndarray
+    ) -> None:
+        """Takes one Adam step up the gradient of sum(log pi(action | network) * advantage).
+
+        Args:
+          specs: networks acted on.
+          actions: what was done to each.
+          advantages: float [n].
+        """
+        batch = self._batch(specs, actions)
+        self._train(batch, tf.constant(advantages, tf.float32))
+
+    def log_probability(self, specs: Sequence[Spec], actions: Sequence[Morph]) -> np.ndarray:
+        """Returns log pi(action | network) of each, float [n]."""
+        scale, edit = self._evaluate(self._batch(specs, actions))[:2]
+        return np.asarray(scale + edit)
+
+    def statistics(self, specs: Sequence[Spec], actions: Sequence[Morph]) -> dict[str, Any]:
+        """Returns the mean entropy of a choice in nats and the mean decision probabilities."""
+        _, _, entropy, decision = self._evaluate(self._batch(specs, actions))
+        decided = dict(zip(choices.DECISIONS, np.asarray(decision).mean(axis=0), strict=True))
+        return {
+            "entropy": float(entropy),
+            "decision": {name: round(float(p), 6) for name, p in decided.items()},
+        }
+
+    def _batch(self, specs: Sequence[Spec], actions: Sequence[Morph]) -> dict[str, Any]:
+        taken = [
+            choices.encode(spec, action, self._space)
+            for spec, action in zip(specs, actions, strict=True)
+        ]
+        scaled = [_edited_spec(choice_list) for choice_list in taken]
+        scale_steps, edit_steps = self._vocabulary.sequences(taken)
+        return {
+            "network": features.multi_hot(specs, self._space),
+            "scaled": features.multi_hot(scaled, self._space),
+            "scale": tuple(scale_steps),
+            "edit": tuple(edit_steps),
+        }
+
+    def _log_probabilities(
+        self, batch: dict[str, Any]
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Returns log pi of the scalings and of the edit [n], mean entropy, decisions [n, 3]."""
+        scale, edit = Steps(*batch["scale"]), Steps(*batch["edit"])
+        network = self._network_embedding(*batch["network"])
+        scaled = self._network_embedding(*batch["scaled"])
+        scale_log_q = mixed_log_probabilities(
+            self._scale.sequence_logits(network, scale.token), scale.mask, scale.prior, scale.mix
+        )
+        edit_log_q = mixed_log_probabilities(
+            self._insert.sequence_logits(scaled, edit.token), edit.mask, edit.prior, edit.mix
+        )
+        total = tf.reduce_sum(_entropy(scale_log_q) * scale.valid)
+        total += tf.reduce_sum(_entropy(edit_log_q) * edit.valid)
+        count = tf.reduce_sum(scale.valid) + tf.reduce_sum(edit.valid)
+        first = self._vocabulary.offset("decision")
+        decision = tf.exp(edit_log_q[:, 0, first : first + len(choices.DECISIONS)])
+        return _taken(scale_log_q, scale), _taken(edit_log_q, edit), total / count, decision
+
+    def _train_step(self, batch: dict[str, Any], advantages: tf.Tensor) -> None:
+        with tf.GradientTape() as tape:
+            scale, edit, _, _ = self._log_probabilities(batch)
+            loss = -tf.reduce_mean((scale + edit) * advantages)
+        values = [variable.value for variable in self.variables]
+        gradients = tape.gradient(loss, values)
+        self._optimizer.apply_gradients(zip(gradients, self.variables, strict=True))
+
+    def _network_embedding(self, hot: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """Returns the embeddings of networks, [n, 32], from their factors [n, items, values]."""
+        inputs = tf.tensordot(hot, self._factors.value, 1)
+        state = [tf.zeros((tf.shape(hot)[0], NETWORK_UNITS)) for _ in range(2)]
+        for item in range(self._space.max_items):
+            _, moved = self._network_cell(inputs[:, item], state)
+            real = mask[:, item, tf.newaxis]
+            state = [tf.where(real, new, old) for new, old in zip(moved, state, strict=True)]
+        return state[0]
+
+
+class _Walk:
+    """One network's choices under way: what is asked now, and the morph at the end."""
+
+    def __init__(self, spec: Spec, space: SearchSpace):
+        self.spec = spec
+        self.choice: Choice | None = None
+        self._walk: Generator[Choice, int, Morph] = choices.walk(spec, space)
+        self._result: Morph | None = None
+        self._advance(None)
+
+    @property
+    def head(self) -> str:
+        """The kind of the choice asked now."""
+        assert self.choice is not None
+        return self.choice.head
+
+    def asks(self, head: str | None) -> bool:
+        """Whether a choice is asked now, and of this head where one is named."""
+        return self.choice is not None and head in (None, self.choice.head)
+
+    def answer(self, index: int) -> None:
+        """Gives the option taken and moves to the next choice."""
+        self._advance(index)
+
+    def result(self) -> Morph:
+        """Returns the morph; only after the last choice."""
+        assert self._result is not None
+        return self._result
+
+    def _advance(self, index: int | None) -> None:
+        try:
+            self.choice = next(self._walk) if index is None else self._walk.send(index)
+            assert self.choice.spec is not None
+            self.spec = self.choice.spec
+        except StopIteration as stop:
+            self.choice, self._result = None, stop.value
+
+
+def _edited_spec(taken: list[tuple[Choice, int]]) -> Spec:
+    """Returns the scaled network, which the edit's choices are about."""
+    spec = next(choice.spec for choice, _ in taken if choice.head == "decision")
+    assert spec is not None
+    return spec
+
+
+def _taken(log_q: tf.Tensor, steps: Steps) -> tf.Tensor:
+    """Returns the summed log-probability of the tokens taken, [n]; unused steps count nothing."""
+    # Not tf.gather: its gradient scatters from several threads, in an order that varies.
+    hot = tf.one_hot(steps.token, log_q.shape[-1]) * steps.valid[..., tf.newaxis]
+    return tf.reduce_sum(log_q * hot, axis=[1, 2])
+
+
+def _entropy(log_q: tf.Tensor) -> tf.Tensor:
+    return -tf.reduce_sum(tf.exp(log_q) * tf.maximum(log_q, -1e4), axis=-1)
+
+
+def _draw(probabilities: np.ndarray, rng: np.random.Generator) -> int:
+    """Returns an index drawn by inverting the cumulative distribution at one uniform number."""
+    cumulative = np.cumsum(probabilities)
+    index = int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
+    return min(index, int(np.flatnonzero(probabilities)[-1]))

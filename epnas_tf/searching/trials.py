@@ -1,0 +1,132 @@
+"""What passes between a search and whoever evaluates: slots, proposals, results, their order."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from epnas_tf.architecture import morph
+from epnas_tf.architecture.morph import Morph
+from epnas_tf.architecture.space import SearchSpace
+from epnas_tf.architecture.spec import Spec, spec_from_dict
+
+TRAINED = "trained"
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Slot:
+    """A trial's place in the search; episodes count from 1, step 0 holds the starting networks."""
+
+    episode: int
+    step: int
+    branch: int
+
+    @property
+    def name(self) -> str:
+        """The trial's name for people and files, such as e01s03b5."""
+        return f"e{self.episode:02d}s{self.step:02d}b{self.branch}"
+
+    @classmethod
+    def parse(cls, name: str) -> Slot:
+        """Returns the slot of a name; raises ValueError where it is none."""
+        match = re.fullmatch(r"e(\d+)s(\d+)b(\d+)", name)
+        if match is None:
+            raise ValueError(f"a slot's name looks like e01s03b5, got {name!r}")
+        return cls(*(int(number) for number in match.groups()))
+
+
+@dataclasses.dataclass(frozen=True)
+class Proposal:
+    """A network to be evaluated.
+
+    Attributes:
+      slot: where it stands in the search.
+      spec: the network.
+      parent: name of the slot it was made from, None for a starting network.
+      action: the morph that made it from the parent, None for a starting network.
+    """
+
+    slot: Slot
+    spec: Spec
+    parent: str | None = None
+    action: Morph | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain data, from which the proposal can be replayed as it was logged."""
+        values: dict[str, Any] = {"slot": self.slot.name, "spec": self.spec.to_dict()}
+        if self.action is not None:
+            values |= {"parent": self.parent, "action": morph.to_dict(self.action)}
+        return values
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], space: SearchSpace) -> Proposal:
+        """Returns the proposal that `to_dict` described."""
+        action = values.get("action")
+        return cls(
+            Slot.parse(values["slot"]),
+            spec_from_dict(values["spec"]),
+            values.get("parent"),
+            None if action is None else morph.from_dict(action, space),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What an evaluation says of a proposal.
+
+    Attributes:
+      slot: the proposal's.
+      reward: what the policy is to maximise, finite.
+      accuracy: validation accuracy; the reward where the evaluator knows no other.
+      feasible: whether every limit is kept.
+      status: "trained", or why the network was not: such trials are never parents.
+    """
+
+    slot: Slot
+    reward: float
+    accuracy: float | None = None
+    feasible: bool = True
+    status: str = TRAINED
+
+    def __post_init__(self) -> None:
+        if not abs(self.reward) < float("inf"):
+            raise ValueError(f"reward of {self.slot.name} must be finite, got {self.reward}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """A finished trial."""
+
+    proposal: Proposal
+    result: Result
+
+    @property
+    def slot(self) -> Slot:
+        """Where it stands in the search."""
+        return self.proposal.slot
+
+    @property
+    def trained(self) -> bool:
+        """Whether the network was trained to the end."""
+        return self.result.status == TRAINED
+
+
+def rank_key(feasible: bool, reward: float, slot: Slot) -> tuple[bool, float, Slot]:
+    """Returns the sort key of the one order of trials: feasible first, reward, lower slot."""
+    return (not feasible, -reward, slot)
+
+
+def ranked(trials: Iterable[Trial]) -> list[Trial]:
+    """Returns the trained trials of distinct networks, best first (DECISIONS 8)."""
+    best: list[Trial] = []
+    seen: set[str] = set()
+    for trial in sorted(
+        (t for t in trials if t.trained),
+        key=lambda t: rank_key(t.result.feasible, t.result.reward, t.slot),
+    ):
+        if trial.proposal.spec.key not in seen:
+            seen.add(trial.proposal.spec.key)
+            best.append(trial)
+    return best

@@ -1,0 +1,179 @@
+"""Images and labels as arrays: what is accepted, what it is turned into, and what it would weigh."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+# Data sets are held in memory; beyond this a search would swap rather than train.
+MAX_GIB = 8.0
+
+# Images looked at in one go: large enough to be fast, small enough to need no memory of note.
+_CHUNK = 1024
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Part:
+    """Images, uint8 or float32 [n, h, w, c], and their labels, int32 [n]."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: np.ndarray) -> Part:
+        """Returns the examples at these indices."""
+        return Part(self.images[indices], self.labels[indices])
+
+
+def checked(images: Any, labels: Any, images_name: str, labels_name: str) -> Part:
+    """Turns arrays as people have them into a part.
+
+    Raises:
+        ValueError: The arrays break a rule, which is named with the array's name.
+    """
+    part = Part(_images(np.asarray(images), images_name), _labels(np.asarray(labels), labels_name))
+    if len(part.images) != len(part.labels):
+        raise ValueError(
+            f"{images_name} and {labels_name} must have the same length, "
+            f"got {len(part.images)} and {len(part.labels)}"
+        )
+    return part
+
+
+def _images(images: np.ndarray, name: str) -> np.ndarray:
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    if images.ndim != 4 or 0 in images.shape:
+        raise ValueError(
+            f"{name} must be images [n, h, w, c] or [n, h, w] and not empty, "
+            f"got shape {images.shape}"
+        )
+    if images.dtype == np.uint8:
+        return images
+    if np.issubdtype(images.dtype, np.integer):
+        low, high = int(images.min()), int(images.max())
+        if low < 0 or high > 255:
+            raise ValueError(f"integers in {name} must be in 0..255, got {low}..{high}")
+        return images.astype(np.uint8)
+    if not np.issubdtype(images.dtype, np.floating):
+        raise ValueError(f"{name} must hold integers or floats, got {images.dtype}")
+    images = images.astype(np.float32)
+    if not np.isfinite(images).all():
+        raise ValueError(f"{name} must hold finite numbers, got NaN or infinity")
+    return images
+
+
+def _labels(labels: np.ndarray, name: str) -> np.ndarray:
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    elif labels.ndim == 2:
+        labels = _from_one_hot(labels, name)
+    if labels.ndim != 1:
+        raise ValueError(f"{name} must be [n], [n, 1] or one-hot [n, k], got {labels.shape}")
+    if not np.issubdtype(labels.dtype, np.number) or (labels != np.floor(labels)).any():
+        raise ValueError(f"{name} must hold whole numbers, got {labels.dtype} {labels[:3]}")
+    return labels.astype(np.int32)
+
+
+def _from_one_hot(labels: np.ndarray, name: str) -> np.ndarray:
+    if not (np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()):
+        raise ValueError(f"{name} of shape {labels.shape} must be one-hot: one 1 a row, else 0")
+    return labels.argmax(axis=1)
+
+
+def count_classes(labels: np.ndarray) -> int:
+    """Returns the number of classes of a training part.
+
+    Raises:
+        ValueError: There are fewer than two, or the labels are not 0..k-1 with each in use.
+    """
+    present = np.unique(labels)
+    if present[0] != 0:
+        raise ValueError(f"labels must start at 0, the smallest is {present[0]}")
+    if len(present) != present[-1] + 1:
+        gap = int(np.flatnonzero(present != np.arange(len(present)))[0])
+        raise ValueError(
+            f"the training part must hold every label from 0 to {present[-1]}, label {gap} is not"
+        )
+    if len(present) < 2:
+        raise ValueError(f"there must be at least 2 classes, got {len(present)}")
+    return len(present)
+
+
+def check_alike(part: Part, title: str, train: Part, num_classes: int) -> None:
+    """Checks that a part could be classified by a network made for the training part.
+
+    Raises:
+        ValueError: Its images differ in shape or type, or it has other labels.
+    """
+    ours, theirs = part.images.shape[1:], train.images.shape[1:]
+    if ours != theirs or part.images.dtype != train.images.dtype:
+        raise ValueError(
+            f"images of the {title} part must be like those of the training part, "
+            f"{theirs} {train.images.dtype}, got {ours} {part.images.dtype}"
+        )
+    low, high = int(part.labels.min()), int(part.labels.max())
+    if low < 0 or high >= num_classes:
+        raise ValueError(
+            f"labels of the {title} part must be in 0..{num_classes - 1}, got {low}..{high}"
+        )
+
+
+def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Returns each channel's mean and standard deviation, at full scale 1 for uint8 images.
+
+    A channel that never varies gets a deviation of 1, so that dividing by it does no harm.
+    """
+    channels = images.shape[-1]
+    total, squares = np.zeros(channels), np.zeros(channels)
+    for start in range(0, len(images), _CHUNK):
+        pixels = images[start : start + _CHUNK].reshape(-1, channels).astype(np.float64)
+        total += pixels.sum(axis=0)
+        squares += np.einsum("pc,pc->c", pixels, pixels)
+    count = images.size // channels
+    scale = 255.0 if images.dtype == np.uint8 else 1.0
+    mean = total / count / scale
+    std = np.sqrt(np.maximum(squares / count / scale**2 - mean**2, 0.0))
+    std[std < 1e-6] = 1.0
+    return tuple(mean.tolist()), tuple(std.tolist())
+
+
+def resized(images: np.ndarray, image_size: int) -> np.ndarray:
+    """Returns the images at this height and width (antialiased), in their own type; 0 keeps them."""
+    if image_size in (0, images.shape[1]) and image_size in (0, images.shape[2]):
+        return images
+    chunks = [
+        resize(images[start : start + _CHUNK], image_size).numpy()
+        for start in range(0, len(images), _CHUNK)
+    ]
+    return np.concatenate(chunks)
+
+
+def resize(images: Any, image_size: int) -> tf.Tensor:
+    """Resizes a tensor [h, w, c] or [n, h, w, c] and keeps its type."""
+    images = tf.convert_to_tensor(images)
+    pixels = tf.image.resize(images, (image_size, image_size), antialias=True)
+    if images.dtype == tf.uint8:
+        pixels = tf.round(pixels)
+    return tf.cast(pixels, images.dtype)
+
+
+def check_memory(name: str, count: int, shape: tuple[int, ...], bytes_a_value: int = 1) -> None:
+    """Refuses images that would not fit in memory, before they are loaded.
+
+    Raises:
+        ValueError: They would need more than `MAX_GIB`.
+    """
+    gib = count * math.prod(shape) * bytes_a_value / 2**30
+    if gib > MAX_GIB:
+        raise ValueError(
+            f"images are held in memory and must need at most {MAX_GIB:g} GiB, {name} has "
+            f"{count:,} of {'x'.join(map(str, shape))} = {gib:.1f} GiB: "
+            "lower image_size or train_fraction"
+        )

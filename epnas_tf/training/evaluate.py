@@ -1,0 +1,105 @@
+"""One child from spec to numbers: skip or build, train, measure, reward."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import keras
+import tensorflow as tf
+
+from epnas_tf.architecture.budget import Budget
+from epnas_tf.architecture.spec import Spec
+from epnas_tf.modeling import build_model
+from epnas_tf.modeling.layers import BUILDERS, Builder
+from epnas_tf.training import memory, trainer
+from epnas_tf.training.data import Data
+from epnas_tf.training.schedule import Schedule
+from epnas_tf.training.trainer import TrainResult
+
+TRAINED = "trained"
+NOT_FINITE = "not_finite"
+FAILED = "failed"
+
+
+class BuildError(Exception):
+    """A network that a user's builders could not build."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What came of a child.
+
+    Attributes:
+      accuracy: validation accuracy after the last epoch run, chance where it was not trained.
+      reward: accuracy times the penalties, always finite.
+      status: "trained", or why not: "over_limits", "too_long", "not_finite", "failed".
+      seconds: time of its training and validation steps.
+      training: its epochs, None where it was not trained.
+    """
+
+    accuracy: float
+    reward: float
+    status: str
+    seconds: float = 0.0
+    training: TrainResult | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluator:
+    """Everything that the evaluation of a child needs besides its spec and seed."""
+
+    data: Data
+    schedule: Schedule
+    strategy: tf.distribute.Strategy
+    budget: Budget
+    builders: Mapping[str, Builder] = dataclasses.field(default_factory=lambda: BUILDERS)
+
+    def build(self, spec: Spec, seed: int = 0) -> keras.Model:
+        """Returns the untrained network, made in the strategy's scope; may raise BuildError."""
+        try:
+            with self.strategy.scope():
+                return build_model(
+                    spec,
+                    self.data.input_shape,
+                    self.data.num_classes,
+                    seed=seed,
+                    builders=self.builders,
+                    synchronized=self.strategy.num_replicas_in_sync > 1,
+                )
+        except ValueError as error:
+            raise BuildError(f"network {spec.key} cannot be built: {error}") from error
+
+    def evaluate(
+        self, spec: Spec, seed: int, keep: Callable[[keras.Model], None] | None = None
+    ) -> Evaluation:
+        """Trains and measures a network, or says why it is not worth it.
+
+        Args:
+          spec: the network.
+          seed: decides its initial weights, the order of the images and their augmentation.
+          keep: called with the model once it is trained, before it is taken down.
+
+        Raises:
+          BuildError: the network cannot be built.
+        """
+        reason = self.budget.reason_to_skip(spec)
+        if reason is not None:
+            return self.untrained(spec, reason)
+        with memory.child_graphs():
+            model = self.build(spec, seed)
+            result = trainer.train(model, self.data, self.schedule, self.strategy, seed=seed)
+            if keep is not None and result.finite:
+                keep(model)
+            del model
+        if result.finite:
+            accuracy = result.validation_accuracy
+            evaluation = Evaluation(accuracy, self.budget.reward(accuracy, spec), TRAINED)
+        else:
+            evaluation = self.untrained(spec, NOT_FINITE)
+        return dataclasses.replace(evaluation, seconds=result.train_seconds, training=result)
+
+    def untrained(self, spec: Spec, status: str) -> Evaluation:
+        """Returns what stands for a network without a measured accuracy (DECISIONS 10)."""
+        chance = self.budget.chance
+        return Evaluation(chance, self.budget.reward(chance, spec), status)

@@ -1,0 +1,56 @@
+"""Stratified choices of examples by class; each depends on the labels and the generator alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def held_out(
+    labels: np.ndarray, shares: Sequence[float], rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Splits off parts that hold their share of every class, and at least one image of it.
+
+    Returns:
+        Sorted indices: those that stay, then one array a share. They are disjoint and complete.
+
+    Raises:
+        ValueError: A class is too small to have an image in every part.
+    """
+    parts: list[list[np.ndarray]] = [[] for _ in range(len(shares) + 1)]
+    for label, members in _shuffled_classes(labels, rng):
+        start = 0
+        for part, share in zip(parts[1:], shares, strict=True):
+            count = max(1, round(share * len(members)))
+            part.append(members[start : start + count])
+            start += count
+        if start >= len(members):
+            raise ValueError(
+                f"every class must have at least {len(parts)} images to be split in {len(parts)} "
+                f"parts, class {label} has {len(members)}"
+            )
+        parts[0].append(members[start:])
+    return [np.sort(np.concatenate(part)) for part in parts]
+
+
+def fraction_of(labels: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
+    """Returns sorted indices of this fraction of every class, at least one image of each.
+
+    Raises:
+        ValueError: The fraction is not in (0, 1].
+    """
+    if not 0 < fraction <= 1:
+        raise ValueError(f"train_fraction must be in (0, 1], got {fraction}")
+    chosen = [
+        members[: max(1, round(fraction * len(members)))]
+        for _, members in _shuffled_classes(labels, rng)
+    ]
+    return np.sort(np.concatenate(chosen))
+
+
+def _shuffled_classes(labels: np.ndarray, rng: np.random.Generator) -> list[tuple[int, np.ndarray]]:
+    return [
+        (int(label), rng.permutation(np.flatnonzero(labels == label)))
+        for label in np.unique(labels)
+    ]

@@ -1,0 +1,159 @@
+"""One update of a network's weights, as every replica runs it.
+
+Gradients of micro-batches are summed inside the replica, then all-reduced, clipped and applied once
+(DECISIONS 16). Keras' own `Optimizer.apply` would all-reduce a second time, after a clipping that
+saw one replica's share; so the reduced gradients are handed to `Optimizer.update_step`, the part of
+a Keras optimizer that is its rule, in the way `apply` itself does it: once for each variable, across
+replicas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from epnas_tf.training.schedule import Schedule
+
+# (images, labels, learning rate) of a replica -> its shares of the batch's mean loss and of the
+# images classified correctly.
+ReplicaStep = Callable[[Any, Any, Any], tuple[Any, Any]]
+
+
+def train_step_function(
+    model: keras.Model,
+    schedule: Schedule,
+    strategy: tf.distribute.Strategy,
+    *,
+    jit_compile: bool = False,
+) -> ReplicaStep:
+    """Returns the function that `strategy.run` runs for an update; all its variables exist by then.
+
+    It takes images [micro steps, micro batch, h, w, c], labels int32 [micro steps, micro batch] and
+    a learning rate (float32 scalar), and returns float32 scalars. The model ends in logits and was
+    built in the strategy's scope.
+
+    Raises:
+        ValueError: jit_compile is asked for under a strategy of several replicas (TPUs compile
+            anyway, MirroredStrategy cannot).
+    """
+    if jit_compile and strategy.num_replicas_in_sync > 1:
+        raise ValueError("jit_compile must be off where there is more than one replica")
+    with strategy.scope():
+        optimizer = keras.optimizers.SGD(
+            schedule.learning_rate, momentum=float(schedule.momentum), nesterov=schedule.nesterov
+        )
+        # Variables made while tracing would trace everything twice (KERAS_TUNER section 7).
+        optimizer.build(model.trainable_variables)
+    variables = [variable.value for variable in model.trainable_variables]
+    micro_step = _micro_step_function(model, variables, schedule.batch_size)
+    # MirroredStrategy reduces batch-norm statistics by a call that may not stand in a loop.
+    unroll = isinstance(strategy, tf.distribute.MirroredStrategy)
+
+    def apply(strategy: Any, gradients: list[Any], learning_rate: Any) -> None:
+        def update(variable: Any, gradient: Any, rate: Any) -> None:
+            optimizer.update_step(gradient, variable, rate)
+
+        for variable, gradient in zip(variables, gradients, strict=True):
+            strategy.extended.update(variable, update, (gradient, learning_rate), group=False)
+
+    def step(images: Any, labels: Any, learning_rate: Any) -> tuple[Any, Any]:
+        loss, correct, gradients = _summed(micro_step, variables, images, labels, unroll)
+        replica = tf.distribute.get_replica_context()
+        if strategy.num_replicas_in_sync > 1:
+            gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        gradients = _decayed_and_clipped(gradients, variables, schedule)
+        replica.merge_call(apply, args=(gradients, learning_rate))
+        return loss, correct
+
+    step = tf.autograph.experimental.do_not_convert(step)
+    return tf.function(step, autograph=False, jit_compile=True) if jit_compile else step
+
+
+def predict_step_function(model: keras.Model) -> ReplicaStep:
+    """Returns the function that counts a replica's correct images: (images, labels, weights) -> sum."""
+
+    def step(images: Any, labels: Any, weights: Any) -> Any:
+        logits = model(images, training=False)
+        return tf.reduce_sum(_hits(labels, logits) * weights)
+
+    return tf.autograph.experimental.do_not_convert(step)
+
+
+def _micro_step_function(
+    model: keras.Model, variables: list[Any], batch_size: int
+) -> Callable[[Any, Any], tuple[Any, Any, list[Any]]]:
+    """Returns the function of one micro-batch's (loss, correct, gradients), each to be summed."""
+    cross_entropy = keras.losses.SparseCategoricalCrossentropy(
+        from_logits=True, reduction="sum", dtype=model.outputs[0].dtype
+    )
+
+    def micro_step(images: Any, labels: Any) -> tuple[Any, Any, list[Any]]:
+        with tf.GradientTape() as tape:
+            logits = model(images, training=True)
+            # Over the global batch, so that shares of micro-batches and replicas add up to a mean.
+            loss = cross_entropy(labels, logits) / batch_size
+        zero = tf.UnconnectedGradients.ZERO
+        gradients = tape.gradient(loss, variables, unconnected_gradients=zero)
+        correct = tf.reduce_sum(_hits(labels, logits))
+        return tf.cast(loss, tf.float32), correct, gradients
+
+    return micro_step
+
+
+def _summed(
+    micro_step: Callable[[Any, Any], tuple[Any, Any, list[Any]]],
+    variables: list[Any],
+    images: Any,
+    labels: Any,
+    unroll: bool,
+) -> tuple[Any, Any, list[Any]]:
+    """Returns the sums of micro_step over the leading axis."""
+    steps = images.shape[0]
+    if steps == 1 or unroll:
+        total = micro_step(images[0], labels[0])
+        for index in range(1, steps):
+            total = _plus(total, micro_step(images[index], labels[index]))
+        return total
+
+    def body(index: Any, *total: Any) -> tuple[Any, ...]:
+        loss, correct, *gradients = total
+        summed = _plus((loss, correct, gradients), micro_step(images[index], labels[index]))
+        return index + 1, summed[0], summed[1], *summed[2]
+
+    zeros = [tf.zeros(variable.shape, variable.dtype) for variable in variables]
+    _, loss, correct, *gradients = tf.while_loop(
+        lambda index, *_: index < steps,
+        body,
+        (tf.constant(0), tf.constant(0.0), tf.constant(0.0), *zeros),
+        parallel_iterations=1,
+        maximum_iterations=steps,
+    )
+    return loss, correct, gradients
+
+
+def _plus(left: tuple[Any, Any, list[Any]], right: tuple[Any, Any, list[Any]]) -> Any:
+    return tf.nest.map_structure(tf.add, left, right)
+
+
+def _decayed_and_clipped(
+    gradients: list[Any], variables: list[Any], schedule: Schedule
+) -> list[Any]:
+    """Adds the gradient of the L2 term and clips by the global norm, as ENAS does.
+
+    Kernels are the variables of rank 2 and more; biases and batch norm have rank 1.
+    """
+    if schedule.weight_decay:
+        gradients = [
+            gradient + schedule.weight_decay * variable if len(variable.shape) > 1 else gradient
+            for gradient, variable in zip(gradients, variables, strict=True)
+        ]
+    if schedule.clip_norm:
+        gradients, _ = tf.clip_by_global_norm(gradients, schedule.clip_norm)
+    return gradients
+
+
+def _hits(labels: Any, logits: Any) -> Any:
+    return tf.cast(tf.equal(tf.argmax(logits, -1, tf.int32), labels), tf.float32)

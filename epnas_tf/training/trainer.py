@@ -1,0 +1,244 @@
+"""Trains a Keras model and measures it: our own loop in the graph, the same under every strategy.
+
+Keras' `fit` fails or slows down under several strategies, traces twice and leaks (KERAS_TUNER
+sections 5 to 7), so Keras gives the layers, the loss and the optimizer here, and the loop is a
+`tf.function` over `strategy.run`. The model returns logits and is built in the strategy's scope,
+with synchronized batch norm where there is more than one replica.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from epnas_tf.training import pipeline, step
+from epnas_tf.training.data import Data, Part
+from epnas_tf.training.schedule import Schedule, learning_rate_at
+
+STRATEGIES = ("none", "mirrored", "tpu")
+
+# Images a forward pass of an evaluation: no gradients are kept, so memory is no concern.
+_EVALUATION_BATCH = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class EpochResult:
+    """One pass over the training part.
+
+    Attributes:
+        epoch: Counted from 0.
+        loss: Mean cross-entropy over the epoch's images, without the L2 term.
+        accuracy: Share of the epoch's images classified correctly, in training mode.
+        validation_accuracy: After the epoch, where it was asked for.
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float
+    validation_accuracy: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainResult:
+    """What a training run gave.
+
+    Attributes:
+        epochs: The epochs that were run.
+        validation_accuracy: After the last epoch run (DECISIONS 9); chance where not finite.
+        steps: Updates.
+        train_seconds: Time of training and validation steps.
+        setup_seconds: Time before the first of them: input, variables, tracing.
+        finite: Whether every epoch's loss was a finite number; training stops at one that was not.
+    """
+
+    epochs: tuple[EpochResult, ...]
+    validation_accuracy: float
+    steps: int
+    train_seconds: float
+    setup_seconds: float
+    finite: bool
+
+
+@functools.cache
+def make_strategy(name: str, tpu: str = "") -> tf.distribute.Strategy:
+    """Returns the process' strategy of this name, always the same object.
+
+    One object, because the collectives of a second MirroredStrategy mix with those of the first
+    (KERAS_TUNER section 6).
+
+    Args:
+        name: `none`; `mirrored`, over all GPUs, or all logical CPUs where there are none; `tpu`.
+        tpu: The TPU's name or address, as TPUClusterResolver takes it.
+
+    Raises:
+        ValueError: The name is unknown or there is no such TPU.
+    """
+    if name == "none":
+        return tf.distribute.get_strategy()
+    if name == "mirrored":
+        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        return tf.distribute.MirroredStrategy([device.name for device in devices])
+    if name == "tpu":
+        try:
+            resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=tpu)
+            tf.config.experimental_connect_to_cluster(resolver)
+            tf.tpu.experimental.initialize_tpu_system(resolver)
+        except (ValueError, tf.errors.OpError) as error:
+            reason = str(error).partition("\n")[0]
+            raise ValueError(f"strategy tpu must find a TPU, tpu={tpu!r} gave: {reason}") from error
+        return tf.distribute.TPUStrategy(resolver)
+    raise ValueError(f"strategy must be one of {STRATEGIES}, got {name!r}")
+
+
+def train(
+    model: keras.Model,
+    data: Data,
+    schedule: Schedule,
+    strategy: tf.distribute.Strategy,
+    *,
+    seed: int,
+    jit_compile: bool = False,
+    validate_each_epoch: bool = False,
+    on_epoch: Callable[[EpochResult], bool | None] | None = None,
+) -> TrainResult:
+    """Trains a model on the training part and measures it on the validation part.
+
+    Args:
+        model: Maps images of `data.input_shape` to logits.
+        data: Its test part is not touched.
+        schedule: Fitted to the training part (`schedule.fit_to`).
+        strategy: From `make_strategy`.
+        seed: The order of images and their augmentation depend on it alone. The initial weights
+            are the model's own.
+        jit_compile: Whether XLA compiles the step; one replica only.
+        validate_each_epoch: Whether to measure validation accuracy after every epoch, rather than
+            after the last alone.
+        on_epoch: Called after each epoch; a true answer makes it the last.
+
+    Raises:
+        ValueError: The batch does not fit the training part or the replicas.
+    """
+    start = time.perf_counter()
+    run_steps = _steps_function(model, data, schedule, strategy, seed, jit_compile)
+    validate = _accuracy_function(model, data.validation, data, strategy, _EVALUATION_BATCH)
+    # No steps: this only prepares the graphs.
+    run_steps(tf.zeros([0]))
+    validate(steps=0)
+    ready = time.perf_counter()
+
+    rates = _learning_rates(schedule, len(data.train) // schedule.batch_size)
+    epochs: list[EpochResult] = []
+    finite, stop = True, False
+    while finite and not stop and len(epochs) < schedule.epochs:
+        loss, accuracy = (float(value) for value in run_steps(tf.constant(rates[len(epochs)])))
+        finite = math.isfinite(loss)
+        validation = validate() if validate_each_epoch and finite else None
+        epochs.append(EpochResult(len(epochs), loss, accuracy, validation))
+        stop = bool(on_epoch(epochs[-1])) if on_epoch else False
+    if not finite:
+        final = 1 / data.num_classes
+    else:
+        final = (
+            validate() if epochs[-1].validation_accuracy is None else epochs[-1].validation_accuracy
+        )
+    return TrainResult(
+        epochs=tuple(epochs),
+        validation_accuracy=final,
+        steps=len(epochs) * rates.shape[1],
+        train_seconds=time.perf_counter() - ready,
+        setup_seconds=ready - start,
+        finite=finite,
+    )
+
+
+def accuracy(
+    model: keras.Model,
+    part: Part,
+    data: Data,
+    strategy: tf.distribute.Strategy,
+    batch_size: int = _EVALUATION_BATCH,
+) -> float:
+    """Returns the share of a part's images that the model classifies correctly."""
+    return _accuracy_function(model, part, data, strategy, batch_size)()
+
+
+def _learning_rates(schedule: Schedule, steps_per_epoch: int) -> np.ndarray:
+    """Returns float32 [epochs, steps an epoch]."""
+    total = schedule.epochs * steps_per_epoch
+    rates = [learning_rate_at(update, schedule, steps_per_epoch) for update in range(total)]
+    return np.array(rates, np.float32).reshape(schedule.epochs, steps_per_epoch)
+
+
+def _steps_function(
+    model: keras.Model,
+    data: Data,
+    schedule: Schedule,
+    strategy: tf.distribute.Strategy,
+    seed: int,
+    jit_compile: bool,
+) -> Callable[[Any], tuple[Any, Any]]:
+    """Returns the graph that runs an update a learning rate: rates [n] -> mean loss, accuracy."""
+    batches = pipeline.training_batches(data, schedule, strategy, seed)
+    update = step.train_step_function(model, schedule, strategy, jit_compile=jit_compile)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)], autograph=False)
+    def run_steps(rates: Any) -> tuple[Any, Any]:
+        steps = tf.shape(rates)[0]
+
+        def body(index: Any, loss: Any, correct: Any) -> tuple[Any, Any, Any]:
+            images, labels = next(batches)
+            shares = strategy.run(update, args=(images, labels, rates[index]))
+            more_loss, more_correct = _sums(strategy, shares)
+            return index + 1, loss + more_loss, correct + more_correct
+
+        _, loss, correct = _loop(steps, body, tf.constant(0.0), tf.constant(0.0))
+        count = tf.cast(steps, tf.float32)
+        return loss / count, correct / (count * schedule.batch_size)
+
+    # Called as a whole, or TensorFlow warns that it traces often: once a network is meant.
+    return run_steps.get_concrete_function()
+
+
+def _accuracy_function(
+    model: keras.Model,
+    part: Part,
+    data: Data,
+    strategy: tf.distribute.Strategy,
+    batch_size: int,
+) -> Callable[..., float]:
+    """Returns the function that measures the model as it is, over all batches or the first few."""
+    batches, all_steps = pipeline.evaluation_batches(part, data, strategy, batch_size)
+    predict = step.predict_step_function(model)
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.int32)], autograph=False)
+    def count_correct(steps: Any) -> Any:
+        def body(index: Any, correct: Any) -> tuple[Any, Any]:
+            shares = strategy.run(predict, args=next(batches))
+            return index + 1, correct + _sums(strategy, shares)
+
+        return _loop(steps, body, tf.constant(0.0))[1]
+
+    counted = count_correct.get_concrete_function()
+    return lambda steps=all_steps: float(counted(tf.constant(steps))) / len(part)
+
+
+def _loop(steps: Any, body: Callable[..., Any], *state: Any) -> Any:
+    """Runs body(index, *state) this many times, in the graph."""
+    return tf.while_loop(
+        lambda index, *_: index < steps, body, (tf.constant(0), *state), parallel_iterations=1
+    )
+
+
+def _sums(strategy: tf.distribute.Strategy, shares: Any) -> Any:
+    """Sums what each replica returned."""
+    return tf.nest.map_structure(
+        lambda share: strategy.reduce(tf.distribute.ReduceOp.SUM, share, axis=None), shares
+    )

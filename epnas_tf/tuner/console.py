@@ -1,0 +1,77 @@
+"""One line a trial, for the person who watches."""
+
+from __future__ import annotations
+
+import datetime
+
+from epnas_tf.architecture import limits, morph
+from epnas_tf.architecture.cost import Cost
+from epnas_tf.architecture.limits import Constraint
+from epnas_tf.report.units import short
+from epnas_tf.tuner.oracle import EPNASOracle
+from epnas_tf.tuner.record import Record
+
+
+class Console:
+    """A listener of the oracle that prints a line for each trial.
+
+    Attributes:
+      verbose: 0 prints nothing.
+    """
+
+    def __init__(self, verbose: int = 1):
+        self.verbose = verbose
+        self._seen = 0
+
+    def __call__(self, oracle: EPNASOracle, finished: Record) -> None:
+        """Prints the trial's line."""
+        self._seen += 1
+        if self.verbose:
+            print(line(oracle, finished, self._seen), flush=True)
+
+
+def line(oracle: EPNASOracle, finished: Record, seen: int) -> str:
+    """Returns a trial's line.
+
+    Args:
+      oracle: holds the trials so far.
+      finished: the trial.
+      seen: number of trials that this run has finished, for the time a trial takes.
+    """
+    done, total = len(oracle.records()), oracle.total
+    elapsed = oracle.elapsed()
+    words = [
+        f"[{done:>{len(str(total))}}/{total}] {finished.slot.name}",
+        morph.describe(finished.proposal.action),
+        _outcome(finished),
+        *(limit_text(finished.cost, constraint) for constraint in oracle.constraints),
+        _best(oracle),
+        f"{_clock(elapsed)}, ETA {_clock(elapsed / seen * (total - done))}",
+    ]
+    return " | ".join(words)
+
+
+def _outcome(finished: Record) -> str:
+    if finished.trained:
+        return f"acc {finished.accuracy:.4f}"
+    return f"not trained: {finished.result.status}"
+
+
+def limit_text(cost: Cost, constraint: Constraint) -> str:
+    """Returns a resource's use against its limits, such as "params 12.3k <= 20k"."""
+    use = limits.usage(cost, constraint.metric)
+    low = "" if constraint.lower is None else f"{short(constraint.lower)} <= "
+    high = "" if constraint.upper is None else f" <= {short(constraint.upper)}"
+    mark = "" if limits.violation(cost, constraint) == 0 else " !"
+    return f"{low}{constraint.metric} {short(use)}{high}{mark}"
+
+
+def _best(oracle: EPNASOracle) -> str:
+    best = next(iter(oracle.best_records()), None)
+    if best is None or not best.result.feasible:
+        return "none feasible yet"
+    return f"best {best.accuracy:.4f} ({best.slot.name})"
+
+
+def _clock(seconds: float) -> str:
+    return str(datetime.timedelta(seconds=round(seconds)))

@@ -1,0 +1,134 @@
+"""What Keras Tuner's own files and locks lack; the only module that touches its internals.
+
+Stock Keras Tuner (1.4.8) rewrites its files in place, so that a kill leaves them empty; trusts
+oracle.json even where a trial finished after it was written; and keeps its lock when a locked
+method raises, so that the next thread hangs. Here every file is replaced atomically, the state is
+rebuilt from the trials' own files alone, and the lock is released.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import keras_tuner
+import tensorflow as tf
+from keras_tuner.src.engine import oracle as keras_tuner_oracle
+from keras_tuner.src.engine.trial import Trial
+from keras_tuner.src.engine.trial import TrialStatus as Status
+
+from epnas_tf import paths
+
+__all__ = ["DurableOracle", "DurableTuner", "Status", "Trial", "metrics", "values"]
+
+INTERRUPTED = "interrupted"
+
+
+class DurableTuner(keras_tuner.Tuner):
+    """A tuner whose state survives a kill at any moment."""
+
+    def on_search_begin(self) -> None:
+        """Saves before the first trial: without a tuner file the next start would not reload."""
+        super().on_search_begin()
+        self.save()
+
+    def save(self) -> None:
+        """Saves the oracle and the tuner's own file, atomically."""
+        if not self._is_worker():
+            self.oracle.save()
+        paths.write_atomic(self._get_tuner_fname(), json.dumps(self.get_state()))
+
+    def reload(self) -> None:
+        """Reloads the oracle; the tuner's own file holds no state."""
+        if not self._is_worker():
+            self.oracle.reload()
+
+
+class DurableOracle(keras_tuner.Oracle):
+    """An oracle whose truth is its finished trials, each in a file of its own."""
+
+    def save(self) -> None:
+        """Writes oracle.json atomically; other tools read it, this oracle does not."""
+        paths.write_atomic(self._get_oracle_fname(), json.dumps(self.get_state()))
+
+    def _save_trial(self, trial: Trial) -> None:
+        path = os.path.join(self._get_trial_dir(trial.trial_id), "trial.json")
+        paths.write_atomic(path, json.dumps(trial.get_state()))
+
+    def reload(self) -> None:
+        """Rebuilds the state from the trials' files.
+
+        A trial that was running when the process died, and one whose file is torn, becomes a
+        failed attempt: its slot is given out again under a new trial id.
+        """
+        found = tf.io.gfile.glob(os.path.join(self._project_dir, "trial_*", "trial.json"))
+        trials = [_load_trial(path) for path in sorted(found)]
+        self.trials = {trial.trial_id: trial for trial in trials}
+        for trial in trials:
+            if trial.status not in (Status.COMPLETED, Status.FAILED) or _lacks_score(trial):
+                trial.status, trial.message = Status.FAILED, INTERRUPTED
+                self._save_trial(trial)
+        self.start_order = list(self.trials)
+        self.end_order = list(self.trials)
+        self.ongoing_trials: dict[str, Trial] = {}
+        self._retry_queue: list[str] = []
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the oracle's lock, as `keras_tuner.synchronized` does, and frees it on errors."""
+        locks, holders = keras_tuner_oracle.LOCKS, keras_tuner_oracle.THREADS
+        me = threading.current_thread().name
+        outermost = holders[self] != me
+        if outermost:
+            locks[self].acquire()
+            holders[self] = me
+        try:
+            yield
+        finally:
+            if outermost:
+                holders[self] = None
+                locks[self].release()
+
+    def create_trial(self, tuner_id: str) -> Trial:
+        """Returns the tuner's next trial."""
+        with self.locked():
+            return super().create_trial(tuner_id)
+
+    def update_trial(self, trial_id: str, metrics: dict[str, float], step: int = 0) -> Trial:
+        """Takes a trial's metrics."""
+        with self.locked():
+            return super().update_trial(trial_id, metrics, step)
+
+    def end_trial(self, trial: Trial) -> None:
+        """Takes the end of a trial."""
+        with self.locked():
+            super().end_trial(trial)
+
+
+def _load_trial(path: str) -> Trial:
+    """Returns the trial of a file; a torn file gives an empty one of the folder's id."""
+    try:
+        return Trial.from_state(json.loads(paths.read_text(path)))
+    except (ValueError, KeyError, TypeError):
+        match = re.search(r"trial_([^/\\]+)[/\\]trial\.json$", path)
+        assert match is not None, path
+        return Trial(keras_tuner.HyperParameters(), trial_id=match.group(1), status=Status.RUNNING)
+
+
+def _lacks_score(trial: Trial) -> bool:
+    return trial.status == Status.COMPLETED and trial.score is None
+
+
+def values(trial: Trial) -> dict[str, Any]:
+    """Returns the values that a trial was created with."""
+    return dict(trial.hyperparameters.values)
+
+
+def metrics(trial: Trial) -> dict[str, float]:
+    """Returns the last value of each metric of a trial."""
+    return {name: trial.metrics.get_last_value(name) for name in trial.metrics.metrics}

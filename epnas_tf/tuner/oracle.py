@@ -1,0 +1,232 @@
+"""EPNASOracle: the progressive search as a Keras Tuner oracle.
+
+Each trial carries its slot in the search, its attempt, parent, action and spec; the search's state
+is the fold over the finished ones, so a reloaded project continues where it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras_tuner
+
+from epnas_tf import randomness
+from epnas_tf.architecture.budget import Budget
+from epnas_tf.architecture.limits import Constraint
+from epnas_tf.architecture.space import SearchSpace
+from epnas_tf.searching.policy import LSTMPolicy
+from epnas_tf.searching.progressive import Policy, ProgressiveSearch
+from epnas_tf.searching.random_policy import RandomPolicy
+from epnas_tf.searching.trials import Proposal, Result, Slot
+from epnas_tf.tuner import durable, record
+from epnas_tf.tuner.durable import DurableOracle, Status, Trial
+from epnas_tf.tuner.record import Record
+
+OBJECTIVE = "reward"
+POLICIES = ("lstm", "random")
+
+
+class EPNASOracle(DurableOracle):
+    """Proposes progressive morphs to any Keras Tuner tuner that can evaluate a spec.
+
+    A trial's values are `slot`, `attempt`, `worker`, `parent`, `action` and `spec` (the last two as
+    JSON); its metrics are `reward` (the objective), `accuracy`, `seconds`, `overhead_seconds` and
+    `status` (an index of `record.STATUSES`).
+
+    Attributes:
+      space: the networks it may propose.
+      constraints: soft limits on the networks' resources.
+      root_seed: root of all randomness (Keras Tuner's own `seed` reads 0 as "none").
+      listeners: called with the oracle and a record after each trial with a result.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        constraints: Sequence[Constraint] = (),
+        policy: str = "lstm",
+        branches: int = 8,
+        episodes: int = 15,
+        steps: int = 10,
+        seed: int = 0,
+        policy_learning_rate: float = 6e-4,
+        check_table_mix: float = 0.2,
+        max_trials: int = 0,
+        max_hours: float = 0.0,
+    ):
+        """Makes an oracle before its first trial.
+
+        Args:
+          space: the networks it may propose.
+          constraints: soft limits on the networks' resources.
+          policy: "lstm", or "random" for uniform legal choices.
+          branches: B, networks a step.
+          episodes: E.
+          steps: T, steps an episode.
+          seed: root of all randomness.
+          policy_learning_rate: that of the policy's Adam.
+          check_table_mix: share of the check table in the choice of the inserting place.
+          max_trials: stop after this many trials with a result; 0 for no limit.
+          max_hours: hand out no trial after this many hours of this run; 0 for no limit.
+
+        Raises:
+          ValueError: the policy is unknown.
+        """
+        if policy not in POLICIES:
+            raise ValueError(f"policy must be one of {POLICIES}, got {policy!r}")
+        super().__init__(
+            objective=keras_tuner.Objective(OBJECTIVE, "max"),
+            max_trials=None,  # its count would include failed attempts
+            max_retries_per_trial=0,
+            max_consecutive_failed_trials=10**9,  # the tuner's max_attempts ends them instead
+        )
+        self.space = space
+        self.constraints = tuple(constraints)
+        self.root_seed = seed
+        self.listeners: list[Callable[[EPNASOracle, Record], None]] = []
+        self._policy_name = policy
+        self._policy_settings = {
+            "learning_rate": policy_learning_rate,
+            "check_table_mix": check_table_mix,
+        }
+        self._sizes = {"branches": branches, "episodes": episodes, "steps": steps}
+        self._trial_limit = max_trials
+        self._seconds_limit = max_hours * 3600
+        self._begun = time.monotonic()
+        self._budget: Budget | None = None
+        self._search: ProgressiveSearch | None = None
+        self._records: dict[str, Record] = {}
+        self._worker = ""
+
+    def bind(self, budget: Budget) -> None:
+        """Tells the oracle what images the networks are for, before the first trial."""
+        if self._search is not None and budget != self._budget:
+            raise ValueError(f"the search was begun with {self._budget}, got {budget}")
+        self._budget = budget
+
+    @property
+    def budget(self) -> Budget:
+        """The limits and the images' shape; raises RuntimeError before `bind`."""
+        if self._budget is None:
+            raise RuntimeError("bind() must be called before the first trial")
+        return self._budget
+
+    @property
+    def search(self) -> ProgressiveSearch:
+        """The search, made when first needed (a worker never does) and brought up to date."""
+        if self._search is None:
+            search = ProgressiveSearch(
+                self.space,
+                self._make_policy(),
+                seed=self.root_seed,
+                violation=self.budget.violation,
+                **self._sizes,
+            )
+            search.replay(self._log())
+            self._search = search
+        return self._search
+
+    @property
+    def total(self) -> int:
+        """Number of trials that the search will have in all."""
+        branches, episodes, steps = self._sizes.values()
+        total = branches * (1 + episodes * steps)
+        return min(total, self._trial_limit or total)
+
+    def elapsed(self) -> float:
+        """Returns the seconds since this run of the search began."""
+        return time.monotonic() - self._begun
+
+    # Keras Tuner's contract
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Returns the values of the next trial of the running step."""
+        running = {durable.values(trial)["slot"] for trial in self.ongoing_trials.values()}
+        if self._exhausted(len(self.records()) + len(running)):
+            return {"status": Status.IDLE if running else Status.STOPPED}
+        for proposal in self.search.ask():
+            if proposal.slot.name not in running:
+                attempt = 1 + self._tries(proposal.slot)
+                values = record.values_of(proposal, attempt, self._worker)
+                return {"status": Status.RUNNING, "values": values}
+        return {"status": Status.STOPPED if self.search.done else Status.IDLE}
+
+    def _exhausted(self, begun: int) -> bool:
+        if self._trial_limit and begun >= self._trial_limit:
+            return True
+        return bool(self._seconds_limit) and self.elapsed() > self._seconds_limit
+
+    def create_trial(self, tuner_id: str) -> Trial:
+        """Returns the tuner's next trial."""
+        with self.locked():
+            self._worker = tuner_id
+            return super().create_trial(tuner_id)
+
+    def end_trial(self, trial: Trial) -> None:
+        """Takes a trial's end: a result moves the search on, a failed attempt frees its slot."""
+        with self.locked():
+            search = self.search  # replayed before this trial is among the finished
+            super().end_trial(trial)
+            ended = self.trials[trial.trial_id]
+            if ended.status == Status.COMPLETED:
+                finished = self.record(ended)
+                search.tell([finished.result])
+                for listener in self.listeners:
+                    listener(self, finished)
+
+    def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
+        """Returns the best trained trials: feasible first, then reward, then lower slot."""
+        return [self.trials[best.trial_id] for best in self.best_records()[:num_trials]]
+
+    def reload(self) -> None:
+        """Rebuilds the state from the trials' files; the search follows when first needed."""
+        super().reload()
+        self._search = None
+        self._records = {}
+
+    # Trials as records
+
+    def record(self, trial: Trial) -> Record:
+        """Returns a finished trial as plain data."""
+        if trial.trial_id not in self._records:
+            self._records[trial.trial_id] = record.record_of(
+                trial.trial_id,
+                durable.values(trial),
+                durable.metrics(trial),
+                self.space,
+                self.budget,
+            )
+        return self._records[trial.trial_id]
+
+    def records(self) -> list[Record]:
+        """Returns the trials that ended with a result, in the order of their slots."""
+        finished = [t for t in self.trials.values() if t.status == Status.COMPLETED]
+        return sorted((self.record(trial) for trial in finished), key=lambda r: r.slot)
+
+    def best_records(self) -> list[Record]:
+        """Returns the trained trials, best first."""
+        return sorted((r for r in self.records() if r.trained), key=Record.order)
+
+    def _tries(self, slot: Slot) -> int:
+        return sum(durable.values(t).get("slot") == slot.name for t in self.trials.values())
+
+    def _log(self) -> list[tuple[Proposal, Result | None]]:
+        """Returns what the trials' files say; a slot's result counts more than failed attempts."""
+        log: dict[str, tuple[Proposal, Result | None]] = {}
+        for trial in self.trials.values():
+            values = durable.values(trial)
+            if trial.status == Status.COMPLETED:
+                finished = self.record(trial)
+                log[values["slot"]] = (finished.proposal, finished.result)
+            elif "slot" in values:  # of a torn file only the id is known
+                log.setdefault(values["slot"], (record.proposal_of(values, self.space), None))
+        return list(log.values())
+
+    def _make_policy(self) -> Policy:
+        if self._policy_name == "random":
+            return RandomPolicy(self.space)
+        seed = randomness.seed_of(self.root_seed, "policy")
+        return LSTMPolicy(self.space, seed=seed, **self._policy_settings)

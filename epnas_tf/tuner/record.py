@@ -1,0 +1,111 @@
+"""A trial that ended with a result, as plain data: what journal, console and search take of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from epnas_tf.architecture.budget import Budget
+from epnas_tf.architecture.cost import Cost
+from epnas_tf.architecture.space import SearchSpace
+from epnas_tf.searching.trials import Proposal, Result, Slot, rank_key
+
+# In the order of the metric `status`: Keras Tuner's metrics are numbers, and cross gRPC as such.
+STATUSES = ("trained", "over_limits", "too_long", "not_finite", "failed")
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """A trial with a result.
+
+    Attributes:
+      trial_id: Keras Tuner's.
+      attempt: which try of the slot this was, from 1.
+      worker: id of the tuner that ran it.
+      proposal: the network, its slot, parent and action.
+      result: accuracy, reward, feasibility, status.
+      cost: what the network costs.
+      seconds: time of training and validation steps.
+      overhead_seconds: the rest of the trial's time.
+    """
+
+    trial_id: str
+    attempt: int
+    worker: str
+    proposal: Proposal
+    result: Result
+    cost: Cost
+    seconds: float
+    overhead_seconds: float
+
+    @property
+    def slot(self) -> Slot:
+        """The trial's place in the search."""
+        return self.proposal.slot
+
+    @property
+    def accuracy(self) -> float:
+        """Validation accuracy, chance where the network was not trained."""
+        assert self.result.accuracy is not None
+        return self.result.accuracy
+
+    @property
+    def trained(self) -> bool:
+        """Whether the network was trained to the end."""
+        return self.result.status == STATUSES[0]
+
+    def order(self) -> tuple[bool, float, Slot]:
+        """Returns the key that sorts the best trial first."""
+        return rank_key(self.result.feasible, self.result.reward, self.slot)
+
+
+def proposal_of(values: Mapping[str, Any], space: SearchSpace) -> Proposal:
+    """Returns the proposal that a trial's values hold, as it was logged."""
+    logged = {"slot": values["slot"], "spec": json.loads(values["spec"])}
+    if values["action"]:
+        logged |= {"parent": values["parent"], "action": json.loads(values["action"])}
+    return Proposal.from_dict(logged, space)
+
+
+def values_of(proposal: Proposal, attempt: int, worker: str) -> dict[str, Any]:
+    """Returns the values that carry a proposal: text and numbers only, as Keras Tuner asks."""
+    logged = proposal.to_dict()
+    action = logged.get("action")
+    return {
+        "slot": logged["slot"],
+        "attempt": attempt,
+        "worker": worker,
+        "parent": logged.get("parent") or "",
+        "action": "" if action is None else json.dumps(action, sort_keys=True),
+        "spec": proposal.spec.to_json(),
+    }
+
+
+def record_of(
+    trial_id: str,
+    values: Mapping[str, Any],
+    metrics: Mapping[str, float],
+    space: SearchSpace,
+    budget: Budget,
+) -> Record:
+    """Returns the record of a trial with these values and metrics."""
+    proposal = proposal_of(values, space)
+    result = Result(
+        proposal.slot,
+        metrics["reward"],
+        metrics["accuracy"],
+        budget.feasible(proposal.spec),
+        STATUSES[round(metrics["status"])],
+    )
+    return Record(
+        trial_id,
+        int(values["attempt"]),
+        str(values["worker"]),
+        proposal,
+        result,
+        budget.cost(proposal.spec),
+        metrics["seconds"],
+        metrics["overhead_seconds"],
+    )

@@ -1,0 +1,61 @@
+"""Packaging: the library, its commands as epnas_tf.tools and its flagfiles as epnas_tf.flags."""
+
+import pathlib
+import re
+
+import setuptools
+
+_HERE = pathlib.Path(__file__).parent
+
+
+def _version() -> str:
+    """Reads the version without importing the package, whose dependencies may be missing."""
+    text = (_HERE / "epnas_tf" / "__init__.py").read_text(encoding="utf-8")
+    found = re.search(r'^__version__ = "([^"]+)"$', text, re.MULTILINE)
+    assert found, "epnas_tf/__init__.py has no line __version__ = ..."
+    return found[1]
+
+
+setuptools.setup(
+    name="epnas_tf",
+    version=_version(),
+    description="Progressive neural architecture search under resource limits (EPNAS)",
+    long_description=(_HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=[
+        *setuptools.find_packages(include=["epnas_tf", "epnas_tf.*"]),
+        "epnas_tf.flags",
+        "epnas_tf.tools",
+    ],
+    # Both stand at the top of a checkout; installed there, they would clash with other packages.
+    package_dir={"epnas_tf.flags": "flags", "epnas_tf.tools": "tools"},
+    package_data={"epnas_tf": ["py.typed"], "epnas_tf.flags": ["*.flags"]},
+    install_requires=[
+        "absl-py>=2.1",
+        "keras-tuner>=1.4.8,<1.5",  # tuner/durable.py mends its internals
+        "numpy>=1.26",
+        "scikit-learn>=1.4",
+        "tensorflow>=2.20",
+        "tensorflow-datasets>=4.9.6",
+    ],
+    extras_require={
+        "tensorboard": ["tensorboard>=2.20"],
+        "test": [
+            "hypothesis>=6.100",
+            "mypy>=1.11",
+            "psutil>=5.9",
+            "pytest>=8.2",
+            "ruff>=0.6",
+        ],
+    },
+    entry_points={
+        "console_scripts": [
+            "epnas_report=epnas_tf.tools.report:run",
+            "epnas_search=epnas_tf.tools.search:run",
+        ]
+    },
+    # Not "build": on a file system that ignores case it is the file BUILD.
+    options={"build": {"build_base": "dist/build"}},
+)

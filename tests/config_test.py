@@ -1,0 +1,250 @@
+"""The configuration: flags, presets, checks that name flag and value, and an exact round trip."""
+
+import dataclasses
+import pathlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from epnas_tf import config as config_lib
+from epnas_tf.architecture import ops
+from epnas_tf.config import ConfigError, SearchConfig
+
+
+def _parse(*arguments: str) -> SearchConfig:
+    return config_lib.parse(["epnas_search", *arguments])
+
+
+def _message(*arguments: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        _parse(*arguments)
+    return str(caught.value)
+
+
+def test_no_flags_are_the_defaults():
+    assert _parse() == SearchConfig()
+
+
+def test_flags_are_read():
+    config = _parse(
+        "--pattern=layerwise",
+        "--max_params=1M",
+        "--min_intensity",
+        "30",
+        "--channels=16,32,64",
+        "--activations=relu,crelu",
+        "--seed=7",
+        "--seed=8",
+    )
+    assert config == SearchConfig(
+        max_params=1_000_000.0,
+        min_intensity=30.0,
+        channels=(16, 32, 64),
+        activations=("relu", "crelu"),
+        seed=8,
+    )
+
+
+def test_a_configuration_is_a_value():
+    first = SearchConfig(channels=[16, 32], max_params=20_000)
+    assert first == SearchConfig(channels=(16, 32), max_params=20_000.0)
+    assert len({first, SearchConfig()}) == 2
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        first.seed = 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--max_params=abc"], "--max_params=abc: must be a size such as 20k, 1M or 1.5G, or none"),
+        (["--max_params=0"], "--max_params=0: must be above 0"),
+        (
+            ["--min_params=2M", "--max_params=1M"],
+            "--min_params=2M: is above --max_params=1M",
+        ),
+        (
+            ["--min_traffic=2", "--max_traffic=1"],
+            "--min_traffic=2: is above --max_traffic=1",
+        ),
+        (["--pattern=graph"], "--pattern=graph: must be one of layerwise, module"),
+        (["--schedule=fast"], "--schedule=fast: must be one of empty, plain, aggressive"),
+        (["--branches=0"], "--branches=0: must be at least 1"),
+        (["--branches=two"], "--branches=two: must be a whole number"),
+        (["--check_table_mix=1.5"], "--check_table_mix=1.5: must be at most 1"),
+        (["--penalty_base=0"], "--penalty_base=0: must be above 0"),
+        (["--train_fraction=0"], "--train_fraction=0: must be above 0"),
+        (["--channels=32,16"], "--channels=32,16: must rise from each entry to the next"),
+        (["--activations=relu,relu"], "--activations=relu,relu: must name each entry once"),
+        (["--branch_types=conv-none"], "--branch_types=conv-none: needs --pattern=module"),
+        (
+            ["--pattern=module", "--layer_types=conv2d"],
+            "--layer_types=conv2d: needs --pattern=layerwise",
+        ),
+        (
+            ["--batch_size=100", "--micro_batch_size=64"],
+            "--micro_batch_size=64: must divide --batch_size=100",
+        ),
+        (
+            ["--epochs=1", "--warmup_epochs=2"],
+            "--warmup_epochs=2: is above --epochs=1",
+        ),
+        (["--tpu=local"], "--tpu=local: needs --strategy=tpu, got none"),
+        (
+            ["--max_parms=1M"],
+            "Unknown command line flag 'max_parms'. Did you mean: max_params ?",
+        ),
+        (["--seed"], "Missing value for flag --seed"),
+        (["digits"], "'digits' is no flag; flags are written --name=value"),
+    ],
+)
+def test_errors_name_the_flag_and_the_value(arguments, message):
+    assert _message(*arguments) == message
+
+
+def test_odd_channels_are_refused_where_crelu_may_double_them():
+    assert _message("--channels=15,32").startswith("--channels=15,32: must be even")
+    assert _parse("--channels=15,32", "--activations=relu").channels == (15, 32)
+    assert _parse("--channels=15,32", "--pattern=module").channels == (15, 32)
+
+
+def test_python_callers_get_the_same_errors():
+    with pytest.raises(ValueError, match=r"^--seed=1\.5: must be a whole number$"):
+        SearchConfig(seed=1.5)
+    with pytest.raises(ConfigError, match="^--min_params=2k: is above --max_params=1k$"):
+        SearchConfig(min_params=2000, max_params=1000)
+
+
+def test_help_lists_every_flag_once_with_its_default(capsys):
+    with pytest.raises(SystemExit) as caught:
+        _parse("--help")
+    assert not caught.value.code
+    lines = capsys.readouterr().out.splitlines()
+    flags = [line.strip() for line in lines if line.startswith("  --")]
+    assert flags == config_lib.to_flags_text(SearchConfig()).splitlines()
+    assert {len(line) <= 100 for line in lines} == {True}
+
+
+def test_choices_are_those_of_the_architecture():
+    choices = {field.name: field.metadata["choices"] for field in dataclasses.fields(SearchConfig)}
+    assert choices["activations"] == ops.ACTIVATIONS
+    assert choices["layer_types"] == tuple(ops.OPS)
+    assert choices["branch_types"] == tuple(ops.BRANCHES)
+
+
+# --- files of flags ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def presets(tmp_path, monkeypatch):
+    (tmp_path / "small.flags").write_text("# few trials\n--branches=2\n\n--episodes=3\n")
+    (tmp_path / "large.flags").write_text("--branches=16\n")
+    monkeypatch.setattr(config_lib, "_preset_folder", lambda: pathlib.Path(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--preset=small", "--branches=4"],
+        ["--branches=4", "--preset=small"],
+        ["--branches=4", "--preset", "small"],
+    ],
+)
+def test_the_command_line_overrides_a_preset_wherever_it_stands(presets, arguments):
+    assert _parse(*arguments) == SearchConfig(branches=4, episodes=3)
+
+
+def test_an_unknown_preset_lists_those_that_exist(presets):
+    assert _message("--preset=medium") == "--preset=medium: must be one of large, small"
+
+
+def test_flagfiles_are_read_in_their_place(tmp_path):
+    path = tmp_path / "my.flags"
+    path.write_text("--branches=2\n--seed=5\n")
+    assert _parse("--branches=4", f"--flagfile={path}", "--seed=6") == SearchConfig(
+        branches=2, seed=6
+    )
+
+
+def test_a_missing_flagfile_is_named(tmp_path):
+    assert "No such file or directory: '/no/such.flags'" in _message("--flagfile=/no/such.flags")
+
+
+# --- round trip ----------------------------------------------------------------------------------
+
+_LIMITS = st.none() | st.floats(1e-3, 1e15)
+_WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=12)
+_SIZES = st.sets(st.integers(1, 512), max_size=5).map(sorted)
+_FREE = {
+    "work_dir": _WORDS,
+    "dataset": _WORDS,
+    "train_fraction": st.floats(1e-3, 1),
+    "channels": _SIZES.map(lambda sizes: [2 * size for size in sizes]),
+    "filter_widths": _SIZES,
+    "activations": st.permutations(ops.ACTIVATIONS).map(lambda names: names[:3]),
+    "max_params": _LIMITS,
+    "min_flops": _LIMITS,
+    "max_intensity": _LIMITS,
+    "max_child_minutes": st.floats(1e-3, 1e6),
+    "policy": st.sampled_from(["lstm", "random"]),
+    "seed": st.integers(0, 2**63),
+    "check_table_mix": st.floats(0, 1),
+    "policy_learning_rate": st.floats(1e-9, 1e3),
+    "warmup_epochs": st.integers(-1, 9),
+    "strategy": st.sampled_from(["none", "mirrored", "tpu"]),
+}
+_CONFIGS = st.fixed_dictionaries({}, optional=_FREE).map(lambda values: SearchConfig(**values))
+
+
+@settings(deadline=None, derandomize=True)
+@given(_CONFIGS)
+def test_flags_text_reloads_exactly(config):
+    text = config_lib.to_flags_text(config)
+    assert len(text.splitlines()) == len(dataclasses.fields(SearchConfig))
+    assert config_lib.from_flags_text(text) == config
+
+
+def test_flags_text_is_a_flagfile(tmp_path):
+    config = SearchConfig(work_dir="größe", max_params=20_000, channels=(16, 32), seed=3)
+    path = tmp_path / "flags.txt"
+    path.write_text(config_lib.to_flags_text(config))
+    assert _parse(f"--flagfile={path}") == config
+
+
+def test_flags_text_of_another_version_names_the_unknown_flag():
+    with pytest.raises(ConfigError, match="'colour'"):
+        config_lib.from_flags_text("--seed=1\n--colour=blue\n")
+
+
+# --- resuming ------------------------------------------------------------------------------------
+
+
+def test_the_same_settings_do_not_differ():
+    stored = SearchConfig(seed=3, max_params=1e6)
+    assert config_lib.differences(stored, SearchConfig(seed=3, max_params=1e6)) == []
+
+
+def test_differences_are_named_with_both_values():
+    stored = SearchConfig(seed=3, max_params=1e6)
+    assert config_lib.differences(stored, SearchConfig(seed=4)) == [
+        "--max_params=none (stored: 1M)",
+        "--seed=4 (stored: 3)",
+    ]
+
+
+def test_what_is_left_to_the_search_agrees_with_what_was_chosen():
+    stored = SearchConfig(threads_per_child=2, machine_gflops=31.5, micro_batch_size=64, steps=5)
+    assert config_lib.differences(stored, SearchConfig()) == []
+    assert config_lib.differences(stored, SearchConfig(threads_per_child=4)) == [
+        "--threads_per_child=4 (stored: 2)"
+    ]
+
+
+def test_place_and_budget_may_change():
+    asked = SearchConfig(work_dir="moved", data_dir="other", max_hours=2, max_trials=9, verbosity=0)
+    assert config_lib.differences(SearchConfig(), asked) == []
+
+
+def test_settings_that_may_change_exist():
+    names = {field.name for field in dataclasses.fields(SearchConfig)}
+    assert names >= config_lib.MAY_CHANGE_ON_RESUME

@@ -1,0 +1,221 @@
+"""The search's own logic: the tape of a whole search, asking and telling."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from epnas_tf import randomness
+from epnas_tf.architecture.morph import Morph
+from epnas_tf.architecture.space import layerwise_space
+from epnas_tf.searching.progressive import ProgressiveSearch
+from epnas_tf.searching.random_policy import RandomPolicy
+from epnas_tf.searching.trials import Proposal, Result, Slot
+
+_SPACE = layerwise_space(max_layers=8)
+
+
+def _search(**sizes):
+    return ProgressiveSearch(_SPACE, RandomPolicy(_SPACE), **sizes)
+
+
+def _reward_of(proposal):
+    return int(proposal.spec.key[:4], 16) / 2**16
+
+
+def _run(search):
+    while not search.done:
+        search.tell([Result(p.slot, _reward_of(p)) for p in search.ask()])
+    return search
+
+
+# The whole way
+
+
+def test_the_tape_of_a_whole_search(scripted):
+    search = scripted("16 32", "+16 +16", "+32 +32", "- =", "+64 -", episodes=2, steps=2)
+    for rewards in ((0.5, 0.6), (0.7, 0.4), (0.6, 0.65), (0.5, 0.65), (0.8, 0.3)):
+        search.ask()
+        search.reward(*rewards)
+    assert search.tape == [
+        ("propose", "16", "32"),
+        ("statistics", "16", "32"),
+        ("propose", "16.16", "32.16"),
+        ("statistics", "16.16", "32.16"),
+        # Returns 1.3, 1.05, 0.6, 0.65 less their steps' means 1.175, 0.625; deviation 0.0901.
+        ("update", ("16", 1.3715), ("32", -1.3715), ("16.16", -0.2743), ("32.16", 0.2743)),
+        # The episode's best are 16.16 (0.7) and 32.16.32 (0.65), before 32 and 16.16.32 (0.6).
+        ("propose", "16.16", "32.16.32"),
+        ("statistics", "16.16", "32.16.32"),
+        ("propose", "16", "32.16.32"),
+        ("statistics", "16", "32.16.32"),
+        # Returns 1.3, 0.95, 0.8, 0.3 less the first episode's means; deviation 0.2161.
+        ("update", ("16.16", 0.5757), ("32.16.32", -1.0362), ("16", 0.8059), ("32.16.32", -1.4967)),
+    ]
+    assert search.done
+    assert [(trial.slot.name, trial.proposal.parent) for trial in search.history] == [
+        ("e01s00b0", None),
+        ("e01s00b1", None),
+        ("e01s01b0", "e01s00b0"),
+        ("e01s01b1", "e01s00b1"),
+        ("e01s02b0", "e01s01b0"),
+        ("e01s02b1", "e01s01b1"),
+        ("e02s01b0", "e01s01b0"),
+        ("e02s01b1", "e01s02b1"),
+        ("e02s02b0", "e02s01b0"),
+        ("e02s02b1", "e02s01b1"),
+    ]
+
+
+def test_every_step_has_a_line_in_the_log(scripted):
+    search = scripted("16 32", "+16 +16", episodes=2, steps=1)
+    search.reward(0.5, None)
+    search.reward(0.7, 0.4, feasible=False)
+    search.reward(0.6, 0.2)
+    assert search.step_log == [
+        {"episode": 1, "step": 0, "mean_reward": 0.3, "feasible": 2, "trained": 1},
+        {"episode": 1, "step": 1, "mean_reward": pytest.approx(0.55), "feasible": 0, "trained": 2}
+        | {"baseline": None, "actions": 2},
+        {"episode": 2, "step": 1, "mean_reward": 0.4, "feasible": 2, "trained": 2}
+        | {"baseline": pytest.approx(0.55), "actions": 2},
+    ]
+
+
+@pytest.mark.parametrize(("branches", "episodes", "steps"), [(1, 1, 1), (3, 2, 4), (8, 1, 2)])
+def test_totals(branches, episodes, steps):
+    search = _run(_search(branches=branches, episodes=episodes, steps=steps))
+    assert search.total == branches + episodes * steps * branches
+    steps_taken = [(1, 0), *itertools.product(range(1, episodes + 1), range(1, steps + 1))]
+    slots = [Slot(*step, branch) for step in steps_taken for branch in range(branches)]
+    assert [trial.slot for trial in search.history] == slots
+    assert len(slots) == search.total
+    assert search.ask() == []
+
+
+@pytest.mark.parametrize("name", ["branches", "episodes", "steps"])
+def test_sizes_are_at_least_1(name):
+    with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
+        _search(**{name: 0})
+
+
+def test_the_seed_decides():
+    sizes = {"branches": 2, "episodes": 2, "steps": 2}
+    assert _run(_search(seed=3, **sizes)).history == _run(_search(seed=3, **sizes)).history
+    assert _run(_search(seed=3, **sizes)).history != _run(_search(seed=4, **sizes)).history
+
+
+# Asking
+
+
+def test_asking_again_gives_the_same_and_draws_once(scripted):
+    search = scripted("16 32", "+16 +32", episodes=1, steps=2)
+    assert search.ask() == search.ask()
+    search.reward(0.5, 0.5)
+    proposals = search.ask()
+    assert search.ask() == proposals
+    assert search.tape == [("propose", "16", "32")]
+
+
+def test_only_what_has_no_result_is_asked_for(scripted):
+    search = scripted("16 32 64", "+16 +32 +64", episodes=1, steps=1)
+    search.reward(0.5, 0.5, 0.5)
+    assert search.asked() == ["16.16", "32.32", "64.64"]
+    search.tell([Result(Slot(1, 1, 1), 0.5)])
+    assert search.asked() == ["16.16", "64.64"]
+
+
+def test_each_branch_draws_with_the_generator_of_its_slot():
+    numbers = []
+
+    class Keeping(RandomPolicy):
+        def propose(self, specs, rngs):
+            numbers.extend(rng.random() for rng in rngs)
+            return [Morph()] * len(specs)
+
+    _run(ProgressiveSearch(_SPACE, Keeping(_SPACE), branches=2, episodes=2, steps=2, seed=7))
+    slots = itertools.product((1, 2), (1, 2), (0, 1))
+    assert numbers == [randomness.generator(7, "action", *slot).random() for slot in slots]
+
+
+def test_starting_networks_differ_and_lie_within_the_limits():
+    space = layerwise_space(layer_types=("conv2d",), filter_widths=(3,), max_layers=8)
+    search = ProgressiveSearch(
+        space,
+        RandomPolicy(space),
+        branches=12,
+        violation=lambda spec: max(0.0, len(spec.items) - 1.0),
+    )
+    specs = [proposal.spec for proposal in search.ask()]
+    assert {len(spec.items) for spec in specs} == {1}
+    assert len({spec.key for spec in specs}) == 12
+
+
+# Telling
+
+
+@settings(deadline=None, derandomize=True, max_examples=10)
+@given(st.randoms(use_true_random=False))
+def test_results_may_come_in_any_order_and_in_any_pieces(random):
+    sizes = {"branches": 4, "episodes": 2, "steps": 2}
+    expected, shuffled = _run(_search(**sizes)), _search(**sizes)
+    while not shuffled.done:
+        results = [Result(p.slot, _reward_of(p)) for p in shuffled.ask()]
+        random.shuffle(results)
+        cut = random.randrange(len(results) + 1)
+        shuffled.tell(results[:cut])
+        shuffled.tell(results[cut:])
+    assert shuffled.history == expected.history
+    assert shuffled.step_log == expected.step_log
+
+
+def test_nothing_happens_before_the_step_is_whole(scripted):
+    search = scripted("16 32", episodes=1, steps=1)
+    search.tell([Result(Slot(1, 0, 1), 0.5)])
+    assert (search.history, search.step_log, search.tape) == ([], [], [])
+    assert search.slots() == [Slot(1, 0, 0), Slot(1, 0, 1)]
+    search.tell([Result(Slot(1, 0, 0), 0.5)])
+    assert search.slots() == [Slot(1, 1, 0), Slot(1, 1, 1)]
+
+
+@pytest.mark.parametrize("slot", [Slot(1, 1, 2), Slot(1, 2, 0), Slot(1, 0, 0), Slot(2, 1, 0)])
+def test_a_slot_of_another_step_is_refused(scripted, slot):
+    search = scripted("16 32", episodes=2, steps=2)
+    search.reward(0.5, 0.5)
+    message = f"slot must be of episode 1, step 1, got {slot.name}"
+    with pytest.raises(ValueError, match=message):
+        search.tell([Result(slot, 0.5)])
+    with pytest.raises(ValueError, match=message):
+        search.adopt([Proposal(slot, search.history[0].proposal.spec)])
+
+
+def test_a_finished_search_takes_no_result(scripted):
+    search = scripted("16 32", episodes=1, steps=1)
+    search.reward(0.5, 0.5)
+    search.reward(0.5, 0.5)
+    assert search.done
+    search.tell([])
+    with pytest.raises(ValueError, match="got e01s01b0"):
+        search.tell([Result(Slot(1, 1, 0), 0.5)])
+
+
+def test_a_slot_has_one_result(scripted):
+    search = scripted("16 32", episodes=1, steps=1)
+    search.tell([Result(Slot(1, 0, 0), 0.5)])
+    search.tell([Result(Slot(1, 0, 0), 0.5)])  # the same again says nothing new
+    with pytest.raises(ValueError, match=r"e01s00b0 was told before, got .*reward=0\.6"):
+        search.tell([Result(Slot(1, 0, 0), 0.6)])
+    search.tell([Result(Slot(1, 0, 1), 0.7)])
+    assert [trial.result.reward for trial in search.history] == [0.5, 0.7]
+
+
+def test_a_step_may_be_told_without_being_asked_for():
+    sizes = {"branches": 2, "episodes": 1, "steps": 2}
+    told = _search(**sizes)
+    for trial in _run(_search(**sizes)).history:
+        told.tell([trial.result])
+        assert trial in told.best(told.total)
+    assert told.done
+    assert told.history == _run(_search(**sizes)).history

@@ -1,0 +1,180 @@
+"""Slots, proposals, results, and the one order of trials."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from epnas_tf import randomness
+from epnas_tf.architecture import choices, initial, morph
+from epnas_tf.architecture.space import layerwise_space, module_space
+from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
+from epnas_tf.searching.trials import TRAINED, Proposal, Result, Slot, Trial, rank_key, ranked
+
+_SPACES = {"layerwise": layerwise_space(), "module": module_space()}
+
+
+def _trial(
+    name: str, channels: int, reward: float, feasible: bool = True, status: str = TRAINED
+) -> Trial:
+    slot = Slot.parse(name)
+    spec = LayerwiseSpec((LayerSpec("conv2d", 3, None, channels, "relu"),))
+    return Trial(Proposal(slot, spec), Result(slot, reward, feasible=feasible, status=status))
+
+
+def _names(trials: list[Trial]) -> list[str]:
+    return [trial.slot.name for trial in trials]
+
+
+# Slots
+
+
+@pytest.mark.parametrize(
+    ("slot", "name"),
+    [
+        (Slot(1, 0, 0), "e01s00b0"),
+        (Slot(1, 3, 5), "e01s03b5"),
+        (Slot(12, 10, 15), "e12s10b15"),
+        (Slot(100, 100, 0), "e100s100b0"),
+    ],
+)
+def test_a_slot_is_parsed_from_its_name(slot, name):
+    assert slot.name == name
+    assert Slot.parse(name) == slot
+
+
+@pytest.mark.parametrize("name", ["", "e01s03", "e01s03b", "E01S03B5", "e01s03b5x", " e01s03b5"])
+def test_what_is_no_slots_name_is_refused(name):
+    with pytest.raises(ValueError, match=f"looks like e01s03b5, got {name!r}"):
+        Slot.parse(name)
+
+
+def test_slots_are_in_the_order_of_the_search():
+    slots = [Slot(e, s, b) for e in (1, 2, 10) for s in (0, 1, 11) for b in (0, 2, 10)]
+    assert sorted(reversed(slots)) == slots
+    assert len(set(slots)) == len(slots)
+
+
+# Proposals as plain data
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(st.sampled_from(sorted(_SPACES)), st.integers(0, 2**32))
+def test_a_proposal_comes_back_from_plain_data(pattern, seed):
+    space = _SPACES[pattern]
+    rng = randomness.generator(seed, "test")
+    spec = initial.random_spec(space, rng)
+    action = choices.decide(spec, space, initial.uniform_pick(rng))
+    child = morph.apply(spec, action, space)
+    for proposal in (
+        Proposal(Slot(1, 0, 3), spec),
+        Proposal(Slot(2, 4, 1), child, "e01s03b7", action),
+    ):
+        logged = json.loads(json.dumps(proposal.to_dict()))
+        assert Proposal.from_dict(logged, space) == proposal
+
+
+def test_a_starting_network_has_no_parent_in_its_data():
+    trial = _trial("e01s00b1", 32, 0.5)
+    assert trial.proposal.to_dict() == {
+        "slot": "e01s00b1",
+        "spec": {
+            "pattern": "layerwise",
+            "layers": [{"op": "conv2d", "width": 3, "channels": 32, "activation": "relu"}],
+        },
+    }
+
+
+def test_a_kept_network_has_an_empty_action_in_its_data():
+    spec = _trial("e01s00b0", 32, 0.5).proposal.spec
+    proposal = Proposal(Slot(1, 1, 0), spec, "e01s00b0", morph.Morph())
+    values = proposal.to_dict()
+    assert (values["parent"], values["action"]) == ("e01s00b0", {})
+    assert Proposal.from_dict(values, _SPACES["layerwise"]) == proposal
+
+
+# Results
+
+
+@pytest.mark.parametrize("reward", [math.nan, math.inf, -math.inf])
+def test_a_reward_must_be_finite(reward):
+    with pytest.raises(ValueError, match=f"reward of e01s02b3 must be finite, got {reward}"):
+        Result(Slot(1, 2, 3), reward)
+
+
+def test_only_the_status_trained_counts_as_trained():
+    assert _trial("e01s01b0", 16, 0.5).trained
+    assert not _trial("e01s01b0", 16, 0.5, status="skipped").trained
+
+
+# Order
+
+
+def test_feasible_ones_rank_before_better_ones():
+    trials = [
+        _trial("e01s01b0", 16, 0.9, feasible=False),
+        _trial("e01s01b1", 32, 0.1),
+        _trial("e01s01b2", 64, 0.8),
+        _trial("e01s01b3", 96, 0.95, feasible=False),
+    ]
+    assert _names(ranked(trials)) == ["e01s01b2", "e01s01b1", "e01s01b3", "e01s01b0"]
+
+
+def test_equal_rewards_rank_by_slot():
+    names = ["e02s01b0", "e01s02b0", "e01s01b2", "e01s01b10"]
+    trials = [_trial(name, 16 * (1 + i), 0.5) for i, name in enumerate(names)]
+    assert _names(ranked(trials)) == ["e01s01b2", "e01s01b10", "e01s02b0", "e02s01b0"]
+
+
+def test_the_rank_key_sorts_as_the_ranking_does():
+    slot = Slot(1, 1, 1)
+    keys = [
+        rank_key(True, 0.9, slot),
+        rank_key(True, 0.5, Slot(1, 1, 0)),
+        rank_key(True, 0.5, slot),
+        rank_key(False, 0.99, slot),
+    ]
+    assert sorted(reversed(keys)) == keys
+
+
+def test_a_network_ranks_once_at_its_best():
+    trials = [
+        _trial("e01s01b0", 16, 0.5),
+        _trial("e01s01b1", 16, 0.7),
+        _trial("e01s01b2", 32, 0.6),
+        _trial("e01s02b0", 16, 0.7),
+    ]
+    assert _names(ranked(trials)) == ["e01s01b1", "e01s01b2"]
+
+
+def test_an_untrained_network_never_ranks():
+    trials = [
+        _trial("e01s01b0", 16, 0.9, status="failed"),
+        _trial("e01s01b1", 32, 0.1, feasible=False),
+        _trial("e01s01b2", 64, 0.9, status="skipped"),
+    ]
+    assert _names(ranked(trials)) == ["e01s01b1"]
+    assert ranked(trials[:1]) == []
+
+
+def test_an_untrained_try_does_not_hide_the_trained_one_of_the_same_network():
+    trials = [
+        _trial("e01s01b0", 16, 0.9, status="failed"),
+        _trial("e01s02b0", 16, 0.4),
+    ]
+    assert _names(ranked(trials)) == ["e01s02b0"]
+
+
+@settings(deadline=None, derandomize=True, max_examples=40)
+@given(st.permutations(range(8)))
+def test_the_ranking_does_not_depend_on_the_order_of_the_trials(order):
+    rewards = (0.5, 0.5, 0.7, 0.2, 0.7, 0.9, 0.5, 0.1)
+    trials = [
+        _trial(f"e01s01b{i}", (16, 32, 64)[i % 3], reward, i % 2 == 0, "failed" if i == 5 else "trained")
+        for i, reward in enumerate(rewards)
+    ]
+    assert ranked(trials[i] for i in order) == ranked(trials)

@@ -1,0 +1,40 @@
+"""The command epnas_report: bad input is one line and exit code 2, a work_dir gives its table."""
+
+import pytest
+
+from epnas_tf import paths
+from epnas_tf.report import table
+
+try:
+    from epnas_tf.tools import report
+except ImportError:  # from a checkout
+    from tools import report
+
+
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [
+        ("--tops=3", ["tops", "top"]),
+        ("--top=0", ["--top=0"]),
+        ("--work_dir=no/such/folder", ["--work_dir=no/such/folder", "trials.csv"]),
+        ("leftover", ["leftover"]),
+    ],
+)
+def test_bad_input_is_one_line_that_names_it(capsys, argument, words):
+    assert report.main(["epnas_report", argument]) == 2
+    line = capsys.readouterr().err
+    assert line.startswith("epnas_report: ")
+    assert line.count("\n") == 1
+    assert all(word in line for word in words)
+
+
+def test_the_table_of_the_work_dir_is_printed(capsys, monkeypatch, tmp_path):
+    paths.write_atomic(paths.WorkDir(str(tmp_path)).trials_csv, "slot\n")
+    monkeypatch.setattr(table, "render", lambda work_dir, top: f"{top} rows of {work_dir}")
+    assert report.main(["epnas_report", f"--work_dir={tmp_path}", "--top=3"]) == 0
+    assert capsys.readouterr().out == f"3 rows of {tmp_path}\n"
+
+
+def test_help_is_printed(capsys):
+    assert report.main(["epnas_report", "--help"]) == 0
+    assert "epnas_report --work_dir=" in capsys.readouterr().out

@@ -1,0 +1,1 @@
+"""The commands: thin, each builds a configuration and calls one function of the library."""
