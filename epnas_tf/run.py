@@ -83,8 +83,9 @@ def search(config: SearchConfig) -> SearchResult:
     """
     work_dir = WorkDir(config.work_dir)
     stored = _stored_config(work_dir, config)
+    threads = _use_threads(stored or config)
     data = _load_data(config)
-    resolved = stored or _resolved(config, data)
+    resolved = stored or _resolved(config, data, threads)
     tuner = make_tuner(resolved, data)
     paths.write_atomic(work_dir.flags, config_lib.to_flags_text(resolved))
     if config.verbosity:
@@ -179,6 +180,13 @@ def make_schedule(config: SearchConfig) -> Schedule:
     )
 
 
+def _use_threads(config: SearchConfig) -> int:
+    try:
+        return machine.use_threads(config.threads_per_child)
+    except ValueError as error:
+        raise ConfigError(f"--threads_per_child={config.threads_per_child}: {error}") from error
+
+
 def _strategy(config: SearchConfig) -> tf.distribute.Strategy:
     try:
         return trainer.make_strategy(config.strategy, config.tpu)
@@ -223,7 +231,7 @@ def _stored_config(work_dir: WorkDir, asked: SearchConfig) -> SearchConfig | Non
     return dataclasses.replace(stored, **changed)
 
 
-def _resolved(config: SearchConfig, data: Data) -> SearchConfig:
+def _resolved(config: SearchConfig, data: Data, threads: int) -> SearchConfig:
     """Returns the configuration with every open question answered."""
     asked = {
         name: value
@@ -248,7 +256,7 @@ def _resolved(config: SearchConfig, data: Data) -> SearchConfig:
         micro_batch_size=plan.micro_batch_size,
         learning_rate=plan.learning_rate,
         warmup_epochs=plan.warmup_epochs,
-        threads_per_child=config.threads_per_child or os.cpu_count() or 1,
+        threads_per_child=threads,
         machine_gflops=config.machine_gflops or machine.measure_gflops(),
     )
 

@@ -169,7 +169,7 @@ class LSTMPolicy:
 
     def get_weights(self) -> list[np.ndarray]:
         """Returns copies of all weights and optimizer slots."""
-        return [np.array(v) for v in [*self.variables, *self._optimizer.variables]]
+        return [np.asarray(v.numpy()) for v in [*self.variables, *self._optimizer.variables]]
 
     # Acting
 

@@ -35,7 +35,7 @@ def folder(path: str, request: Request) -> Raw:
         raise ValueError(f"folder:PATH must name a directory, {path!r} does not exist")
     files = _parts(root, request)
     size = request.image_size or DEFAULT_SIZE
-    arrays.check_memory(path, sum(len(paths) for paths, _ in files), (size, size, 3))
+    arrays.check_memory(path, sum(len(paths) for paths, _ in files) * size * size * 3)
     read = [_read(paths, labels, size) for paths, labels in files]
     _warn([file for _, _, unreadable in read for file in unreadable])
     grey = all(image.shape[2] == 1 for images, _, _ in read for image in images)

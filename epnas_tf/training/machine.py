@@ -1,14 +1,38 @@
-"""How fast this machine trains: measured once a search, then stored in its configuration."""
+"""What a search needs to know of its machine: its threads, and how fast it trains.
+
+Both are settled once, when a search starts, and stored in its configuration: results change in
+their last bits with the number of threads, and the rate decides what is too slow to be trained.
+"""
 
 from __future__ import annotations
 
 import math
+import os
 import time
 
 import tensorflow as tf
 
 _BATCH, _SIZE, _CHANNELS = 64, 32, 32
 _REPEATS = 5
+
+
+def use_threads(count: int) -> int:
+    """Lets an operation use this many threads and returns the number; 0 takes all cores.
+
+    Raises:
+      ValueError: TensorFlow has started with another number, which cannot be changed.
+    """
+    cores = os.cpu_count() or 1
+    wanted = count or cores
+    current = tf.config.threading.get_intra_op_parallelism_threads() or cores
+    if wanted != current:
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(wanted)
+        except RuntimeError as error:
+            raise ValueError(
+                f"threads must be set before TensorFlow starts; it has {current}, got {wanted}"
+            ) from error
+    return wanted
 
 
 def measure_gflops() -> float:

@@ -1,8 +1,8 @@
 """The way of images from a part to the replicas: order, augmentation, batches of static shape.
 
-Every replica gets its own elements of shape [micro steps, micro batch, ...] from one stream, so that
-the same graph runs under every strategy. The order of an epoch is a permutation keyed by (seed,
-epoch); what is left after the last whole batch waits for another epoch's order.
+Every replica gets its own elements of shape [micro steps, micro batch, ...] from one stream, so
+that the same graph runs under every strategy. The order of an epoch is a permutation keyed by
+(seed, epoch); what is left after the last whole batch waits for another epoch's order.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def training_batches(
     keys = augment.keys(seed, schedule.epochs)
     calls = _parallel_calls(strategy)
     # Captured, not embedded: a constant in the graph would be copied with it.
-    images, labels = tf.constant(data.train.images), tf.constant(data.train.labels)
+    images, labels = data.train.tensors
 
     def example(index: Any, key: Any) -> Any:
         image = augment.augment(tf.gather(images, index), index, key, data.augmentation)
@@ -92,10 +92,10 @@ def training_batches(
 def evaluation_batches(
     part: Part, data: Data, strategy: tf.distribute.Strategy, batch_size: int
 ) -> tuple[Any, int]:
-    """Returns an endless iterator of (images, labels, weights) in the part's order, for each replica.
+    """Returns an endless iterator of (images, labels, weights) for each replica.
 
-    The last batch is filled with examples of weight 0. Also returns the batches of one pass; shapes
-    are those of `batch_size` images over all replicas.
+    Examples come in the part's order, `batch_size` at a time over all replicas; the last batch is
+    filled with examples of weight 0. Also returns the number of batches of one pass.
     """
     replicas = strategy.num_replicas_in_sync
     each = -(-min(batch_size, len(part)) // replicas)
@@ -105,7 +105,7 @@ def evaluation_batches(
     order[0, : len(part)] = np.arange(len(part))
     weights = np.zeros(order.shape, np.float32)
     weights[0, : len(part)] = 1.0
-    images, labels = tf.constant(part.images), tf.constant(part.labels)
+    images, labels = part.tensors
 
     def batch(indices: Any, weight: Any) -> Any:
         image = augment.scaled(tf.gather(images, indices))

@@ -7,7 +7,9 @@ source has none. Images that are not kept are not decoded.
 from __future__ import annotations
 
 import dataclasses
+import math
 import zipfile
+import zlib
 from typing import Any
 
 import numpy as np
@@ -63,18 +65,15 @@ def npz(path: str, request: Request) -> Raw:
     Raises:
         ValueError: The file, or an array in it, is missing or breaks a rule.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            _check_npz(path, archive)
-            parts = {
-                name: _npz_part(archive, name, request.image_size)
-                for name in ("train", "val", "test")
-                if f"x_{name}" in archive
-            }
-    except FileNotFoundError as error:
-        raise ValueError(f"npz:PATH must name a file, {path!r} does not exist") from error
-    except (OSError, zipfile.BadZipFile) as error:
-        raise ValueError(f"npz:PATH must name an .npz file, {path!r} is none: {error}") from error
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"npz:PATH must name an .npz file, {path!r} is none")
+    with np.load(path, allow_pickle=False) as archive:
+        _check_npz(path, archive.files)
+        parts = {
+            name: _npz_part(archive, name, request.image_size)
+            for name in ("train", "val", "test")
+            if f"x_{name}" in archive.files
+        }
     train, test = parts["train"], parts.get("test")
     if "val" in parts:
         (kept,) = request.choose(train.labels)
@@ -83,20 +82,23 @@ def npz(path: str, request: Request) -> Raw:
     return Raw(train.take(kept), train.take(held), test)
 
 
-def _check_npz(path: str, archive: Any) -> None:
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise ValueError(f"npz:PATH must name an .npz file, {path!r} is a single array")
-    present = [name for name in ("val", "test") if {f"x_{name}", f"y_{name}"} & set(archive.files)]
+def _check_npz(path: str, keys: list[str]) -> None:
+    present = [name for name in ("val", "test") if {f"x_{name}", f"y_{name}"} & set(keys)]
     for key in (f"{axis}_{name}" for name in ("train", *present) for axis in "xy"):
-        if key not in archive:
-            raise ValueError(f"{path} must hold {key}, it has {sorted(archive.files)}")
-    size = sum(entry.file_size for entry in archive.zip.infolist())
-    arrays.check_memory(path, 1, (size,))
+        if key not in keys:
+            raise ValueError(f"{path} must hold {key}, it has {sorted(keys)}")
+    with zipfile.ZipFile(path) as file:
+        size = sum(entry.file_size for entry in file.infolist())
+    arrays.check_memory(path, size, "store fewer or smaller images")
 
 
 def _npz_part(archive: Any, name: str, image_size: int) -> Part:
     x, y = f"x_{name}", f"y_{name}"
-    part = arrays.checked(archive[x], archive[y], x, y)
+    try:
+        images, labels = archive[x], archive[y]
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{x} and {y} must be readable without pickle: {error}") from error
+    part = arrays.checked(images, labels, x, y)
     return Part(arrays.resized(part.images, image_size), part.labels)
 
 
@@ -127,7 +129,7 @@ def tfds_set(name: str, data_dir: str, request: Request) -> Raw:
     others = [split for split in labels if split != "train"]
     pixels = (size, size, shape[2]) if size else shape
     count = sum(map(len, chosen)) + sum(len(labels[split]) for split in others)
-    arrays.check_memory(name, count, pixels)
+    arrays.check_memory(name, count * math.prod(pixels))
 
     kept = np.sort(np.concatenate(chosen))
     images = _tfds_images(builder, "train", image_key, kept, pixels)

@@ -3,8 +3,8 @@
 Gradients of micro-batches are summed inside the replica, then all-reduced, clipped and applied once
 (DECISIONS 16). Keras' own `Optimizer.apply` would all-reduce a second time, after a clipping that
 saw one replica's share; so the reduced gradients are handed to `Optimizer.update_step`, the part of
-a Keras optimizer that is its rule, in the way `apply` itself does it: once for each variable, across
-replicas.
+a Keras optimizer that is its rule, in the way `apply` itself does it: once for each variable,
+across replicas.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def train_step_function(
     return tf.function(step, autograph=False, jit_compile=True) if jit_compile else step
 
 
-def predict_step_function(model: keras.Model) -> ReplicaStep:
-    """Returns the function that counts a replica's correct images: (images, labels, weights) -> sum."""
+def predict_step_function(model: keras.Model) -> Callable[[Any, Any, Any], Any]:
+    """Returns the function of (images, labels, weights) that sums the weights of the correct."""
 
     def step(images: Any, labels: Any, weights: Any) -> Any:
         logits = model(images, training=False)

@@ -56,7 +56,7 @@ def check_train_step(model: keras.Model, batch_size: int = 4) -> list[str]:
         ValueError: XLA cannot compile the step, or a shape is not static.
     """
     schedule = Schedule("tpu", epochs=1, batch_size=batch_size, learning_rate=0.01)
-    step = train_step_function(model, schedule, tf.distribute.get_strategy(), jit_compile=True)
+    step: Any = train_step_function(model, schedule, tf.distribute.get_strategy(), jit_compile=True)
     images = tf.zeros([1, batch_size, *model.input_shape[1:]])
     labels = tf.zeros([1, batch_size], tf.int32)
     function = step.get_concrete_function(images, labels, tf.constant(0.01))

@@ -185,7 +185,12 @@ def _steps_function(
     seed: int,
     jit_compile: bool,
 ) -> Callable[[Any], tuple[Any, Any]]:
-    """Returns the graph that runs an update a learning rate: rates [n] -> mean loss, accuracy."""
+    """Returns the graph that runs an update a learning rate: rates [n] -> mean loss, accuracy.
+
+    TensorFlow's graph optimizer stays on: without it a child starts 0.22 s earlier (0.68 s for
+    0.90), but an update of a 6-layer convolutional net takes 68 ms for 54; separable nets do not
+    care.
+    """
     batches = pipeline.training_batches(data, schedule, strategy, seed)
     update = step.train_step_function(model, schedule, strategy, jit_compile=jit_compile)
 

@@ -1,0 +1,330 @@
+"""The LSTM policy as the search uses it: weights, proposals, updates, equal bits."""
+
+from __future__ import annotations
+
+import collections
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from epnas_tf import randomness
+from epnas_tf.architecture import choices, initial, morph
+from epnas_tf.architecture.morph import Insert
+from epnas_tf.architecture.space import layerwise_space, module_space
+from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
+from epnas_tf.searching import features
+from epnas_tf.searching.policy import LSTMPolicy
+from epnas_tf.searching.progressive import ProgressiveSearch
+from epnas_tf.searching.trials import Result
+
+_SPACES = {
+    "layerwise": layerwise_space((16, 16), max_layers=8),
+    "module": module_space(max_branches=4),
+}
+# Few enough actions to count: a part of layers that differ in channels alone.
+_SMALL = layerwise_space(
+    layer_types=("conv2d",),
+    filter_widths=(3,),
+    channels=(16, 32),
+    activations=("relu",),
+    max_layers=4,
+    parts=1,
+)
+_CHAIN = LayerwiseSpec(tuple(LayerSpec("conv2d", 3, None, c, "relu") for c in (16, 32, 16)))
+
+
+def _rngs(count, seed=0):
+    return [randomness.generator(seed, "test", branch) for branch in range(count)]
+
+
+def _sharp(policy, factor=20):
+    """Multiplies the weights, so that some options become far more likely than others."""
+    for variable in policy.variables:
+        variable.assign(variable * factor)
+    return policy
+
+
+def _specs(space, count, seed=0):
+    return [initial.random_spec(space, rng) for rng in _rngs(count, seed)]
+
+
+def _all_actions(spec, space):
+    """Returns every legal action on a network: every way to answer its choices."""
+    actions, pending = [], [()]
+    while pending:
+        answers = pending.pop()
+        try:
+            walk = choices.walk(spec, space)
+            choice = next(walk)
+            for answer in answers:
+                choice = walk.send(answer)
+        except StopIteration as stop:
+            actions.append(stop.value)
+        else:
+            pending += [(*answers, i) for i, legal in enumerate(choice.mask) if legal]
+    return actions
+
+
+# Weights
+
+
+@pytest.mark.parametrize("pattern", _SPACES)
+def test_sizes_are_the_papers(pattern):
+    space = _SPACES[pattern]
+    heads = {head: len(options) for head, options in choices.heads(space).items()}
+    scale, edit = heads["scale"], sum(heads.values()) - heads["scale"]
+    lstm_of_32 = [(32, 4 * 32), (32, 4 * 32), (4 * 32,)]
+    lstm_of_128 = [(32 + 32, 4 * 128), (128, 4 * 128), (4 * 128,)]
+    expected = [(sum(features.factor_sizes(space)), 32), *lstm_of_32]
+    for tokens in (scale, edit):
+        expected += [*lstm_of_128, (1 + tokens, 32), (128, tokens), (tokens,)]
+    assert [tuple(variable.shape) for variable in LSTMPolicy(space).variables] == expected
+
+
+def test_weights_are_uniform_in_a_tenth():
+    every = []
+    for variable in LSTMPolicy(_SPACES["layerwise"]).variables:
+        values = variable.numpy().ravel()
+        assert np.abs(values).max() <= 0.1
+        # Also biases and small tables; 6 standard deviations of the mean and of the spread.
+        assert abs(values.mean()) < 6 * 0.0577 / np.sqrt(values.size), variable.path
+        assert abs(values.std() - 0.0577) < 0.16 / np.sqrt(values.size), variable.path
+        every.append(values)
+    # No two variables share their numbers, as they would with one seed for all.
+    starts = {values[:7].tobytes() for values in every}
+    assert len(starts) == len(every)
+
+
+def test_seeds_give_different_weights():
+    first, second = (LSTMPolicy(_SMALL, seed=seed).get_weights() for seed in (0, 1))
+    trainable = len(LSTMPolicy(_SMALL).variables)
+    for one, other in zip(first[:trainable], second[:trainable], strict=True):
+        assert (one != other).any()
+
+
+def test_the_check_tables_weight_is_a_share():
+    with pytest.raises(ValueError, match="check_table_mix must be in 0..1, got 2"):
+        LSTMPolicy(_SMALL, check_table_mix=2)
+
+
+# Proposals
+
+
+def test_the_probabilities_of_all_actions_sum_to_1():
+    actions = _all_actions(_CHAIN, _SMALL)
+    assert len(set(actions)) == len(actions) > 50
+    for mix in (0.0, 0.4, 1.0):
+        policy = _sharp(LSTMPolicy(_SMALL, check_table_mix=mix))
+        log_q = policy.log_probability([_CHAIN] * len(actions), actions)
+        assert np.exp(log_q.astype(np.float64)).sum() == pytest.approx(1, abs=1e-4)
+
+
+def test_proposals_follow_their_log_probabilities():
+    policy = _sharp(LSTMPolicy(_SMALL, seed=3, check_table_mix=0.4))
+    actions = _all_actions(_CHAIN, _SMALL)
+    log_q = policy.log_probability([_CHAIN] * len(actions), actions).astype(np.float64)
+    count = 3000
+    drawn = collections.Counter(policy.propose([_CHAIN] * count, _rngs(count)))
+    assert set(drawn) <= set(actions)
+    expected = count * np.exp(log_q)
+    seen = np.array([drawn[action] for action in actions])
+    often = expected >= 5
+    assert often.sum() > 10
+    assert expected.max() > 10 * np.median(expected)
+    pooled = np.array([*expected[often], expected[~often].sum()])
+    counts = np.array([*seen[often], seen[~often].sum()])
+    distance = ((counts - pooled) ** 2 / pooled).sum()
+    freedom = len(pooled) - 1
+    assert distance < freedom + 5 * np.sqrt(2 * freedom)
+
+
+@pytest.mark.parametrize("pattern", _SPACES)
+def test_every_proposal_is_legal(pattern):
+    space = _SPACES[pattern]
+    policy = _sharp(LSTMPolicy(space))
+    specs = _specs(space, 32)
+    for step in range(8):
+        actions = policy.propose(specs, _rngs(len(specs), seed=step))
+        assert np.isfinite(policy.log_probability(specs, actions)).all()
+        specs = [morph.apply(s, a, space) for s, a in zip(specs, actions, strict=True)]
+        for spec in specs:
+            space.check(spec)
+
+
+def test_a_proposal_depends_on_its_network_and_its_generator_alone():
+    policy = _sharp(LSTMPolicy(_SPACES["layerwise"]))
+    specs = _specs(_SPACES["layerwise"], 8)
+    together = policy.propose(specs, _rngs(8))
+    assert policy.propose(specs, _rngs(8)) == together
+    order = (5, 0, 7, 2, 6, 1, 3, 4)
+    rngs = _rngs(8)
+    moved = policy.propose([specs[i] for i in order], [rngs[i] for i in order])
+    assert moved == [together[i] for i in order]
+
+
+def _place_shares(mix):
+    """The probabilities of the places 0..3 for a network of three layers, given an insertion."""
+    policy = _sharp(LSTMPolicy(_SMALL, seed=5, check_table_mix=mix))
+    actions = [a for a in _all_actions(_CHAIN, _SMALL) if isinstance(a.edit, Insert)]
+    actions = [action for action in actions if not action.scales]
+    q = np.exp(policy.log_probability([_CHAIN] * len(actions), actions).astype(np.float64))
+    shares = np.zeros(4)
+    for action, probability in zip(actions, q, strict=True):
+        shares[action.edit.place] += probability
+    return shares / shares.sum()
+
+
+def test_the_check_table_mixes_into_the_place():
+    softmax = _place_shares(0.0)
+    assert softmax.max() > 0.4
+    np.testing.assert_allclose(_place_shares(1.0), 0.25, atol=1e-5)
+    np.testing.assert_allclose(_place_shares(0.4), 0.6 * softmax + 0.1, atol=1e-5)
+
+
+# Updates
+
+
+@pytest.mark.parametrize("pattern", _SPACES)
+def test_every_weight_matrix_moves(pattern):
+    space = _SPACES[pattern]
+    policy = LSTMPolicy(space)
+    specs = _specs(space, 16)
+    before = policy.get_weights()
+    actions = policy.propose(specs, _rngs(16))
+    policy.update(specs, actions, np.linspace(-1, 1, 16))
+    for variable, old in zip(policy.variables, before, strict=False):
+        moved = np.abs(variable.numpy() - old)
+        assert moved.max() <= 6.1e-4, variable.path  # one step of Adam at 6e-4
+        # Rows of tables whose value or token did not occur stay; LSTMs move as a whole.
+        least = 0.95 if "lstm" in variable.path else 0.1
+        assert (moved > 1e-5).mean() > least, variable.path
+
+
+@pytest.mark.parametrize("pattern", _SPACES)
+def test_better_actions_become_more_likely(pattern):
+    space = _SPACES[pattern]
+    policy = LSTMPolicy(space, learning_rate=0.002)
+    specs = _specs(space, 1) * 6
+    actions = policy.propose(specs, _rngs(6))
+    assert len(set(actions)) == 6
+    advantages = np.array([2.0, -2.0, 1.0, -1.0, 0.5, -0.5])
+    before = policy.log_probability(specs, actions)
+    policy.update(specs, actions, advantages)
+    gained = policy.log_probability(specs, actions) - before
+    assert (gained * advantages).sum() > 0
+    assert gained[0] > 0 > gained[1]
+
+
+def test_an_advantage_of_zero_teaches_nothing():
+    policy = LSTMPolicy(_SMALL)
+    before = policy.get_weights()
+    actions = policy.propose([_CHAIN] * 4, _rngs(4))
+    policy.update([_CHAIN] * 4, actions, np.zeros(4))
+    for variable, old in zip(policy.variables, before, strict=False):
+        np.testing.assert_array_equal(variable.numpy(), old)
+
+
+# Equal bits
+
+
+def _reward(proposal):
+    return int(proposal.spec.key[:4], 16) / 2**16
+
+
+def _search(policy, space, **sizes):
+    return ProgressiveSearch(space, policy, **({"branches": 4, "episodes": 3, "steps": 2} | sizes))
+
+
+def _run(search):
+    while not search.done:
+        search.tell([Result(p.slot, _reward(p)) for p in search.ask()])
+    return search
+
+
+def _digest(policy, search):
+    digest = hashlib.sha256()
+    for array in policy.get_weights():
+        digest.update(array.tobytes())
+    for trial in search.history:
+        digest.update(json.dumps(trial.proposal.to_dict(), sort_keys=True).encode())
+    digest.update(json.dumps(search.step_log).encode())
+    return digest.hexdigest()
+
+
+def _digest_of_a_search(pattern="layerwise"):
+    space = _SPACES[pattern]
+    policy = LSTMPolicy(space, seed=7)
+    return _digest(policy, _run(_search(policy, space)))
+
+
+@pytest.mark.parametrize("pattern", _SPACES)
+def test_policies_made_one_after_the_other_search_alike(pattern):
+    assert len({_digest_of_a_search(pattern) for _ in range(3)}) == 1
+
+
+def test_a_fresh_process_searches_alike():
+    # It loads this file as a module, by its path.
+    program = (
+        "import importlib.util as util, sys\n"
+        "spec = util.spec_from_file_location('policy_test', sys.argv[1])\n"
+        "module = util.module_from_spec(spec)\n"
+        "spec.loader.exec_module(module)\n"
+        "print(module._digest_of_a_search())\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "4321"}
+    printed = subprocess.run(
+        [sys.executable, "-c", program, __file__],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert printed.split() == [_digest_of_a_search()]
+
+
+@pytest.mark.parametrize("told", [3, 12, 17, 28])
+def test_a_replayed_search_has_the_same_bits(told):
+    space = _SPACES["layerwise"]
+    whole_policy, policy = LSTMPolicy(space, seed=7), LSTMPolicy(space, seed=7)
+    whole = _run(_search(whole_policy, space))
+    log = [(trial.proposal, trial.result) for trial in whole.history[:told]]
+    random.Random(told).shuffle(log)
+    resumed = _search(policy, space)
+    resumed.replay(log)
+    _run(resumed)
+    assert resumed.history == whole.history
+    assert resumed.step_log == whole.step_log
+    # Weights and the optimizer's slots.
+    pairs = zip(policy.get_weights(), whole_policy.get_weights(), strict=True)
+    assert all(mine.tobytes() == theirs.tobytes() for mine, theirs in pairs)
+
+
+# In the host's process
+
+
+def test_nothing_is_traced_again_as_networks_grow():
+    space = _SPACES["layerwise"]
+    policy = LSTMPolicy(space)
+    search = _run(_search(policy, space, episodes=2, steps=6))
+    lengths = {len(trial.proposal.spec.items) for trial in search.history}
+    assert len(lengths) > 4
+    functions = [policy._embed, policy._train, policy._evaluate, *policy._step.values()]
+    assert [f.experimental_get_tracing_count() for f in functions] == [1] * 5
+
+
+def test_another_thread_may_ask_and_tell():
+    space = _SPACES["layerwise"]
+    found = []
+    policy = LSTMPolicy(space, seed=7)
+    search = _search(policy, space)
+    thread = threading.Thread(target=lambda: found.append(_digest(policy, _run(search))))
+    thread.start()
+    thread.join()
+    assert found == [_digest_of_a_search()]

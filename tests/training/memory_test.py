@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import gc
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.python.framework import func_graph, ops
+
+from epnas_tf.training import data, memory, schedule, trainer
+
+
+def live_graphs() -> int:
+    return sum(isinstance(thing, func_graph.FuncGraph) for thing in gc.get_objects())
+
+
+def train_child(source: data.Data) -> None:
+    inputs = keras.Input(source.input_shape)
+    # swish is a custom gradient: what the registry would keep.
+    h = keras.layers.Conv2D(4, 3, activation="swish")(inputs)
+    outputs = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(h))
+    plan = schedule.Schedule("s", epochs=1, batch_size=8, learning_rate=0.1)
+    trainer.train(keras.Model(inputs, outputs), source, plan, trainer.make_strategy("none"), seed=0)
+
+
+def test_graphs_of_children_do_not_pile_up() -> None:
+    x = np.zeros((16, 6, 6, 1), np.uint8)
+    source = data.from_arrays(x, np.arange(16) % 2, (x, np.arange(16) % 2))
+    graphs, entries = [], []
+    for _ in range(12):
+        with memory.child_graphs():
+            train_child(source)
+        graphs.append(live_graphs())
+        entries.append(len(ops.gradient_registry._registry))
+    assert graphs[2:] == graphs[1:-1], graphs
+    assert entries[1:] == entries[:-1]
+
+
+def test_what_was_there_before_lives_on() -> None:
+    inputs = keras.Input((4,))
+    policy = keras.Model(inputs, keras.layers.Dense(2, activation="swish")(inputs))
+    gradient = tf.function(lambda x: tf.gradients(policy(x), x)[0])
+    before = gradient(tf.ones((1, 4)))
+    with memory.child_graphs():
+        keras.Sequential([keras.layers.Dense(1)])(tf.ones((1, 4)))
+    np.testing.assert_array_equal(before, gradient(tf.ones((1, 4))))
+    gradient(tf.ones((2, 4)))  # traced anew
+
+
+def test_a_tensorflow_without_the_registry_still_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(ops, "gradient_registry")
+    with memory.child_graphs():
+        pass

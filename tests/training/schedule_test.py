@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from epnas_tf.training import schedule as schedule_lib
+from epnas_tf.training.schedule import Schedule, fit_to, for_dataset, learning_rate_at, schedule
+
+
+def test_the_papers_schedules() -> None:
+    plain, aggressive = schedule("plain"), schedule("aggressive")
+    assert (plain.epochs, plain.batch_size, plain.learning_rate) == (20, 128, 0.05)
+    assert (aggressive.epochs, aggressive.batch_size, aggressive.learning_rate) == (10, 1024, 0.5)
+    assert (plain.warmup_epochs, aggressive.warmup_epochs) == (0, 1)
+    for each in (plain, aggressive):
+        assert (each.momentum, each.nesterov) == (0.9, True)
+        assert (each.weight_decay, each.clip_norm, each.micro_batch_size) == (1e-4, 5.0, 0)
+
+
+def test_overrides_replace_fields() -> None:
+    assert schedule("plain", epochs=3).epochs == 3
+    assert for_dataset("digits").epochs < 20
+    assert for_dataset("digits", epochs=2).epochs == 2
+    assert for_dataset("cifar10") == schedule("plain")
+    assert for_dataset("digits", "aggressive") == schedule("aggressive")
+
+
+@pytest.mark.parametrize(
+    ("step", "rate"),
+    # 2 epochs of warm-up and 4 of cosine, 2 steps each.
+    [
+        (0, 0.25),
+        (1, 0.5),
+        (3, 1.0),
+        (4, 1.0),
+        (6, 0.5 * (1 + math.cos(math.pi / 4))),
+        (8, 0.5),
+        (11, 0.5 * (1 + math.cos(7 * math.pi / 8))),
+    ],
+)
+def test_learning_rate_is_a_warm_up_and_one_cosine(step: int, rate: float) -> None:
+    plan = Schedule("s", epochs=6, batch_size=8, learning_rate=1.0, warmup_epochs=2)
+    assert learning_rate_at(step, plan, steps_per_epoch=2) == pytest.approx(rate, abs=1e-12)
+
+
+def test_learning_rate_without_warm_up_starts_at_the_top_and_ends_near_zero() -> None:
+    plan = schedule("plain")
+    assert learning_rate_at(0, plan, 351) == 0.05
+    assert learning_rate_at(20 * 351 - 1, plan, 351) < 1e-8
+
+
+@pytest.mark.parametrize("step", [-1, 40])
+def test_learning_rate_outside_the_schedule_is_refused(step: int) -> None:
+    with pytest.raises(ValueError, match=r"step must be in 0\.\.39, got"):
+        learning_rate_at(step, schedule("plain"), steps_per_epoch=2)
+
+
+@pytest.mark.parametrize(
+    ("batch", "micro", "images", "replicas", "fitted_batch", "fitted_micro"),
+    [
+        (128, 0, 45_000, 1, 128, 0),  # as asked
+        (1024, 0, 45_000, 1, 1024, 0),
+        (1024, 64, 4_500, 1, 256, 64),  # 281 rounded to micro-batches
+        (1024, 0, 4_500, 1, 281, 0),
+        (1024, 64, 4_500, 2, 256, 64),  # on both replicas
+        (1024, 32, 500, 2, 31 // 2 * 2, 0),  # less than a micro-batch each: taken whole
+        (128, 0, 1_079, 1, 67, 0),
+        (128, 0, 10, 2, 2, 0),  # never less than one image a replica
+    ],
+)
+def test_batch_fits_the_training_part(
+    batch: int, micro: int, images: int, replicas: int, fitted_batch: int, fitted_micro: int
+) -> None:
+    plan = schedule("plain", batch_size=batch, micro_batch_size=micro, learning_rate=0.5)
+    fitted = fit_to(plan, images, replicas)
+    assert (fitted.batch_size, fitted.micro_batch_size) == (fitted_batch, fitted_micro)
+    assert fitted.learning_rate == pytest.approx(0.5 * fitted_batch / batch)
+    assert fitted.epochs == plan.epochs
+
+
+def test_fitting_to_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"at least one image a replica \(2\), got 1"):
+        fit_to(schedule("plain"), 1, replicas=2)
+    with pytest.raises(ValueError, match="replicas must be at least 1, got 0"):
+        fit_to(schedule("plain"), 1, replicas=0)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("epochs", 0, "epochs must be at least 1, got 0"),
+        ("batch_size", 0, "batch_size must be at least 1, got 0"),
+        ("learning_rate", 0.0, "learning_rate must be positive, got 0.0"),
+        ("learning_rate", math.nan, "learning_rate must be positive, got nan"),
+        ("warmup_epochs", 21, r"warmup_epochs must be in 0\.\.epochs \(20\), got 21"),
+        ("micro_batch_size", 48, r"must be 0 or divide batch_size \(128\), got 48"),
+        ("momentum", 1.0, r"momentum must be in \[0, 1\), got 1.0"),
+        ("weight_decay", -1.0, "weight_decay must be >= 0, got -1.0"),
+        ("clip_norm", -1.0, "clip_norm must be >= 0, got -1.0"),
+    ],
+)
+def test_values_out_of_range_are_refused(field: str, value: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        schedule("plain", **{field: value})
+
+
+def test_an_unknown_name_is_refused() -> None:
+    with pytest.raises(ValueError, match="must be one of .*plain.*, got 'fast'"):
+        schedule("fast")
+
+
+def test_only_known_schedules_are_adapted() -> None:
+    assert {name for _, name in schedule_lib._ADAPTED} <= set(schedule_lib.SCHEDULES)
