@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -16,7 +18,7 @@ from epnas_tf.architecture.limits import METRICS, Constraint
 from epnas_tf.architecture.space import SearchSpace, layerwise_space, module_space
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.config import SearchConfig
-from epnas_tf.fields import ConfigError
+from epnas_tf.fields import ConfigError, flag
 from epnas_tf.paths import WorkDir
 from epnas_tf.report import table
 from epnas_tf.training import data as data_lib
@@ -83,7 +85,9 @@ def search(config: SearchConfig) -> SearchResult:
     """
     work_dir = WorkDir(config.work_dir)
     stored = _stored_config(work_dir, config)
-    threads = _use_threads(stored or config)
+    count = (stored or config).threads_per_child
+    with _blamed_on("threads_per_child", count):
+        threads = machine.use_threads(count)
     data = _load_data(config)
     resolved = stored or _resolved(config, data, threads)
     tuner = make_tuner(resolved, data)
@@ -99,8 +103,12 @@ def make_tuner(config: SearchConfig, data: Data) -> EPNASTuner:
     folder, name = os.path.split(os.path.abspath(config.work_dir))
     if "://" in config.work_dir:
         folder, name = os.path.split(config.work_dir.rstrip("/"))
+    with _blamed_on("strategy", config.strategy):
+        strategy = trainer.make_strategy(config.strategy, config.tpu)
+    with _blamed_on("pattern", config.pattern):
+        space = make_space(config, data.input_shape)
     oracle = EPNASOracle(
-        make_space(config, data.input_shape),
+        space,
         constraints=make_constraints(config),
         policy=config.policy,
         branches=config.branches,
@@ -115,7 +123,7 @@ def make_tuner(config: SearchConfig, data: Data) -> EPNASTuner:
     return EPNASTuner(
         oracle,
         schedule=make_schedule(config),
-        strategy=_strategy(config),
+        strategy=strategy,
         skip_over=config.skip_over,
         max_child_minutes=config.max_child_minutes,
         machine_gflops=config.machine_gflops,
@@ -180,22 +188,17 @@ def make_schedule(config: SearchConfig) -> Schedule:
     )
 
 
-def _use_threads(config: SearchConfig) -> int:
+@contextlib.contextmanager
+def _blamed_on(name: str, value: Any) -> Iterator[None]:
+    """Turns the ValueError of a room into one that names the flag it comes from."""
     try:
-        return machine.use_threads(config.threads_per_child)
+        yield
     except ValueError as error:
-        raise ConfigError(f"--threads_per_child={config.threads_per_child}: {error}") from error
-
-
-def _strategy(config: SearchConfig) -> tf.distribute.Strategy:
-    try:
-        return trainer.make_strategy(config.strategy, config.tpu)
-    except ValueError as error:
-        raise ConfigError(f"--strategy={config.strategy}: {error}") from error
+        raise ConfigError(f"{flag(name, value)}: {error}") from error
 
 
 def _load_data(config: SearchConfig) -> Data:
-    try:
+    with _blamed_on("dataset", config.dataset):
         return data_lib.load(
             config.dataset,
             data_dir=config.data_dir,
@@ -203,8 +206,6 @@ def _load_data(config: SearchConfig) -> Data:
             train_fraction=config.train_fraction,
             seed=randomness.seed_of(config.seed, "data"),
         )
-    except ValueError as error:
-        raise ConfigError(f"--dataset={config.dataset}: {error}") from error
 
 
 # A configuration's open questions are answered once and stored
@@ -214,8 +215,10 @@ def _stored_config(work_dir: WorkDir, asked: SearchConfig) -> SearchConfig | Non
     """Returns the configuration of the search in work_dir, None if there is none.
 
     Raises:
-      ConfigError: it is another configuration than the one asked for.
+      ConfigError: it is another configuration than the one asked for, or work_dir is a file.
     """
+    if tf.io.gfile.exists(work_dir.path) and not tf.io.gfile.isdir(work_dir.path):
+        raise ConfigError(f"{flag('work_dir', asked.work_dir)}: must be a folder, is a file")
     if not paths.exists(work_dir.flags):
         return None
     stored = config_lib.from_flags_text(paths.read_text(work_dir.flags))
@@ -245,11 +248,14 @@ def _resolved(config: SearchConfig, data: Data, threads: int) -> SearchConfig:
     }
     if config.warmup_epochs >= 0:
         asked["warmup_epochs"] = config.warmup_epochs
-    plan = schedule.for_dataset(config.dataset, config.schedule or "plain", **asked)
+    name = config.schedule or "plain"
+    with _blamed_on("schedule", name):
+        plan = schedule.for_dataset(config.dataset, name, **asked)
+    height, width, _ = data.input_shape
     return dataclasses.replace(
         config,
         steps=config.steps or _DEFAULT_STEPS[config.pattern],
-        image_size=data.input_shape[0],
+        image_size=height if height == width else 0,  # only squares are resized to
         schedule=plan.name,
         epochs=plan.epochs,
         batch_size=plan.batch_size,
@@ -281,7 +287,7 @@ def _finish(tuner: EPNASTuner, data: Data, config: SearchConfig) -> SearchResult
     test_accuracy = None
     if best and data.test is not None:
         model = tuner.get_best_models()[0]
-        test_accuracy = trainer.accuracy(model, data.test, data, trainer.make_strategy("none"))
+        test_accuracy = trainer.accuracy(model, data.test, data, tuner.evaluator.strategy)
         _store_test_accuracy(tuner.work_dir, test_accuracy)
     print(table.render(config.work_dir))
     return SearchResult(

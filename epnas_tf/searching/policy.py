@@ -284,7 +284,8 @@ class LSTMPolicy:
     def _train_step(self, batch: dict[str, Any], advantages: tf.Tensor) -> None:
         with tf.GradientTape() as tape:
             scale, edit, _, _ = self._log_probabilities(batch)
-            loss = -tf.reduce_mean((scale + edit) * advantages)
+            # A sum, as in the paper: a mean's gradients would come close to Adam's epsilon.
+            loss = -tf.reduce_sum((scale + edit) * advantages)
         values = [variable.value for variable in self.variables]
         gradients = tape.gradient(loss, values)
         self._optimizer.apply_gradients(zip(gradients, self.variables, strict=True))

@@ -76,7 +76,7 @@ def make_strategy(name: str, tpu: str = "") -> tf.distribute.Strategy:
 
     Args:
         name: `none`; `mirrored`, over all GPUs, or all logical CPUs where there are none; `tpu`.
-        tpu: The TPU's name or address, as TPUClusterResolver takes it.
+        tpu: The TPU's name or address as TPUClusterResolver takes it; `local` on a TPU VM.
 
     Raises:
         ValueError: The name is unknown or there is no such TPU.
@@ -91,7 +91,7 @@ def make_strategy(name: str, tpu: str = "") -> tf.distribute.Strategy:
             resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=tpu)
             tf.config.experimental_connect_to_cluster(resolver)
             tf.tpu.experimental.initialize_tpu_system(resolver)
-        except (ValueError, tf.errors.OpError) as error:
+        except (ValueError, OSError, tf.errors.OpError) as error:
             reason = str(error).partition("\n")[0]
             raise ValueError(f"strategy tpu must find a TPU, tpu={tpu!r} gave: {reason}") from error
         return tf.distribute.TPUStrategy(resolver)

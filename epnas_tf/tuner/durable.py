@@ -32,10 +32,12 @@ INTERRUPTED = "interrupted"
 class DurableTuner(keras_tuner.Tuner):
     """A tuner whose state survives a kill at any moment."""
 
-    def on_search_begin(self) -> None:
-        """Saves before the first trial: without a tuner file the next start would not reload."""
-        super().on_search_begin()
-        self.save()
+    def _populate_initial_space(self) -> None:
+        """Reloads: the trials' files are the truth, also where the tuner's own file is missing.
+
+        No space is declared: a trial's values come from the oracle alone.
+        """
+        self.reload()
 
     def save(self) -> None:
         """Saves the oracle and the tuner's own file, atomically."""
@@ -131,4 +133,4 @@ def values(trial: Trial) -> dict[str, Any]:
 
 def metrics(trial: Trial) -> dict[str, float]:
     """Returns the last value of each metric of a trial."""
-    return {name: trial.metrics.get_last_value(name) for name in trial.metrics.metrics}
+    return {name: float(trial.metrics.get_last_value(name)) for name in trial.metrics.metrics}

@@ -130,9 +130,6 @@ class EPNASTuner(DurableTuner):
             self.console = Console(verbose)
             oracle.listeners += [Journal(self.work_dir, keep_models), self.console]
 
-    def _populate_initial_space(self) -> None:
-        """Declares nothing: a trial's values come from the oracle alone."""
-
     @property
     def evaluator(self) -> Evaluator:
         """What trains and measures a network; known once `search` has seen the data."""
@@ -158,9 +155,8 @@ class EPNASTuner(DurableTuner):
         verbose = kwargs.pop("verbose", None)
         if verbose is not None and not self._is_worker():
             self.console.verbose = 1 if verbose == "auto" else int(verbose)
-        overrides = {
-            name: kwargs.pop(name) for name in ("epochs", "batch_size") if kwargs.get(name)
-        }
+        asked = {name: kwargs.pop(name, None) for name in ("epochs", "batch_size")}
+        overrides = {name: value for name, value in asked.items() if value is not None}
         self.prepare(_data_of(x, y, kwargs, self._root_seed), overrides)
         self._mark = time.perf_counter()
         super().search()

@@ -198,7 +198,9 @@ def test_gradients_by_hand(pattern, mix):
         for spec, action in zip(specs, actions, strict=True)
     ]
     gradients = _gradients(policy, specs, actions)
-    for found, expected in zip((gradients[9], gradients[15]), zip(*by_hand, strict=True), strict=True):
+    for found, expected in zip(
+        (gradients[9], gradients[15]), zip(*by_hand, strict=True), strict=True
+    ):
         assert np.abs(expected).max() > 0.1
         np.testing.assert_allclose(found, np.sum(expected, axis=0), atol=1e-4)
 
@@ -208,6 +210,7 @@ def test_gradients_by_differences(pattern):
     policy = _policy(pattern)
     specs, actions = _pairs(pattern, 6)
     weights = _weights(policy)
+
     # Differences of the float64 implementation: those of float32 would drown in rounding.
     def total():
         return sum(
@@ -240,7 +243,7 @@ def test_an_update_is_adams_first_step_up_the_gradient_of_reinforce():
     specs, actions = _pairs("layerwise")
     advantages = randomness.generator(4, "test").normal(size=len(specs))
     before = _weights(policy)
-    gradients = _gradients(policy, specs, actions, advantages / len(specs))
+    gradients = _gradients(policy, specs, actions, advantages)
     policy.update(specs, actions, advantages)
     for old, new, gradient in zip(before, _weights(policy), gradients, strict=True):
         # Adam's first step: rate * g / (|g| + epsilon / sqrt(1 - beta2)).

@@ -1,22 +1,15 @@
-"""The LSTM policy as the search uses it: weights, proposals, updates, equal bits."""
+"""The LSTM policy as the search uses it: weights, proposals, updates."""
 
 from __future__ import annotations
 
 import collections
-import hashlib
-import json
-import os
-import random
-import subprocess
-import sys
-import threading
 
 import numpy as np
 import pytest
 
 from epnas_tf import randomness
 from epnas_tf.architecture import choices, initial, morph
-from epnas_tf.architecture.morph import Insert
+from epnas_tf.architecture.morph import Insert, Keep, Remove
 from epnas_tf.architecture.space import layerwise_space, module_space
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
 from epnas_tf.searching import features
@@ -25,8 +18,8 @@ from epnas_tf.searching.progressive import ProgressiveSearch
 from epnas_tf.searching.trials import Result
 
 _SPACES = {
-    "layerwise": layerwise_space((16, 16), max_layers=8),
-    "module": module_space(max_branches=4),
+    "layerwise": layerwise_space((16, 16), max_layers=6, parts=2),
+    "module": module_space(max_branches=4, parts=2),
 }
 # Few enough actions to count: a part of layers that differ in channels alone.
 _SMALL = layerwise_space(
@@ -127,7 +120,7 @@ def test_the_probabilities_of_all_actions_sum_to_1():
 
 
 def test_proposals_follow_their_log_probabilities():
-    policy = _sharp(LSTMPolicy(_SMALL, seed=3, check_table_mix=0.4))
+    policy = _sharp(LSTMPolicy(_SMALL, seed=3, check_table_mix=0.4), 5)
     actions = _all_actions(_CHAIN, _SMALL)
     log_q = policy.log_probability([_CHAIN] * len(actions), actions).astype(np.float64)
     count = 3000
@@ -137,7 +130,7 @@ def test_proposals_follow_their_log_probabilities():
     seen = np.array([drawn[action] for action in actions])
     often = expected >= 5
     assert often.sum() > 10
-    assert expected.max() > 10 * np.median(expected)
+    assert expected.max() > 20 * expected.mean()
     pooled = np.array([*expected[often], expected[~often].sum()])
     counts = np.array([*seen[often], seen[~often].sum()])
     distance = ((counts - pooled) ** 2 / pooled).sum()
@@ -207,124 +200,28 @@ def test_every_weight_matrix_moves(pattern):
         assert (moved > 1e-5).mean() > least, variable.path
 
 
-@pytest.mark.parametrize("pattern", _SPACES)
-def test_better_actions_become_more_likely(pattern):
-    space = _SPACES[pattern]
-    policy = LSTMPolicy(space, learning_rate=0.002)
-    specs = _specs(space, 1) * 6
-    actions = policy.propose(specs, _rngs(6))
-    assert len(set(actions)) == 6
+def test_better_actions_become_more_likely():
+    policy = LSTMPolicy(_SMALL, learning_rate=0.002)
+    specs = [_CHAIN] * 6
+    actions = _all_actions(_CHAIN, _SMALL)[::13][:6]
+    assert {type(action.edit) for action in actions} == {Insert, Remove, Keep}
     advantages = np.array([2.0, -2.0, 1.0, -1.0, 0.5, -0.5])
     before = policy.log_probability(specs, actions)
+    policy.update(specs, actions, np.zeros(6))
+    np.testing.assert_array_equal(policy.log_probability(specs, actions), before)
     policy.update(specs, actions, advantages)
     gained = policy.log_probability(specs, actions) - before
     assert (gained * advantages).sum() > 0
     assert gained[0] > 0 > gained[1]
 
 
-def test_an_advantage_of_zero_teaches_nothing():
-    policy = LSTMPolicy(_SMALL)
-    before = policy.get_weights()
-    actions = policy.propose([_CHAIN] * 4, _rngs(4))
-    policy.update([_CHAIN] * 4, actions, np.zeros(4))
-    for variable, old in zip(policy.variables, before, strict=False):
-        np.testing.assert_array_equal(variable.numpy(), old)
-
-
-# Equal bits
-
-
-def _reward(proposal):
-    return int(proposal.spec.key[:4], 16) / 2**16
-
-
-def _search(policy, space, **sizes):
-    return ProgressiveSearch(space, policy, **({"branches": 4, "episodes": 3, "steps": 2} | sizes))
-
-
-def _run(search):
-    while not search.done:
-        search.tell([Result(p.slot, _reward(p)) for p in search.ask()])
-    return search
-
-
-def _digest(policy, search):
-    digest = hashlib.sha256()
-    for array in policy.get_weights():
-        digest.update(array.tobytes())
-    for trial in search.history:
-        digest.update(json.dumps(trial.proposal.to_dict(), sort_keys=True).encode())
-    digest.update(json.dumps(search.step_log).encode())
-    return digest.hexdigest()
-
-
-def _digest_of_a_search(pattern="layerwise"):
-    space = _SPACES[pattern]
-    policy = LSTMPolicy(space, seed=7)
-    return _digest(policy, _run(_search(policy, space)))
-
-
-@pytest.mark.parametrize("pattern", _SPACES)
-def test_policies_made_one_after_the_other_search_alike(pattern):
-    assert len({_digest_of_a_search(pattern) for _ in range(3)}) == 1
-
-
-def test_a_fresh_process_searches_alike():
-    # It loads this file as a module, by its path.
-    program = (
-        "import importlib.util as util, sys\n"
-        "spec = util.spec_from_file_location('policy_test', sys.argv[1])\n"
-        "module = util.module_from_spec(spec)\n"
-        "spec.loader.exec_module(module)\n"
-        "print(module._digest_of_a_search())\n"
-    )
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "4321"}
-    printed = subprocess.run(
-        [sys.executable, "-c", program, __file__],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert printed.split() == [_digest_of_a_search()]
-
-
-@pytest.mark.parametrize("told", [3, 12, 17, 28])
-def test_a_replayed_search_has_the_same_bits(told):
-    space = _SPACES["layerwise"]
-    whole_policy, policy = LSTMPolicy(space, seed=7), LSTMPolicy(space, seed=7)
-    whole = _run(_search(whole_policy, space))
-    log = [(trial.proposal, trial.result) for trial in whole.history[:told]]
-    random.Random(told).shuffle(log)
-    resumed = _search(policy, space)
-    resumed.replay(log)
-    _run(resumed)
-    assert resumed.history == whole.history
-    assert resumed.step_log == whole.step_log
-    # Weights and the optimizer's slots.
-    pairs = zip(policy.get_weights(), whole_policy.get_weights(), strict=True)
-    assert all(mine.tobytes() == theirs.tobytes() for mine, theirs in pairs)
-
-
-# In the host's process
-
-
 def test_nothing_is_traced_again_as_networks_grow():
     space = _SPACES["layerwise"]
     policy = LSTMPolicy(space)
-    search = _run(_search(policy, space, episodes=2, steps=6))
+    search = ProgressiveSearch(space, policy, branches=8, episodes=2, steps=2)
+    while not search.done:
+        search.tell([Result(p.slot, p.slot.branch / 8) for p in search.ask()])
     lengths = {len(trial.proposal.spec.items) for trial in search.history}
-    assert len(lengths) > 4
+    assert lengths == {1, 2, 3, 4, 5, 6}
     functions = [policy._embed, policy._train, policy._evaluate, *policy._step.values()]
     assert [f.experimental_get_tracing_count() for f in functions] == [1] * 5
-
-
-def test_another_thread_may_ask_and_tell():
-    space = _SPACES["layerwise"]
-    found = []
-    policy = LSTMPolicy(space, seed=7)
-    search = _search(policy, space)
-    thread = threading.Thread(target=lambda: found.append(_digest(policy, _run(search))))
-    thread.start()
-    thread.join()
-    assert found == [_digest_of_a_search()]

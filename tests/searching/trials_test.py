@@ -174,7 +174,13 @@ def test_an_untrained_try_does_not_hide_the_trained_one_of_the_same_network():
 def test_the_ranking_does_not_depend_on_the_order_of_the_trials(order):
     rewards = (0.5, 0.5, 0.7, 0.2, 0.7, 0.9, 0.5, 0.1)
     trials = [
-        _trial(f"e01s01b{i}", (16, 32, 64)[i % 3], reward, i % 2 == 0, "failed" if i == 5 else "trained")
+        _trial(
+            f"e01s01b{i}",
+            (16, 32, 64)[i % 3],
+            reward,
+            i % 2 == 0,
+            "failed" if i == 5 else "trained",
+        )
         for i, reward in enumerate(rewards)
     ]
     assert ranked(trials[i] for i in order) == ranked(trials)

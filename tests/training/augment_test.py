@@ -43,7 +43,9 @@ def test_crops_are_windows_of_the_padded_image() -> None:
     image = images()[0]
     padded = np.pad(image, [(2, 2), (2, 2), (0, 0)]).astype(np.float32) / 255
     windows = {
-        (top, left): padded[top : top + 12, left : left + 12] for top in range(5) for left in range(5)
+        (top, left): padded[top : top + 12, left : left + 12]
+        for top in range(5)
+        for left in range(5)
     }
     seen = set()
     for index in range(60):

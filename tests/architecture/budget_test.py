@@ -1,0 +1,96 @@
+"""Whether a network is worth training, by hand arithmetic on one small network."""
+
+from __future__ import annotations
+
+import pytest
+
+from epnas_tf.architecture.budget import FLOPS_PER_BYTE, OVER_LIMITS, PASSES, TOO_LONG, Budget
+from epnas_tf.architecture.cost import Cost, cost
+from epnas_tf.architecture.limits import Constraint
+from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
+
+_SHAPE, _CLASSES = (8, 8, 1), 10
+_SPEC = LayerwiseSpec((LayerSpec("conv2d", 3, None, 8, "relu"),), stem_filters=4)
+# Stem 9 * 4 + 8, layer 9 * 4 * 8 + 16, head 8 * 10 + 10.
+_PARAMS = 44 + 304 + 90
+
+
+def _budget(*constraints: Constraint, **settings) -> Budget:
+    return Budget(_SHAPE, _CLASSES, constraints, **settings)
+
+
+def test_cost_is_that_of_the_architecture():
+    counted = _budget().cost(_SPEC)
+    assert counted == cost(_SPEC, _SHAPE, _CLASSES)
+    assert counted.params == _PARAMS
+
+
+@pytest.mark.parametrize(
+    ("upper", "reason"),
+    [
+        (_PARAMS / 2 + 0.01, None),
+        (_PARAMS / 2, None),  # exactly twice the limit is not more than twice
+        (_PARAMS / 2 - 0.01, OVER_LIMITS),
+    ],
+)
+def test_more_than_skip_over_times_an_upper_limit_is_skipped(upper, reason):
+    assert _budget(Constraint("params", upper=upper)).reason_to_skip(_SPEC) == reason
+
+
+def test_skip_over_is_settable_and_the_worst_limit_counts():
+    limits = (Constraint("params", upper=10 * _PARAMS), Constraint("params", upper=_PARAMS / 5))
+    assert _budget(*limits, skip_over=5.1).reason_to_skip(_SPEC) is None
+    assert _budget(*limits, skip_over=4.9).reason_to_skip(_SPEC) == OVER_LIMITS
+
+
+@pytest.mark.parametrize("metric", ["params", "flops", "intensity", "traffic"])
+def test_lower_limits_never_skip(metric):
+    assert _budget(Constraint(metric, lower=1e15)).reason_to_skip(_SPEC) is None
+
+
+def test_time_is_estimated_from_flops_and_traffic():
+    assert (PASSES, FLOPS_PER_BYTE) == (3, 30.0)
+    budget = _budget(images=1000, machine_gflops=50.0)
+    # 3 passes * 1,000 images * (2 MFLOP + 30 * 1 MB) = 96 GFLOP: 1.92 s at 50 GFLOP/s.
+    assert budget.minutes(Cost(0, 2_000_000, 1_000_000)) == pytest.approx(1.92 / 60)
+
+
+def test_without_a_rate_no_time_is_estimated():
+    budget = _budget(images=10**12, max_child_minutes=1e-9)
+    assert budget.minutes(Cost(0, 10**12, 10**12)) == 0
+    assert budget.reason_to_skip(_SPEC) is None
+
+
+def test_what_would_train_too_long_is_skipped():
+    rate = {"images": 1000, "machine_gflops": 1.0}
+    minutes = _budget(**rate).minutes(_budget().cost(_SPEC))
+    assert minutes > 0
+    just_enough = _budget(max_child_minutes=minutes, **rate)
+    assert just_enough.reason_to_skip(_SPEC) is None
+    assert just_enough.violation(_SPEC) == 0
+    too_little = _budget(max_child_minutes=minutes / 1.25, **rate)
+    assert too_little.reason_to_skip(_SPEC) == TOO_LONG
+    # Starting networks are to lie within the time as well.
+    assert too_little.violation(_SPEC) == pytest.approx(0.25)
+
+
+def test_over_limits_is_named_before_too_long():
+    budget = _budget(
+        Constraint("params", upper=1), max_child_minutes=1e-9, images=10**6, machine_gflops=1.0
+    )
+    assert budget.reason_to_skip(_SPEC) == OVER_LIMITS
+
+
+def test_violation_and_feasible_are_those_of_the_limits():
+    budget = _budget(
+        Constraint("params", upper=_PARAMS / 1.5), Constraint("params", lower=2 * _PARAMS)
+    )
+    assert budget.violation(_SPEC) == pytest.approx(0.5 + 0.5)
+    assert not budget.feasible(_SPEC)
+    assert _budget(Constraint("params", lower=_PARAMS, upper=_PARAMS)).feasible(_SPEC)
+
+
+def test_reward_of_an_untrained_network_is_chance_times_the_penalty():
+    budget = _budget(Constraint("params", upper=_PARAMS / 4, base=0.9))
+    assert budget.chance == 0.1
+    assert budget.reward(budget.chance, _SPEC) == pytest.approx(0.1 * 0.9**3)

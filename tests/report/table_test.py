@@ -1,0 +1,72 @@
+"""The table of the best networks, from golden files of a work_dir."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from epnas_tf import paths
+from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
+from epnas_tf.paths import WorkDir
+from epnas_tf.report import table
+
+_TRIALS = """\
+slot,attempt,trial_id,episode,step,branch,parent,action,spec_key,accuracy,reward,params,flops,\
+intensity,traffic_bytes,feasible,status,seconds,overhead_seconds,worker
+e01s00b0,1,0000,1,0,0,,start,aa,0.950000,0.950000,12345,2500000,10.417,240000,1,trained,9,1,tuner0
+e01s00b1,1,0001,1,0,1,,start,bb,0.990000,0.970000,25000,5000000,10.000,500000,0,trained,9,1,tuner0
+e01s01b0,2,0003,1,1,0,e01s00b0,keep,aa,0.950000,0.950000,12345,2500000,10.417,240000,1,trained,\
+9,1,tuner0
+e01s01b1,1,0002,1,1,1,e01s00b1,keep,bb,0.100000,0.090000,99000,9000000,9.000,1000000,0,over_limits,\
+0,1,tuner0
+e02s10b0,1,0004,2,10,0,e01s00b0,keep,cc,0.960000,0.960000,940,25000,1.000,25000,1,trained,9,1,tuner0
+"""
+
+_GOLDEN = """\
+4 networks trained, 3 of them within the limits
+rank      slot  accuracy  reward  params  FLOPs  FLOPs/B  traffic  feasible
+   1  e02s10b0    0.9600  0.9600     940    25k      1.0     25kB       yes
+   2  e01s00b0    0.9500  0.9500   12.3k   2.5M     10.4    240kB       yes
+   3  e01s01b0    0.9500  0.9500   12.3k   2.5M     10.4    240kB       yes
+   4  e01s00b1    0.9900  0.9700     25k     5M     10.0    500kB        no"""
+
+_SPEC = LayerwiseSpec((LayerSpec("conv2d", 3, None, 8, "relu"),), stem_filters=4)
+
+
+@pytest.fixture(name="work_dir")
+def _work_dir(tmp_path) -> WorkDir:
+    files = WorkDir(str(tmp_path / "search"))
+    paths.write_atomic(files.trials_csv, _TRIALS)
+    return files
+
+
+def test_the_table_is_as_written_down(work_dir):
+    assert table.render(work_dir.path) == _GOLDEN
+
+
+def test_top_cuts_the_table_and_not_the_count(work_dir):
+    assert table.render(work_dir.path, top=1).splitlines() == _GOLDEN.splitlines()[:3]
+
+
+def test_the_best_network_is_named_below(work_dir):
+    best = {"slot": "e02s10b0", "validation_accuracy": 0.96, "spec": _SPEC.to_dict()}
+    paths.write_atomic(work_dir.best, json.dumps(best))
+    lines = table.render(work_dir.path).splitlines()
+    assert lines[-2] == "best: e02s10b0, validation accuracy 0.9600"
+    assert lines[-1] == f"network: {_SPEC.to_json()}"
+    paths.write_atomic(work_dir.best, json.dumps(best | {"test_accuracy": 0.9512}))
+    lines = table.render(work_dir.path).splitlines()
+    assert lines[-2] == "best: e02s10b0, validation accuracy 0.9600, test accuracy 0.9512"
+
+
+def test_a_search_that_trained_nothing_has_an_empty_table(work_dir):
+    paths.write_atomic(work_dir.trials_csv, _TRIALS.replace(",trained,", ",failed,"))
+    lines = table.render(work_dir.path).splitlines()
+    assert lines[0] == "0 networks trained, 0 of them within the limits"
+    assert len(lines) == 2
+
+
+def test_a_folder_without_a_search_is_an_error_that_names_it(tmp_path):
+    with pytest.raises(ValueError, match=f"no search has finished a trial in {tmp_path}"):
+        table.render(str(tmp_path))

@@ -1,0 +1,364 @@
+"""The hall: a configuration in, a finished search out, and nothing half done on bad input."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+import epnas_tf
+from epnas_tf import config as config_lib
+from epnas_tf import paths, run
+from epnas_tf.architecture.space import module_space
+from epnas_tf.architecture.spec import spec_from_dict
+from epnas_tf.config import SearchConfig
+from epnas_tf.fields import ConfigError
+from epnas_tf.paths import WorkDir
+from epnas_tf.training import data as data_lib
+from epnas_tf.training import trainer
+from epnas_tf.tuner.tuner import EPNASTuner
+
+# Six children of a second each.
+_TINY = {
+    "dataset": "digits",
+    "train_fraction": 0.2,
+    "layer_types": ("conv2d", "max_pool"),
+    "channels": (4, 8),
+    "filter_widths": (1, 3),
+    "activations": ("relu",),
+    "max_layers": 3,
+    "stem_filters": 4,
+    "policy": "random",
+    "branches": 2,
+    "episodes": 1,
+    "steps": 2,
+    "epochs": 1,
+    "max_params": 10_000,
+    "machine_gflops": 16,
+    "keep_models": 2,
+    "verbosity": 0,
+}
+
+
+def _files(folder: str) -> dict[str, bytes]:
+    files = [path for path in pathlib.Path(folder).rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+@pytest.fixture(name="tiny", scope="module")
+def _tiny(tmp_path_factory) -> SearchConfig:
+    return SearchConfig(work_dir=str(tmp_path_factory.mktemp("run") / "search"), **_TINY)
+
+
+@pytest.fixture(name="finished", scope="module")
+def _finished(tiny):
+    """The result of a whole search and its files."""
+    return epnas_tf.search(tiny), _files(tiny.work_dir)
+
+
+def test_the_result_holds_the_trained_networks_best_first(finished, tiny):
+    result, _ = finished
+    assert (result.trials, result.work_dir) == (6, tiny.work_dir)
+    assert len(result.networks) == 6
+    assert result.best is result.networks[0]
+    keys = [(not n.feasible, -n.reward, n.slot) for n in result.networks]
+    assert keys == sorted(keys)
+    for network in result.networks:
+        assert network.cost == epnas_tf.cost(network.spec, (8, 8, 1), 10)
+        assert network.feasible == (network.cost.params <= 10_000)
+        assert type(network.accuracy) is type(network.reward) is float
+    assert 0 <= result.test_accuracy <= 1
+
+
+def test_a_result_without_networks_has_no_best():
+    assert run.SearchResult((), None, 0, "x").best is None
+
+
+def test_the_files_are_those_of_the_design(finished):
+    result, files = finished
+    kept = sorted(network.slot for network in result.networks[:2])
+    assert set(files) == {
+        *("flags.txt", "trials.csv", "best.json", "steps.jsonl", "oracle.json", "tuner0.json"),
+        *(f"trial_000{number}/trial.json" for number in range(6)),
+        *(f"models/{slot}.weights.h5" for slot in kept),
+    }
+
+
+def test_best_json_is_the_best_network(finished):
+    result, files = finished
+    best = json.loads(files["best.json"])
+    assert spec_from_dict(best["spec"]) == result.best.spec
+    assert best["validation_accuracy"] == result.best.accuracy
+    assert best["test_accuracy"] == result.test_accuracy
+    assert best["limits"][0]["upper"] == 10_000
+
+
+def test_the_test_accuracy_is_that_of_the_best_network(finished, tiny):
+    result, files = finished
+    data = run._load_data(tiny)
+    model = epnas_tf.build_model(result.best.spec, data.input_shape, data.num_classes)
+    model.load_weights(WorkDir(tiny.work_dir).model(result.best.slot))
+    none = trainer.make_strategy("none")
+    assert trainer.accuracy(model, data.validation, data, none) == result.best.accuracy
+    assert trainer.accuracy(model, data.test, data, none) == result.test_accuracy
+
+
+def test_a_second_call_does_nothing_but_report(finished, tiny, monkeypatch, capsys):
+    result, files = finished
+    monkeypatch.setattr(trainer, "train", None)
+    assert epnas_tf.search(tiny) == result
+    assert _files(tiny.work_dir) == files
+    assert "6 networks trained, " in capsys.readouterr().out
+
+
+def test_flags_txt_reloads_exactly(finished, tiny):
+    _, files = finished
+    flags_file = WorkDir(tiny.work_dir).flags
+    stored = config_lib.from_flags_text(files["flags.txt"].decode())
+    assert config_lib.to_flags_text(stored).encode() == files["flags.txt"]
+    assert config_lib.parse(["epnas_search", f"--flagfile={flags_file}"]) == stored
+    assert epnas_tf.search(stored) == finished[0]
+    assert _files(tiny.work_dir) == files
+    # What was asked stands, what was left open is answered.
+    answered = {
+        field.name
+        for field in dataclasses.fields(stored)
+        if getattr(stored, field.name) != getattr(tiny, field.name)
+    }
+    assert answered == {
+        *("image_size", "schedule", "batch_size", "learning_rate", "warmup_epochs"),
+        "threads_per_child",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "phrase"),
+    [
+        ({"seed": 1}, "--seed=1 (stored: 0)"),
+        ({"branches": 3}, "--branches=3 (stored: 2)"),
+        ({"max_params": 20_000}, "--max_params=20k (stored: 10k)"),
+        ({"min_intensity": 2}, "--min_intensity=2 (stored: none)"),
+        ({"dataset": "npz:other.npz"}, "--dataset=npz:other.npz (stored: digits)"),
+        ({"policy": "lstm"}, "--policy=lstm (stored: random)"),
+    ],
+)
+def test_another_configuration_is_refused_and_nothing_overwritten(finished, tiny, changed, phrase):
+    with pytest.raises(ConfigError) as caught:
+        epnas_tf.search(dataclasses.replace(tiny, **changed))
+    assert str(caught.value) == (
+        f"--work_dir={tiny.work_dir}: holds a search of another configuration: {phrase}"
+    )
+    assert _files(tiny.work_dir) == finished[1]
+
+
+class _Untouchable:
+    """A test part that must not be looked at."""
+
+    def __getattribute__(self, name):
+        raise AssertionError("the search looked at the test part")
+
+
+def test_a_search_never_looks_at_the_test_part(finished, tiny, tmp_path):
+    result, files = finished
+    stored = config_lib.from_flags_text(files["flags.txt"].decode())
+    data = dataclasses.replace(run._load_data(tiny), test=_Untouchable())
+    tuner = run.make_tuner(dataclasses.replace(stored, work_dir=str(tmp_path / "again")), data)
+    tuner.search(data)
+    found = tuple(run._network(record) for record in tuner.oracle.best_records())
+    assert found == result.networks  # and it found the same
+
+
+def test_data_without_a_test_part_has_no_test_accuracy(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    images = (100 * labels[:, None, None] + rng.integers(0, 100, (60, 8, 8))).astype(np.uint8)
+    np.savez(tmp_path / "set.npz", x_train=images, y_train=labels)
+    small = {"dataset": f"npz:{tmp_path / 'set.npz'}", "train_fraction": 1.0, "max_trials": 1}
+    result = epnas_tf.search(SearchConfig(work_dir=str(tmp_path / "search"), **(_TINY | small)))
+    assert (result.trials, result.test_accuracy) == (1, None)
+    assert "test_accuracy" not in json.loads(paths.read_text(WorkDir(result.work_dir).best))
+
+
+def test_cells_are_searched_by_the_learning_policy(tmp_path, capsys):
+    foreign = {"layer_types": (), "activations": (), "stem_filters": 16, "max_layers": 20}
+    module = {"pattern": "module", "policy": "lstm", "filters": 4, "max_branches": 2, "steps": 1}
+    short = {"branches": 1, "verbosity": 1}
+    config = SearchConfig(work_dir=str(tmp_path / "m"), **(_TINY | foreign | module | short))
+    result = epnas_tf.search(config)
+    assert result.trials == 2
+    assert {network.spec.pattern for network in result.networks} == {"module"}
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == (
+        "digits: 216 training and 359 validation images of 8x8x1, 10 classes; "
+        f"2 networks in {config.work_dir}"
+    ) or lines[0].startswith("digits: ")
+    assert [line[:5] for line in lines[1:3]] == ["[1/2]", "[2/2]"]
+    assert lines[-2].startswith(f"best: {result.best.slot}, validation accuracy ")
+    assert f"test accuracy {result.test_accuracy:.4f}" in lines[-2]
+
+
+# What is settled before the first child
+
+
+class _StopHere(Exception):
+    pass
+
+
+@pytest.fixture(name="stored_flags")
+def _stored_flags(monkeypatch, tmp_path):
+    """Returns a function that starts a search with these settings and gives the stored ones."""
+
+    def stop(self, data):
+        raise _StopHere
+
+    def stored_flags(**settings) -> SearchConfig:
+        monkeypatch.setattr(EPNASTuner, "search", stop)
+        config = SearchConfig(work_dir=str(tmp_path / "stored"), verbosity=0, **settings)
+        with pytest.raises(_StopHere):
+            run.search(config)
+        return config_lib.from_flags_text(paths.read_text(WorkDir(config.work_dir).flags))
+
+    return stored_flags
+
+
+@pytest.mark.parametrize(("pattern", "steps"), [("layerwise", 10), ("module", 5)])
+def test_open_questions_are_answered(stored_flags, pattern, steps):
+    stored = stored_flags(pattern=pattern)
+    assert (stored.steps, stored.image_size) == (steps, 8)
+    assert (stored.schedule, stored.epochs, stored.batch_size) == ("plain", 15, 32)
+    assert stored.learning_rate == 0.05
+    assert stored.warmup_epochs == 0
+    assert stored.threads_per_child >= 1
+    assert stored.machine_gflops > 0
+
+
+def test_images_that_are_no_squares_keep_their_shape(stored_flags, tmp_path):
+    images = np.arange(40 * 8 * 12).reshape(40, 8, 12) % 255
+    np.savez(tmp_path / "wide.npz", x_train=images, y_train=np.arange(40) % 2)
+    stored = stored_flags(dataset=f"npz:{tmp_path / 'wide.npz'}", machine_gflops=1)
+    # Were a size stored, a search from flags.txt would see other images.
+    assert stored.image_size == 0
+
+
+def _starting_networks(tmp_path, **settings):
+    config = SearchConfig(
+        work_dir=str(tmp_path / "s"),
+        **({"branches": 8, "epochs": 1, "machine_gflops": 16, "steps": 1, "verbosity": 0}),
+        schedule="plain",
+        batch_size=32,
+        learning_rate=0.05,
+        warmup_epochs=0,
+        **settings,
+    )
+    data = data_lib.load("digits")
+    tuner = run.make_tuner(config, data)
+    tuner.prepare(data)
+    costs = [tuner.oracle.budget.cost(p.spec) for p in tuner.oracle.search.ask()]
+    assert len(costs) == 8
+    return costs
+
+
+@pytest.mark.parametrize("pattern", ["layerwise", "module"])
+def test_starting_networks_lie_within_limits_of_both_sides(tmp_path, pattern):
+    limits = {"min_params": 5_000, "max_params": 60_000, "max_flops": 6e6, "min_intensity": 8}
+    costs = _starting_networks(tmp_path, pattern=pattern, policy="random", **limits)
+    assert all(5_000 <= cost.params <= 60_000 for cost in costs)
+    assert all(cost.flops <= 6e6 and cost.intensity >= 8 for cost in costs)
+    free = _starting_networks(tmp_path, pattern=pattern, policy="random")
+    assert not all(5_000 <= cost.params <= 60_000 for cost in free), "the limits are no limits"
+
+
+def test_starting_networks_can_be_trained_in_time(tmp_path):
+    limits = {"max_child_minutes": 0.02, "machine_gflops": 8}
+    costs = _starting_networks_in_time(tmp_path, **limits)
+    assert all(minutes <= 0.02 for minutes in costs)
+
+
+def _starting_networks_in_time(tmp_path, max_child_minutes, machine_gflops):
+    config = SearchConfig(
+        work_dir=str(tmp_path / "s"),
+        **(_TINY | {"machine_gflops": machine_gflops}),
+        max_child_minutes=max_child_minutes,
+        schedule="plain",
+        batch_size=32,
+        learning_rate=0.05,
+        warmup_epochs=0,
+    )
+    data = data_lib.load("digits")
+    tuner = run.make_tuner(config, data)
+    tuner.prepare(data)
+    budget = tuner.oracle.budget
+    return [budget.minutes(budget.cost(p.spec)) for p in tuner.oracle.search.ask()]
+
+
+def test_settings_reach_their_rooms(tmp_path):
+    config = SearchConfig(
+        work_dir=str(tmp_path / "s"),
+        pattern="module",
+        branch_types=("conv-conv",),
+        channels=(8, 12),
+        filter_widths=(1,),
+        pool_widths=(3,),
+        max_branches=3,
+        parts=2,
+        filters=4,
+        cells_per_stage=2,
+        width_multiplier=1.5,
+    )
+    expected = module_space(
+        branch_types=("conv-conv",),
+        channels=(8, 12),
+        filter_widths=(1,),
+        pool_widths=(3,),
+        max_branches=3,
+        parts=2,
+        filters=4,
+        cells_per_stage=2,
+        width_multiplier=1.5,
+    )
+    assert run.make_space(config, (8, 8, 1)) == expected
+
+
+def test_each_limit_becomes_a_constraint():
+    config = SearchConfig(max_params=1e6, min_params=10, min_intensity=3, penalty_base=0.8)
+    found = [(c.metric, c.lower, c.upper, c.base) for c in run.make_constraints(config)]
+    assert found == [("params", 10, 1e6, 0.8), ("intensity", 3, None, 0.8)]
+    assert run.make_constraints(SearchConfig()) == ()
+
+
+# Bad input that only shows once TensorFlow or the data are there
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"dataset": "mnits"}, ["--dataset=mnits", "tfds"]),
+        ({"dataset": "folder:no/such"}, ["--dataset=folder:no/such", "does not exist"]),
+        ({"dataset": "npz:no.npz"}, ["--dataset=npz:no.npz", "does not exist"]),
+        ({"dataset": "cifar10", "data_dir": "no/such"}, ["--dataset=cifar10", "'no/such'"]),
+        ({"layer_types": ("add",)}, ["--pattern=layerwise", "['add']"]),
+        ({"micro_batch_size": 64}, ["--schedule=plain", "micro_batch_size", "got 64"]),
+        ({"epochs": 0, "warmup_epochs": 30}, ["--schedule=plain", "warmup_epochs", "got 30"]),
+        ({"threads_per_child": 997}, ["--threads_per_child=997", "got 997"]),
+        ({"strategy": "tpu", "tpu": "grpc://no:1"}, ["--strategy=tpu"]),
+    ],
+)
+def test_bad_input_names_its_flag_and_leaves_no_work_dir(tmp_path, settings, words):
+    config = SearchConfig(work_dir=str(tmp_path / "new"), **(_TINY | settings))
+    with pytest.raises(ConfigError) as caught:
+        epnas_tf.search(config)
+    message = str(caught.value)
+    assert all(word in message for word in words), message
+    assert "\n" not in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_work_dir_that_is_a_file_is_refused(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("precious")
+    with pytest.raises(ConfigError, match=f"--work_dir={path}: must be a folder, is a file"):
+        epnas_tf.search(SearchConfig(work_dir=str(path), **_TINY))
+    assert path.read_text() == "precious"

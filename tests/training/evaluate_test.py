@@ -1,0 +1,116 @@
+"""One child from spec to numbers: skipped, trained, not finite, not buildable."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from epnas_tf.architecture.budget import Budget
+from epnas_tf.architecture.limits import Constraint
+from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
+from epnas_tf.modeling.layers import BUILDERS
+from epnas_tf.training import data as data_lib
+from epnas_tf.training import evaluate
+from epnas_tf.training.evaluate import Evaluator
+from epnas_tf.training.schedule import Schedule
+
+_SPEC = LayerwiseSpec((LayerSpec("conv2d", 3, None, 8, "relu"),), stem_filters=4)
+_SCHEDULE = Schedule("test", epochs=2, batch_size=8, learning_rate=0.1)
+
+
+def _refuses(layer, inputs, context):
+    raise AssertionError("must not be built")
+
+
+def _four_classes():
+    """Four classes that differ in brightness, so that two epochs learn something."""
+    rng = np.random.default_rng(1)
+    labels = np.arange(160) % 4
+    images = 40 + 50 * labels[:, None, None, None] + rng.integers(-20, 20, (160, 8, 8, 1))
+    return data_lib.from_arrays(images.astype(np.uint8), labels, validation_split=0.25)
+
+
+@pytest.fixture(name="make", scope="module")
+def _make():
+    data = _four_classes()
+
+    def make(*constraints, builders=BUILDERS, schedule=_SCHEDULE, **settings) -> Evaluator:
+        budget = Budget(data.input_shape, data.num_classes, constraints, **settings)
+        return Evaluator(data, schedule, tf.distribute.get_strategy(), budget, builders)
+
+    return make
+
+
+def test_a_trained_child_has_its_accuracy_and_penalty(make):
+    evaluator = make(Constraint("params", upper=300))  # it has 384: 28% over
+    kept = []
+    result = evaluator.evaluate(_SPEC, 0, keep=lambda model: kept.append(model.get_weights()))
+    assert result.status == evaluate.TRAINED
+    assert result.accuracy == result.training.validation_accuracy > 0.3
+    assert result.reward == pytest.approx(result.accuracy * 0.9**0.28)
+    assert result.seconds == result.training.train_seconds > 0
+    assert len(kept) == 1
+    # What is kept is trained: it differs from the fresh network of the same seed.
+    fresh = evaluator.build(_SPEC, 0).get_weights()
+    assert any((new != old).any() for new, old in zip(kept[0], fresh, strict=True))
+
+
+def test_the_seed_decides_the_result(make):
+    def run(seed):
+        weights = []
+        result = make().evaluate(_SPEC, seed, keep=lambda m: weights.extend(m.get_weights()))
+        return result.accuracy, weights
+
+    first, again, other = run(3), run(3), run(4)
+    assert first[0] == again[0]
+    assert all((a == b).all() for a, b in zip(first[1], again[1], strict=True))
+    assert any((a != b).any() for a, b in zip(first[1], other[1], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("constraint", "settings", "status"),
+    [
+        (Constraint("params", upper=100), {}, "over_limits"),
+        (
+            Constraint("params", upper=10**6),
+            {"images": 10**6, "machine_gflops": 1e-3, "max_child_minutes": 1.0},
+            "too_long",
+        ),
+    ],
+)
+def test_a_skipped_child_is_not_built(make, constraint, settings, status):
+    evaluator = make(constraint, builders={"conv2d": _refuses}, **settings)
+    result = evaluator.evaluate(_SPEC, 0, keep=_refuses)
+    assert result == evaluator.untrained(_SPEC, status)
+    assert (result.status, result.accuracy, result.seconds) == (status, 0.25, 0.0)
+    assert result.reward == evaluator.budget.reward(0.25, _SPEC)
+    assert result.training is None
+
+
+def test_a_child_that_diverges_is_scored_at_chance(make):
+    explosive = Schedule("test", epochs=2, batch_size=8, learning_rate=1e30, clip_norm=0.0)
+    evaluator = make(Constraint("params", upper=200), schedule=explosive)
+    result = evaluator.evaluate(_SPEC, 0, keep=_refuses)
+    assert result.status == evaluate.NOT_FINITE
+    assert result.accuracy == 0.25
+    assert result.reward == pytest.approx(0.25 * 0.9**0.92)
+    assert result.seconds > 0  # time was spent on it
+    assert not result.training.finite
+
+
+def test_what_a_users_builder_cannot_build_is_a_build_error(make):
+    def broken(layer, inputs, context):
+        raise ValueError("kernel larger than the map")
+
+    with pytest.raises(evaluate.BuildError, match=f"{_SPEC.key} cannot .* kernel larger") as caught:
+        make(builders={"conv2d": broken}).evaluate(_SPEC, 0)
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+def test_a_programming_error_of_a_builder_stays_what_it_is(make):
+    def buggy(layer, inputs, context):
+        raise TypeError("no such argument")
+
+    with pytest.raises(TypeError, match="no such argument"):
+        make(builders={"conv2d": buggy}).evaluate(_SPEC, 0)

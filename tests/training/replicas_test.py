@@ -1,0 +1,95 @@
+"""Two logical CPUs give one device's weights.
+
+Logical devices must be configured before TensorFlow starts, so that the comparisons run in a
+process of their own: this file as a program prints what the tests read.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from epnas_tf.training import data, trainer
+from epnas_tf.training.schedule import schedule
+
+KINDS = {
+    # name: (batch norm, micro-batch on one device, micro-batch on each of two replicas)
+    "whole batches": (False, 0, 0),
+    "micro-batches on the replicas": (False, 0, 16),
+    "synchronized batch norm": (True, 0, 0),
+    "synchronized batch norm on micro-batches": (True, 32, 16),
+}
+
+
+@pytest.fixture(scope="module")
+def figures() -> dict[str, dict[str, float]]:
+    done = subprocess.run([sys.executable, __file__], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_replicas_give_one_devices_weights(
+    figures: dict[str, dict[str, float]], kind: str
+) -> None:
+    assert figures[kind]["replicas"] == 2
+    assert figures[kind]["moved"] > 1e-3
+    assert figures[kind]["difference"] < (1e-5 if KINDS[kind][0] else 1e-7)
+    assert figures[kind]["accuracy difference"] < 1e-9
+
+
+def net(source: data.Data, batch_norm: bool) -> keras.Model:
+    keras.utils.set_random_seed(1)
+    inputs = h = keras.Input(source.input_shape)
+    for width in (6, 9) if batch_norm else (7,):
+        h = keras.layers.Conv2D(width, 3)(h)
+        if batch_norm:
+            h = keras.layers.BatchNormalization(momentum=0.9, synchronized=True)(h)
+        h = keras.layers.ReLU()(h)
+    h = keras.layers.GlobalAveragePooling2D()(h)
+    return keras.Model(inputs, keras.layers.Dense(source.num_classes)(h))
+
+
+def compare(source: data.Data, batch_norm: bool, *micro: int) -> dict[str, float]:
+    weights, accuracies, replicas = [], [], []
+    for name, micro_batch_size in zip(("none", "mirrored"), micro, strict=True):
+        strategy = trainer.make_strategy(name)
+        with strategy.scope():
+            model = net(source, batch_norm)
+        before = model.get_weights()
+        plan = schedule(
+            "plain", epochs=1, batch_size=64, micro_batch_size=micro_batch_size, clip_norm=0.3
+        )
+        result = trainer.train(model, source, plan, strategy, seed=3)
+        weights.append(model.get_weights())
+        accuracies.append(result.validation_accuracy)
+        replicas.append(strategy.num_replicas_in_sync)
+
+    def distance(left: list[np.ndarray], right: list[np.ndarray]) -> float:
+        return max(float(np.abs(a - b).max()) for a, b in zip(left, right, strict=True))
+
+    return {
+        "replicas": replicas[1],
+        "moved": distance(before, weights[0]),
+        "difference": distance(*weights),
+        "accuracy difference": abs(accuracies[0] - accuracies[1]),
+    }
+
+
+def main() -> None:
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    halves = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(cpu, halves)
+    keras.config.set_floatx("float64")
+    source = data.load("digits", train_fraction=0.25)
+    print(json.dumps({kind: compare(source, *settings) for kind, settings in KINDS.items()}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from epnas_tf.training import data, trainer
+from epnas_tf.training.augment import Augmentation
+from epnas_tf.training.data import Data
+from epnas_tf.training.schedule import Schedule, fit_to, for_dataset, schedule
+from epnas_tf.training.trainer import TrainResult
+
+NONE = trainer.make_strategy("none")
+
+
+@pytest.fixture(scope="module")
+def digits() -> Data:
+    return data.load("digits")
+
+
+def conv_net(source: Data, widths: tuple[int, ...] = (4, 4), momentum: float = 0.9) -> keras.Model:
+    keras.utils.set_random_seed(1)
+    inputs = h = keras.Input(source.input_shape)
+    for index, width in enumerate(widths):
+        stride = 2 if index == 2 else 1
+        h = keras.layers.Conv2D(width, 3, stride, padding="same", use_bias=False)(h)
+        h = keras.layers.BatchNormalization(momentum=momentum, epsilon=1e-5)(h)
+        h = keras.layers.ReLU()(h)
+    h = keras.layers.GlobalAveragePooling2D()(h)
+    return keras.Model(inputs, keras.layers.Dense(source.num_classes)(h))
+
+
+def linear_net(source: Data, dtype: str = "float64") -> keras.Model:
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input(source.input_shape, dtype=dtype)
+    h = keras.layers.Flatten(dtype=dtype)(inputs)
+    return keras.Model(inputs, keras.layers.Dense(source.num_classes, dtype=dtype)(h))
+
+
+def short(**overrides: float) -> Schedule:
+    plan = {"epochs": 1, "batch_size": 512, "learning_rate": 0.1} | overrides
+    return schedule("plain", **plan)
+
+
+def run(model: keras.Model, source: Data, plan: Schedule, seed: int = 3) -> TrainResult:
+    return trainer.train(model, source, plan, NONE, seed=seed)
+
+
+def largest_difference(left: keras.Model, right: keras.Model) -> float:
+    pairs = zip(left.get_weights(), right.get_weights(), strict=True)
+    return max(float(np.abs(one - two).max()) for one, two in pairs)
+
+
+def test_two_steps_change_every_weight(digits: Data) -> None:
+    model = conv_net(digits)
+    before = model.get_weights()
+    result = run(model, digits, short())
+    assert (result.steps, result.finite, len(result.epochs)) == (2, True, 1)
+    for old, variable in zip(before, model.weights, strict=True):
+        assert np.abs(old - variable).max() > 0, variable.path
+
+
+def test_the_same_seed_gives_the_same_bits(digits: Data) -> None:
+    first, again, other = conv_net(digits), conv_net(digits), conv_net(digits)
+    results = [run(first, digits, short()), run(again, digits, short())]
+    run(other, digits, short(), seed=4)
+    assert largest_difference(first, again) == 0
+    assert results[0].epochs == results[1].epochs
+    assert largest_difference(first, other) > 1e-4
+
+
+def test_the_test_part_changes_nothing(digits: Data) -> None:
+    with_test, without = conv_net(digits), conv_net(digits)
+    run(with_test, digits, short())
+    run(without, dataclasses.replace(digits, test=None), short())
+    assert largest_difference(with_test, without) == 0
+
+
+@pytest.mark.parametrize("clip_norm", [0.0, 0.3])
+def test_updates_are_nesterov_with_l2_on_kernels_and_one_clipping(
+    digits: Data, clip_norm: float
+) -> None:
+    source = dataclasses.replace(digits, augmentation=Augmentation())
+    model = linear_net(source)
+    plan = short(weight_decay=0.1, clip_norm=clip_norm, micro_batch_size=128)
+    kernel, bias = model.get_weights()
+    order = trainer.pipeline._orders(len(source.train), plan, 3)[0]
+    pixels = (source.train.images / np.float32(255) - np.float32(source.mean)) / np.float32(
+        source.std
+    )
+    momenta = [np.zeros_like(kernel), np.zeros_like(bias)]
+    norms = []
+    # The cosine of two updates: full rate, then half.
+    for rate, indices in zip((0.1, 0.05), order.reshape(2, 512), strict=True):
+        x = pixels[indices].reshape(512, -1).astype(np.float64)
+        logits = x @ kernel + bias
+        odds = np.exp(logits - logits.max(1, keepdims=True))
+        error = odds / odds.sum(1, keepdims=True) - np.eye(10)[source.train.labels[indices]]
+        gradients = [x.T @ error / 512 + 0.1 * kernel, error.mean(0)]
+        norms.append(np.sqrt(sum((gradient**2).sum() for gradient in gradients)))
+        if clip_norm:
+            gradients = [gradient * min(1, clip_norm / norms[-1]) for gradient in gradients]
+        momenta = [0.9 * m - rate * g for m, g in zip(momenta, gradients, strict=True)]
+        kernel, bias = (
+            weight + 0.9 * m - rate * g
+            for weight, m, g in zip((kernel, bias), momenta, gradients, strict=True)
+        )
+    assert min(norms) > 0.3
+    run(model, source, plan)
+    np.testing.assert_allclose(model.get_weights()[0], kernel, atol=1e-6)
+    np.testing.assert_allclose(model.get_weights()[1], bias, atol=1e-6)
+
+
+def test_micro_batches_give_the_weights_of_one_piece(digits: Data) -> None:
+    whole, pieces = linear_net(digits), linear_net(digits)
+    results = [
+        run(whole, digits, short(epochs=2, clip_norm=0.3)),
+        run(pieces, digits, short(epochs=2, clip_norm=0.3, micro_batch_size=64)),
+    ]
+    assert largest_difference(whole, pieces) < 1e-7
+    assert results[0].epochs[-1].accuracy == pytest.approx(results[1].epochs[-1].accuracy)
+    assert results[0].epochs[-1].loss == pytest.approx(results[1].epochs[-1].loss, rel=1e-5)
+
+
+def test_micro_batches_with_batch_norm_run(digits: Data) -> None:
+    model = conv_net(digits)
+    assert run(model, digits, short(micro_batch_size=128)).finite
+
+
+def test_loss_and_accuracy_are_means_over_the_epochs_images(digits: Data) -> None:
+    source = dataclasses.replace(digits, augmentation=Augmentation())
+    model = linear_net(source, "float32")
+    plan = short(batch_size=len(source.train), learning_rate=1e-9)
+    (epoch,) = run(model, source, plan).epochs
+    pixels = (source.train.images / 255.0 - source.mean) / source.std
+    logits = model.predict(pixels, verbose=0)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(source.train.labels, logits)
+    assert epoch.loss == pytest.approx(float(loss), rel=1e-5)
+    assert epoch.accuracy == pytest.approx((logits.argmax(1) == source.train.labels).mean())
+
+
+@pytest.mark.parametrize("batch_size", [64, 359, 1000])
+def test_accuracy_counts_every_example_once(digits: Data, batch_size: int) -> None:
+    model = linear_net(digits, "float32")
+    run(model, digits, short())
+    pixels = (digits.test.images / 255.0 - digits.mean) / digits.std
+    right = model.predict(pixels, verbose=0).argmax(1) == digits.test.labels
+    assert 0 < right.mean() < 1
+    measured = trainer.accuracy(model, digits.test, digits, NONE, batch_size)
+    assert measured == pytest.approx(right.mean())
+
+
+def test_validation_is_measured_after_the_last_epoch(digits: Data) -> None:
+    model = conv_net(digits)
+    result = trainer.train(model, digits, short(epochs=2), NONE, seed=0, validate_each_epoch=True)
+    measured = trainer.accuracy(model, digits.validation, digits, NONE)
+    assert result.validation_accuracy == measured
+    assert [epoch.validation_accuracy is None for epoch in result.epochs] == [False, False]
+    assert result.epochs[-1].validation_accuracy == measured
+    assert run(conv_net(digits), digits, short()).epochs[0].validation_accuracy is None
+
+
+def test_training_ends_when_on_epoch_says_so(digits: Data) -> None:
+    seen: list[int] = []
+
+    def second(epoch: trainer.EpochResult) -> bool:
+        seen.append(epoch.epoch)
+        return epoch.epoch == 1
+
+    result = trainer.train(conv_net(digits), digits, short(epochs=5), NONE, seed=0, on_epoch=second)
+    assert seen == [0, 1] and result.steps == 4
+
+
+def test_a_loss_that_is_no_number_ends_training(digits: Data) -> None:
+    plan = short(epochs=4, learning_rate=1e30, clip_norm=0.0)
+    result = run(conv_net(digits), digits, plan)
+    assert not result.finite and len(result.epochs) < 4
+    assert result.validation_accuracy == 0.1
+
+
+def test_xla_compiles_the_step(digits: Data) -> None:
+    model, plan = conv_net(digits, (4,)), short(micro_batch_size=256)
+    result = trainer.train(model, digits, plan, NONE, seed=3, jit_compile=True)
+    reference = conv_net(digits, (4,))
+    run(reference, digits, plan)
+    assert result.finite and largest_difference(model, reference) < 1e-4
+
+
+def test_digits_are_learnt_in_seconds(digits: Data) -> None:
+    model = conv_net(digits, (16, 16, 32, 32))
+    assert model.count_params() < 20_000
+    plan = fit_to(for_dataset("digits"), len(digits.train))
+    assert run(model, digits, plan).validation_accuracy >= 0.97
+
+
+def test_batch_norm_needs_a_short_memory(digits: Data) -> None:
+    """DECISIONS 6: after 40 updates a momentum of 0.99 still averages its initial values in."""
+    accuracies = {}
+    for momentum in (0.9, 0.99):
+        model = conv_net(digits, (16, 16, 32), momentum)
+        result = run(model, digits, short(epochs=5, batch_size=128))
+        accuracies[momentum] = result.validation_accuracy
+        assert result.steps == 40
+        assert result.epochs[-1].accuracy > 0.6
+    assert accuracies[0.9] > 0.6
+    assert accuracies[0.9] > accuracies[0.99] + 0.15
+
+
+def test_a_batch_that_does_not_fit_is_refused(digits: Data) -> None:
+    with pytest.raises(ValueError, match="at most the 1079 training images, got 2000"):
+        run(conv_net(digits), digits, short(batch_size=2000))
+
+
+def test_one_strategy_a_process() -> None:
+    assert trainer.make_strategy("none") is NONE
+    assert trainer.make_strategy("mirrored") is trainer.make_strategy("mirrored")
+
+
+def test_unknown_strategies_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"strategy must be one of .*, got 'two'"):
+        trainer.make_strategy("two")
+
+
+def test_a_missing_tpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TPU_NAME", raising=False)
+    with pytest.raises(ValueError, match="strategy tpu must find a TPU, tpu='' gave: Please"):
+        trainer.make_strategy("tpu")

@@ -1,0 +1,82 @@
+"""Small searches for the tests of the tuner: real ones take a second a child, quick ones none."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from epnas_tf.architecture.space import SearchSpace, layerwise_space
+from epnas_tf.training import data as data_lib
+from epnas_tf.training.data import Data
+from epnas_tf.training.evaluate import Evaluation, Evaluator
+from epnas_tf.tuner.oracle import EPNASOracle
+from epnas_tf.tuner.tuner import EPNASTuner
+
+TunerMaker = Callable[..., EPNASTuner]
+
+_SIZES = {"branches": 2, "episodes": 1, "steps": 2, "policy": "random"}
+
+
+@pytest.fixture(name="space", scope="session")
+def _space() -> SearchSpace:
+    return layerwise_space(
+        (8, 8),
+        layer_types=("conv2d", "max_pool"),
+        filter_widths=(1, 3),
+        channels=(4, 8, 16),
+        activations=("relu",),
+        max_layers=4,
+        parts=2,
+        stem_filters=4,
+    )
+
+
+@pytest.fixture(name="images", scope="session")
+def _images() -> tuple[np.ndarray, np.ndarray]:
+    """Three classes of 8x8 images that differ in brightness: 96 images and their labels."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(96) % 3
+    pixels = 50 + 60 * labels[:, None, None, None] + rng.integers(-40, 40, (96, 8, 8, 1))
+    return pixels.astype(np.uint8), labels.astype(np.int32)
+
+
+@pytest.fixture(name="data", scope="session")
+def _data(images: tuple[np.ndarray, np.ndarray]) -> Data:
+    return data_lib.from_arrays(*images, validation_split=0.25)
+
+
+@pytest.fixture(name="make_tuner")
+def _make_tuner(tmp_path: pathlib.Path, space: SearchSpace) -> TunerMaker:
+    """Returns a maker of tuners; what the oracle takes is told apart from what the tuner takes."""
+
+    def make(project: str = "search", **settings: Any) -> EPNASTuner:
+        names = {"constraints", "policy", "branches", "episodes", "steps", "seed"}
+        names |= {"max_trials", "max_hours"}
+        own = _SIZES | {name: settings.pop(name) for name in names & settings.keys()}
+        return EPNASTuner(
+            EPNASOracle(settings.pop("space", space), **own),
+            verbose=settings.pop("verbose", 0),
+            directory=str(tmp_path),
+            project_name=project,
+            **settings,
+        )
+
+    return make
+
+
+@pytest.fixture(name="quick")
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets networks get an accuracy that follows from their spec alone instead of training."""
+
+    def evaluate(self: Evaluator, spec: Any, seed: int, keep: Any = None) -> Evaluation:
+        reason = self.budget.reason_to_skip(spec)
+        if reason is not None:
+            return self.untrained(spec, reason)
+        accuracy = int(spec.key[:8], 16) / 2**32
+        return Evaluation(accuracy, self.budget.reward(accuracy, spec), "trained", seconds=1.0)
+
+    monkeypatch.setattr(Evaluator, "evaluate", evaluate)

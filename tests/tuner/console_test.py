@@ -1,0 +1,91 @@
+"""The line a trial, literally."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+
+from epnas_tf.architecture.cost import Cost
+from epnas_tf.architecture.limits import Constraint
+from epnas_tf.architecture.morph import Insert, Morph, Scale
+from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
+from epnas_tf.searching.trials import Proposal, Result, Slot
+from epnas_tf.tuner import console
+from epnas_tf.tuner.console import Console
+from epnas_tf.tuner.record import Record
+
+_SPEC = LayerwiseSpec((LayerSpec("conv2d", 3, None, 8, "relu"),), 4)
+_ACTION = Morph((Scale(1, "channels", by=1),), Insert(0, LayerSpec("max_pool", pool=2)))
+_COST = Cost(12_345, 2_500_000, 250_000)
+_LIMITS = (Constraint("params", upper=20_000), Constraint("intensity", lower=8, upper=9.5))
+
+
+def _record(slot, action=None, accuracy=0.9712, **result) -> Record:
+    outcome = Result(slot, **({"reward": accuracy, "accuracy": accuracy} | result))
+    proposal = Proposal(slot, _SPEC, action and "e01s02b0", action)
+    return Record("0000", 1, "tuner0", proposal, outcome, _COST, 1.0, 1.0)
+
+
+def _oracle(*records, total=28, seconds=100.0, constraints=()):
+    trained = [record for record in records if record.trained]
+    return types.SimpleNamespace(
+        records=lambda: list(records),
+        best_records=lambda: sorted(trained, key=Record.order),
+        total=total,
+        elapsed=lambda: seconds,
+        constraints=constraints,
+    )
+
+
+_FIRST = _record(Slot(1, 0, 0))
+_BETTER = _record(Slot(1, 3, 2), _ACTION, accuracy=0.98)
+
+
+def test_a_line_is_literally_this():
+    oracle = _oracle(_FIRST, _BETTER, constraints=_LIMITS[:1])
+    assert console.line(oracle, _BETTER, seen=2) == (
+        "[ 2/28] e01s03b2 | part 2 channels up; insert max_pool 2x2 after 0 | acc 0.9800"
+        " | params 12.3k <= 20k | best 0.9800 (e01s03b2) | 0:01:40, ETA 0:21:40"
+    )
+
+
+def test_a_starting_network_without_limits():
+    oracle = _oracle(_FIRST, total=4, seconds=3700.4)
+    assert console.line(oracle, _FIRST, seen=1) == (
+        "[1/4] e01s00b0 | start | acc 0.9712 | best 0.9712 (e01s00b0) | 1:01:40, ETA 3:05:01"
+    )
+
+
+def test_a_broken_limit_is_marked_and_both_sides_are_shown():
+    finished = _record(Slot(1, 0, 1), feasible=False)
+    oracle = _oracle(finished, constraints=_LIMITS)
+    line = console.line(oracle, finished, seen=1)
+    assert " | params 12.3k <= 20k | 8 <= intensity 10 <= 9.5 ! | none feasible yet | " in line
+
+
+def test_an_untrained_network_says_why():
+    skipped = _record(Slot(1, 0, 1), status="over_limits", accuracy=0.1)
+    oracle = _oracle(_FIRST, skipped)
+    line = console.line(oracle, skipped, seen=2)
+    assert " | not trained: over_limits | best 0.9712 (e01s00b0) | " in line
+
+
+def test_the_time_left_counts_this_runs_trials_alone():
+    # A resumed run: 27 of 28 are done, this run did one of them in 100 s.
+    oracle = _oracle(*[_FIRST] * 27)
+    assert console.line(oracle, _FIRST, seen=1).endswith("0:01:40, ETA 0:01:40")
+
+
+@pytest.mark.parametrize(("metric", "use"), [("flops", "2.5M"), ("traffic", "250k")])
+def test_every_resource_has_a_text(metric, use):
+    assert console.limit_text(_COST, Constraint(metric, lower=1)) == f"1 <= {metric} {use}"
+
+
+def test_verbosity_0_prints_nothing(capsys):
+    printer = Console(0)
+    printer(_oracle(_FIRST), _FIRST)
+    assert capsys.readouterr().out == ""
+    printer.verbose = 1
+    printer(_oracle(_FIRST, _BETTER), _BETTER)
+    assert capsys.readouterr().out.endswith("0:01:40, ETA 0:21:40\n")  # it counted both

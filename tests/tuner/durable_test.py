@@ -1,0 +1,237 @@
+"""Files that are whole after any kill, and a lock that is free after any error."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import threading
+
+import keras_tuner
+import pytest
+from keras_tuner import errors
+
+from epnas_tf import paths
+from epnas_tf.tuner.durable import DurableOracle, DurableTuner, Status, Trial, metrics, values
+
+
+class _Counting(DurableOracle):
+    """Hands out the numbers 0, 1, 2 and stops; a number whose attempt failed comes again."""
+
+    def __init__(self):
+        super().__init__(objective=keras_tuner.Objective("reward", "max"))
+
+    def populate_space(self, trial_id):
+        done = {
+            values(trial)["number"]
+            for trial in self.trials.values()
+            if trial.status in (Status.COMPLETED, Status.RUNNING) and values(trial)
+        }
+        left = [number for number in range(3) if number not in done]
+        if not left:
+            return {"status": Status.STOPPED}
+        return {"status": Status.RUNNING, "values": {"number": left[0]}}
+
+
+class _Tuner(DurableTuner):
+    """Rewards a number with a tenth of it; counts what it ran."""
+
+    def __init__(self, folder, **settings):
+        self.ran = []
+        super().__init__(
+            _Counting(), hypermodel=None, directory=str(folder), project_name="p", **settings
+        )
+        self.oracle.verbose = 0
+
+    def run_trial(self, trial, *args, **kwargs):
+        number = values(trial)["number"]
+        self.ran.append(number)
+        return {"reward": number / 10, "accuracy": 0.5}
+
+
+def _trial_file(folder: pathlib.Path, trial_id: str) -> pathlib.Path:
+    return folder / "p" / f"trial_{trial_id}" / "trial.json"
+
+
+def _finished(tuner: _Tuner) -> dict[int, float]:
+    trials = [t for t in tuner.oracle.trials.values() if t.status == Status.COMPLETED]
+    return {values(trial)["number"]: metrics(trial)["reward"] for trial in trials}
+
+
+_ALL = {0: 0.0, 1: 0.1, 2: 0.2}
+
+
+@pytest.fixture(name="finished")
+def _finished_folder(tmp_path):
+    tuner = _Tuner(tmp_path)
+    tuner.search()
+    assert _finished(tuner) == _ALL
+    return tmp_path
+
+
+def _ids_and_files_agree(tuner: _Tuner, folder: pathlib.Path) -> None:
+    files = sorted((folder / "p").glob("trial_*/trial.json"))
+    assert [path.parent.name for path in files] == [f"trial_{i}" for i in sorted(_ids(tuner))]
+    for path in files:
+        trial_id = path.parent.name.removeprefix("trial_")
+        assert json.loads(path.read_text())["trial_id"] == trial_id
+
+
+def _ids(tuner: _Tuner) -> list[str]:
+    return list(tuner.oracle.trials)
+
+
+def test_every_file_is_replaced_and_never_rewritten(tmp_path, monkeypatch):
+    written = []
+    real = paths.write_atomic
+
+    def write(path, data):
+        written.append(os.path.relpath(path, tmp_path / "p"))
+        json.loads(data)
+        real(path, data)
+
+    monkeypatch.setattr(paths, "write_atomic", write)
+    _Tuner(tmp_path).search()
+    found = {str(p.relative_to(tmp_path / "p")) for p in tmp_path.rglob("*") if p.is_file()}
+    assert found == set(written)  # nothing reached the folder by another way, nothing is left over
+    assert found == {"oracle.json", "tuner0.json"} | {f"trial_000{n}/trial.json" for n in range(3)}
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"trial_id": "0001"', "[]", "null", '{"a": 1}'])
+def test_a_torn_trial_is_a_failed_attempt_that_is_run_again(finished, content):
+    _trial_file(finished, "0001").write_text(content)
+    tuner = _Tuner(finished)
+    assert tuner.oracle.trials["0001"].status == Status.FAILED
+    assert json.loads(_trial_file(finished, "0001").read_text())["status"] == Status.FAILED
+    tuner.search()
+    assert tuner.ran == [1]
+    assert _finished(tuner) == _ALL
+    assert _ids(tuner) == ["0000", "0001", "0002", "0003"]
+    _ids_and_files_agree(tuner, finished)
+
+
+def test_a_running_trial_is_a_failed_attempt_that_is_run_again(finished):
+    state = json.loads(_trial_file(finished, "0002").read_text())
+    _trial_file(finished, "0002").write_text(json.dumps(state | {"status": "RUNNING"}))
+    tuner = _Tuner(finished)
+    assert (tuner.oracle.trials["0002"].status, tuner.oracle.trials["0002"].message) == (
+        Status.FAILED,
+        "interrupted",
+    )
+    tuner.search()
+    assert tuner.ran == [2]
+    assert _finished(tuner) == _ALL
+    _ids_and_files_agree(tuner, finished)
+
+
+def test_a_completed_trial_without_a_score_is_run_again(finished):
+    state = json.loads(_trial_file(finished, "0000").read_text())
+    _trial_file(finished, "0000").write_text(json.dumps(state | {"score": None}))
+    tuner = _Tuner(finished)
+    tuner.search()
+    assert tuner.ran == [0]
+
+
+def test_a_folder_of_a_trial_that_was_never_written_is_used(finished):
+    _trial_file(finished, "0002").rename(finished / "lost")
+    tuner = _Tuner(finished)
+    tuner.search()
+    assert tuner.ran == [2]
+    assert _ids(tuner) == ["0000", "0001", "0002"]
+
+
+@pytest.mark.parametrize("name", ["oracle.json", "tuner0.json"])
+@pytest.mark.parametrize("content", [None, "", "{", "[]"])
+def test_what_is_no_trial_file_may_be_missing_or_broken(finished, name, content):
+    path = finished / "p" / name
+    path.unlink() if content is None else path.write_text(content)
+    tuner = _Tuner(finished)
+    tuner.search()
+    assert tuner.ran == []
+    assert _finished(tuner) == _ALL
+
+
+def test_trials_come_in_the_order_of_their_ids(finished):
+    assert _ids(_Tuner(finished)) == ["0000", "0001", "0002"]
+
+
+def test_overwrite_begins_anew(finished):
+    tuner = _Tuner(finished, overwrite=True)
+    assert tuner.oracle.trials == {}
+    tuner.search()
+    assert tuner.ran == [0, 1, 2]
+
+
+def test_a_fatal_error_stops_and_the_next_run_tries_again(tmp_path):
+    class Breaking(_Tuner):
+        def run_trial(self, trial, *args, **kwargs):
+            if values(trial)["number"] == 1:
+                raise errors.FatalError("no disk")
+            return super().run_trial(trial)
+
+    broken = Breaking(tmp_path)
+    with pytest.raises(errors.FatalError, match="no disk"):
+        broken.search()
+    tuner = _Tuner(tmp_path)
+    tuner.search()
+    assert tuner.ran == [1, 2]
+    assert [t.status for t in tuner.oracle.trials.values()] == [
+        *(Status.COMPLETED, Status.FAILED, Status.COMPLETED, Status.COMPLETED)
+    ]
+
+
+# The lock
+
+
+def _gets_through(oracle: DurableOracle) -> bool:
+    """Says whether another thread can lock the oracle now."""
+    passed = threading.Event()
+
+    def enter():
+        with oracle.locked():
+            passed.set()
+
+    thread = threading.Thread(target=enter, daemon=True)
+    thread.start()
+    thread.join(timeout=0.3)
+    return passed.is_set()
+
+
+@pytest.fixture(name="oracle")
+def _oracle(tmp_path) -> DurableOracle:
+    return _Tuner(tmp_path).oracle
+
+
+def test_one_thread_at_a_time_but_that_one_again_and_again(oracle):
+    with oracle.locked():
+        with oracle.locked():
+            assert not _gets_through(oracle)
+        assert not _gets_through(oracle)  # leaving the inner block frees nothing
+    assert _gets_through(oracle)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda oracle: oracle.create_trial("tuner0"),
+        lambda oracle: oracle.update_trial("no such trial", {"reward": 1.0}),
+        lambda oracle: oracle.end_trial(Trial(keras_tuner.HyperParameters(), trial_id="none")),
+    ],
+    ids=["create_trial", "update_trial", "end_trial"],
+)
+def test_the_lock_is_free_after_an_error(oracle, call, monkeypatch):
+    def fail(trial_id):
+        raise KeyError(trial_id)
+
+    monkeypatch.setattr(oracle, "populate_space", fail)
+    with pytest.raises(KeyError):
+        call(oracle)
+    assert _gets_through(oracle)
+
+
+def test_an_error_in_an_inner_block_keeps_the_outer_lock(oracle):
+    with oracle.locked():
+        with pytest.raises(ZeroDivisionError), oracle.locked():
+            raise ZeroDivisionError
+        assert not _gets_through(oracle)
+    assert _gets_through(oracle)

@@ -1,0 +1,390 @@
+"""The progressive search as Keras Tuner sees it: slots, attempts, ends, and every kill point."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+
+import keras_tuner
+import pytest
+from keras_tuner import errors
+
+from epnas_tf import paths
+from epnas_tf.architecture.budget import Budget
+from epnas_tf.architecture.limits import Constraint
+from epnas_tf.architecture.spec import spec_from_json
+from epnas_tf.training.evaluate import Evaluator
+from epnas_tf.tuner import durable
+from epnas_tf.tuner.durable import Status
+from epnas_tf.tuner.oracle import EPNASOracle
+
+_SHAPE, _CLASSES = (8, 8, 1), 3
+
+
+@pytest.fixture(name="make")
+def _make(tmp_path, space):
+    """Returns a maker of oracles in one project, bound to images of 8x8 pixels."""
+
+    def make(**settings) -> EPNASOracle:
+        sizes = {"branches": 3, "episodes": 1, "steps": 2, "policy": "random"}
+        oracle = EPNASOracle(space, **(sizes | settings))
+        oracle._set_project_dir(str(tmp_path), "p")
+        oracle.verbose = 0
+        oracle.bind(Budget(_SHAPE, _CLASSES, oracle.constraints))
+        oracle.reload()
+        return oracle
+
+    return make
+
+
+def _end(oracle, trial, reward=0.5, accuracy=0.6, status=0.0):
+    metrics = {"reward": reward, "accuracy": accuracy, "status": status}
+    metrics |= {"seconds": 2.0, "overhead_seconds": 1.0}
+    oracle.update_trial(trial.trial_id, metrics)
+    trial.status = Status.COMPLETED
+    oracle.end_trial(trial)
+
+
+def _fail(oracle, trial):
+    trial.status = Status.FAILED
+    oracle.end_trial(trial)
+
+
+def _slot(trial):
+    return durable.values(trial)["slot"]
+
+
+def _run(oracle, reward=lambda slot: 0.5):
+    """Runs the oracle to its end and returns the slots in the order they were handed out."""
+    slots = []
+    while (trial := oracle.create_trial("w")).status == Status.RUNNING:
+        slots.append(_slot(trial))
+        _end(oracle, trial, reward(slots[-1]))
+    assert trial.status == Status.STOPPED
+    return slots
+
+
+_ALL = [f"e01s0{step}b{branch}" for step in range(3) for branch in range(3)]
+
+
+def test_it_is_a_keras_tuner_oracle(make):
+    oracle = make()
+    assert isinstance(oracle, keras_tuner.Oracle)
+    assert (oracle.objective.name, oracle.objective.direction) == ("reward", "max")
+    assert oracle.get_space().space == []
+    _run(oracle)
+    state = json.loads(json.dumps(oracle.get_state()))
+    assert state["start_order"] == [f"000{n}"[-4:] for n in range(9)]
+    assert state["ongoing_trials"] == {}
+
+
+def test_values_and_metrics_are_plain(make):
+    oracle = make()
+    trial = oracle.create_trial("w3")
+    values = trial.hyperparameters.values
+    assert list(values) == ["slot", "attempt", "worker", "parent", "action", "spec"]
+    assert (values["slot"], values["attempt"], values["worker"]) == ("e01s00b0", 1, "w3")
+    assert values["parent"] == values["action"] == ""
+    spec = spec_from_json(values["spec"])
+    _end(oracle, trial, 0.5, 0.6)
+    ended = oracle.get_trial(trial.trial_id)
+    assert (ended.status, ended.score) == (Status.COMPLETED, 0.5)
+    assert durable.metrics(ended) == {
+        "reward": 0.5, "accuracy": 0.6, "seconds": 2.0, "overhead_seconds": 1.0, "status": 0.0,
+    }  # fmt: skip
+    record = oracle.record(ended)
+    assert (record.proposal.spec, record.accuracy, record.result.reward) == (spec, 0.6, 0.5)
+    assert {type(value) for value in durable.metrics(ended).values()} == {float}
+
+
+def test_slots_are_handed_out_in_order(make):
+    assert _run(make()) == _ALL
+    assert make().total == 9
+
+
+def test_a_step_that_runs_elsewhere_leaves_others_idle(make):
+    oracle = make()
+    running = [oracle.create_trial(f"w{n}") for n in range(3)]
+    assert [_slot(trial) for trial in running] == _ALL[:3]
+    assert oracle.create_trial("w3").status == Status.IDLE
+    for trial in reversed(running[1:]):  # any order
+        _end(oracle, trial)
+    assert oracle.create_trial("w3").status == Status.IDLE  # one is still out
+    _end(oracle, running[0])
+    assert _slot(oracle.create_trial("w3")) == "e01s01b0"
+
+
+def test_results_in_any_order_give_the_same_search(make, tmp_path):
+    def specs(order):
+        oracle = make(seed=5)
+        found = {}
+        while True:
+            running = [oracle.create_trial(f"w{n}") for n in range(3)]
+            if running[0].status == Status.STOPPED:
+                return found
+            found |= {_slot(t): durable.values(t)["spec"] for t in running}
+            for index in order:
+                _end(oracle, running[index], reward=0.1 + index / 10)
+
+    forward = specs((0, 1, 2))
+    for path in tmp_path.rglob("trial.json"):
+        path.unlink()
+    assert specs((2, 0, 1)) == forward
+
+
+def test_a_tuner_that_asks_again_gets_its_running_trial(make):
+    oracle = make()
+    assert oracle.create_trial("w").trial_id == oracle.create_trial("w").trial_id
+
+
+def test_seed_0_is_a_seed_like_any(make, tmp_path):
+    def specs(seed):
+        for path in tmp_path.rglob("trial.json"):
+            path.unlink()
+        oracle = make(seed=seed)
+        _run(oracle)
+        return [record.proposal.spec for record in oracle.records()]
+
+    assert specs(0) == specs(0)
+    assert specs(0) != specs(1)
+
+
+def test_a_failed_attempt_frees_its_slot(make):
+    oracle = make()
+    first = oracle.create_trial("w")
+    _fail(oracle, first)
+    again = oracle.create_trial("w")
+    before, after = durable.values(first), durable.values(again)
+    assert again.trial_id != first.trial_id
+    assert (before.pop("attempt"), after.pop("attempt")) == (1, 2)
+    assert before == after  # the same network, not a new draw
+    assert oracle.records() == []
+    _fail(oracle, again)
+    assert durable.values(oracle.create_trial("w"))["attempt"] == 3
+
+
+def test_attempts_survive_a_restart(make):
+    oracle = make()
+    _fail(oracle, oracle.create_trial("w"))
+    oracle.create_trial("w")  # and the process dies
+    again = make().create_trial("w")
+    assert (_slot(again), durable.values(again)["attempt"]) == ("e01s00b0", 3)
+    assert again.trial_id == "0002"
+
+
+def test_max_trials_counts_results_alone(make):
+    oracle = make(max_trials=4)
+    assert oracle.total == 4
+    _fail(oracle, oracle.create_trial("w"))
+    _fail(oracle, oracle.create_trial("w"))
+    assert _run(oracle) == _ALL[:4]
+    assert len(oracle.trials) == 6
+    assert _run(make(max_trials=4)) == []
+    assert _run(make(max_trials=5)) == _ALL[4:5]  # more is asked for later
+    assert make(max_trials=99).total == 9
+
+
+def test_max_trials_counts_what_is_running(make):
+    oracle = make(max_trials=2)
+    running = [oracle.create_trial("w0"), oracle.create_trial("w1")]
+    assert oracle.create_trial("w2").status == Status.IDLE  # one may fail yet
+    _fail(oracle, running[0])
+    assert _slot(oracle.create_trial("w2")) == "e01s00b0"
+
+
+def test_max_hours_ends_the_run_but_not_the_search(make, monkeypatch):
+    oracle = make(max_hours=1.0)
+    first = oracle.create_trial("w0")
+    monkeypatch.setattr(EPNASOracle, "elapsed", lambda self: 3600.5)
+    assert oracle.create_trial("w1").status == Status.IDLE
+    _end(oracle, first)  # what runs may end
+    assert oracle.create_trial("w1").status == Status.STOPPED
+    monkeypatch.setattr(EPNASOracle, "elapsed", lambda self: 3599.0)
+    assert _run(make(max_hours=1.0)) == _ALL[1:]
+
+
+def test_the_best_are_trained_and_feasible_first(make):
+    oracle = make(constraints=[Constraint("params", upper=200)])
+    rewards = iter(range(1, 10))
+    while (trial := oracle.create_trial("w")).status == Status.RUNNING:
+        number = next(rewards)
+        _end(oracle, trial, reward=number / 10, status=4.0 if number == 9 else 0.0)
+    best = oracle.best_records()
+    assert len(best) == 8  # the failed one is none of them
+    keys = [(not r.result.feasible, -r.result.reward) for r in best]
+    assert keys == sorted(keys)
+    assert [t.trial_id for t in oracle.get_best_trials(3)] == [r.trial_id for r in best[:3]]
+    assert len(oracle.get_best_trials(99)) == 8
+    assert {r.result.feasible for r in best} == {True, False}, "the test's limit is no limit"
+
+
+def test_equal_rewards_rank_by_slot(make):
+    oracle = make()
+    _run(oracle)
+    assert [_slot(trial) for trial in oracle.get_best_trials(9)] == _ALL
+
+
+def test_listeners_hear_results_and_no_failed_attempts(make):
+    oracle = make()
+    heard = []
+    oracle.listeners.append(lambda _, record: heard.append((record.slot.name, record.attempt)))
+    _fail(oracle, oracle.create_trial("w"))
+    _run(oracle)
+    assert heard == [(_ALL[0], 2)] + [(slot, 1) for slot in _ALL[1:]]
+
+
+def test_an_unknown_policy_is_refused(space):
+    with pytest.raises(ValueError, match=r"policy must be one of \('lstm', 'random'\), got 'luck'"):
+        EPNASOracle(space, policy="luck")
+
+
+def test_the_budget_is_told_first_and_stays(space, make):
+    with pytest.raises(RuntimeError, match="bind"):
+        _ = EPNASOracle(space).budget
+    oracle = make()
+    oracle.create_trial("w")
+    with pytest.raises(ValueError, match="the search was begun with"):
+        oracle.bind(Budget((16, 16, 1), _CLASSES))
+
+
+# Kill points. A real tuner runs with networks that need no training; the process "dies" just
+# before one of its writes, and a fresh tuner takes the folder over.
+
+
+class _Killed(BaseException):
+    """Keras Tuner swallows every Exception, not this."""
+
+
+def _outcome(tuner):
+    """Returns what must not depend on kills: trials and the files made from them."""
+    rows = paths.read_text(tuner.work_dir.trials_csv).splitlines()
+    # Without attempt, trial id, and the last columns: seconds, overhead and worker.
+    kept = [[*row.split(",")[:1], *row.split(",")[3:-3]] for row in rows]
+    files = [paths.read_text(path) for path in (tuner.work_dir.best, tuner.work_dir.steps)]
+    log = [(r.slot.name, r.proposal, r.result) for r in tuner.oracle.records()]
+    return log, kept, files
+
+
+@pytest.fixture(name="die_at")
+def _die_at(monkeypatch):
+    """Returns a function that lets the n-th write from now (from 0) die; -1 lets all live."""
+    real = paths.write_atomic
+    clock = {"left": -1, "writes": 0}
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # 100 times faster; no power cuts
+
+    def write(path, content):
+        if clock["left"] == 0:
+            raise _Killed(path)
+        clock["left"] -= 1
+        clock["writes"] += 1
+        real(path, content)
+
+    def die_at(number):
+        clock.update(left=number, writes=0)
+        return clock
+
+    monkeypatch.setattr(paths, "write_atomic", write)
+    return die_at
+
+
+def test_a_kill_between_any_two_writes_changes_nothing(quick, make_tuner, data, die_at):
+    clock = die_at(-1)
+    whole = make_tuner("whole", seed=3)
+    whole.search(data)
+    writes, expected = clock["writes"], _outcome(whole)
+    assert writes > 6 * 8
+    for number in range(writes):
+        project = f"killed{number}"
+        die_at(number)
+        with pytest.raises(_Killed):
+            make_tuner(project, seed=3).search(data)
+        die_at(-1)
+        resumed = make_tuner(project, seed=3)
+        resumed.search(data)
+        # The last writes die after the last trial: run.search writes its files once more.
+        resumed.oracle.listeners[0].write(resumed.oracle)
+        assert _outcome(resumed) == expected, f"killed before write {number} of {writes}"
+
+
+def test_kills_in_a_row_change_nothing(quick, make_tuner, data, die_at):
+    die_at(-1)
+    whole = make_tuner("whole", episodes=2)
+    whole.search(data)
+    expected = _outcome(whole)
+    for number in itertools.cycle((9, 4, 13)):  # fewer writes than a step has: it still moves on
+        die_at(number)
+        tuner = make_tuner("killed", episodes=2)
+        try:
+            tuner.search(data)
+        except _Killed:
+            continue
+        break
+    tuner.oracle.listeners[0].write(tuner.oracle)
+    assert _outcome(tuner) == expected
+
+
+def test_a_learning_search_resumes_as_it_was(quick, make_tuner, data, monkeypatch):
+    at = "e02s01b1"  # after the first update of the policy
+    settings = {"policy": "lstm", "episodes": 2, "seed": 1}
+    whole = make_tuner("whole", **settings)
+    whole.search(data)
+
+    evaluate = Evaluator.evaluate
+    tuner = make_tuner("killed", **settings)
+
+    def die(self, spec, seed, keep=None):
+        if any(_slot(trial) == at for trial in tuner.oracle.ongoing_trials.values()):
+            raise _Killed
+        return evaluate(self, spec, seed, keep)
+
+    with monkeypatch.context() as patch, pytest.raises(_Killed):
+        patch.setattr(Evaluator, "evaluate", die)
+        tuner.search(data)
+    resumed = make_tuner("killed", **settings)
+    resumed.search(data)
+    assert _outcome(resumed) == _outcome(whole)
+    policies = [t.oracle.search._policy.get_weights() for t in (whole, resumed)]
+    assert all((a == b).all() for a, b in zip(*policies, strict=True))
+    attempts = {r.slot.name: r.attempt for r in resumed.oracle.records()}
+    assert attempts == {r.slot.name: 1 for r in whole.oracle.records()} | {at: 2}
+
+
+def test_a_child_that_kills_the_process_again_and_again_fails_in_the_end(
+    quick, make_tuner, data, monkeypatch
+):
+    def die(self, spec, seed, keep=None):
+        raise _Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Evaluator, "evaluate", die)
+        for _ in range(2):
+            with pytest.raises(_Killed):
+                make_tuner(max_attempts=2).search(data)
+    tuner = make_tuner(max_attempts=2)
+    tuner.search(data)
+    first = tuner.oracle.records()[0]
+    assert (first.slot.name, first.attempt, first.result.status) == ("e01s00b0", 3, "failed")
+    assert first.accuracy == pytest.approx(1 / 3)
+    assert len(tuner.oracle.records()) == 6
+
+
+def test_a_fatal_error_keeps_what_was_finished(quick, make_tuner, data, monkeypatch):
+    evaluate = Evaluator.evaluate
+    calls = itertools.count()
+
+    def stumble(self, spec, seed, keep=None):
+        if next(calls) == 3:
+            raise AssertionError("a bug")
+        return evaluate(self, spec, seed, keep)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Evaluator, "evaluate", stumble)
+        with pytest.raises(errors.FatalError, match="trial e01s01b1 failed: .*a bug") as caught:
+            make_tuner().search(data)
+    assert isinstance(caught.value.__cause__, AssertionError)
+    tuner = make_tuner()
+    assert len(tuner.oracle.trials) == 4
+    tuner.search(data)
+    attempts = [record.attempt for record in tuner.oracle.records()]
+    assert attempts == [1, 1, 1, 2, 1, 1]

@@ -1,0 +1,89 @@
+"""Trials as plain data: what is logged, and that it comes back as it was."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from epnas_tf.architecture.budget import Budget
+from epnas_tf.architecture.limits import Constraint
+from epnas_tf.architecture.morph import Insert, Morph, Scale
+from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
+from epnas_tf.searching.trials import Proposal, Slot
+from epnas_tf.tuner import record
+
+_CONV = LayerSpec("conv2d", 3, None, 8, "relu")
+_START = Proposal(Slot(1, 0, 1), LayerwiseSpec((_CONV,), 4))
+_ACTION = Morph((Scale(0, "channels", by=1),), Insert(1, LayerSpec("max_pool", pool=2)))
+_MORPHED = Proposal(
+    Slot(2, 13, 5),
+    LayerwiseSpec((_CONV.replace("channels", 16), LayerSpec("max_pool", pool=2)), 4),
+    "e02s12b5",
+    _ACTION,
+)
+_METRICS = {"reward": 0.9, "accuracy": 0.95, "seconds": 3.0, "overhead_seconds": 0.5, "status": 0.0}
+_BUDGET = Budget((8, 8, 1), 3, (Constraint("params", upper=500),))
+
+
+def test_values_are_literally_these():
+    assert record.values_of(_MORPHED, 2, "tuner0") == {
+        "slot": "e02s13b5",
+        "attempt": 2,
+        "worker": "tuner0",
+        "parent": "e02s12b5",
+        "action": json.dumps(_MORPHED.to_dict()["action"], sort_keys=True),
+        "spec": _MORPHED.spec.to_json(),
+    }
+    start = record.values_of(_START, 1, "w7")
+    assert (start["parent"], start["action"]) == ("", "")
+
+
+@pytest.mark.parametrize("proposal", [_START, _MORPHED])
+def test_a_proposal_comes_back_as_it_was_logged(proposal, space):
+    values = record.values_of(proposal, 3, "w1")
+    # Keras Tuner takes nothing but text and numbers.
+    assert {type(value) for value in values.values()} <= {str, int}
+    assert record.proposal_of(json.loads(json.dumps(values)), space) == proposal
+
+
+def test_a_record_joins_values_metrics_and_costs(space):
+    values = record.values_of(_MORPHED, 2, "w1")
+    found = record.record_of("0007", values, _METRICS, space, _BUDGET)
+    assert (found.trial_id, found.attempt, found.worker) == ("0007", 2, "w1")
+    assert (found.proposal, found.slot) == (_MORPHED, Slot(2, 13, 5))
+    assert (found.accuracy, found.result.reward, found.result.status) == (0.95, 0.9, "trained")
+    assert (found.seconds, found.overhead_seconds) == (3.0, 0.5)
+    assert found.cost == _BUDGET.cost(_MORPHED.spec)
+    assert found.cost.params > 500
+    assert found.result.feasible is False
+    assert found.trained
+
+
+@pytest.mark.parametrize("code", range(len(record.STATUSES)))
+def test_a_status_is_its_index(code, space):
+    values = record.values_of(_START, 1, "w1")
+    found = record.record_of("0", values, _METRICS | {"status": float(code)}, space, _BUDGET)
+    assert found.result.status == record.STATUSES[code]
+    assert found.trained == (code == 0)
+
+
+def test_statuses_are_never_renumbered():
+    assert record.STATUSES == ("trained", "over_limits", "too_long", "not_finite", "failed")
+
+
+def test_the_order_is_feasible_then_reward_then_slot(space):
+    def made(trial_id, params, reward, slot):
+        proposal = Proposal(slot, _START.spec)
+        budget = Budget((8, 8, 1), 3, (Constraint("params", upper=params),))
+        values = record.values_of(proposal, 1, "w")
+        return record.record_of(trial_id, values, _METRICS | {"reward": reward}, space, budget)
+
+    trials = [
+        made("infeasible", 1, 0.99, Slot(1, 0, 0)),
+        made("late", 10**6, 0.8, Slot(1, 2, 0)),
+        made("early", 10**6, 0.8, Slot(1, 1, 3)),
+        made("better", 10**6, 0.9, Slot(1, 2, 1)),
+    ]
+    ordered = [r.trial_id for r in sorted(trials, key=record.Record.order)]
+    assert ordered == ["better", "early", "late", "infeasible"]

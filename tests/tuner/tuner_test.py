@@ -1,0 +1,452 @@
+"""EPNASTuner as Keras Tuner's users know tuners: real children, a second each."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+import pathlib
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras_tuner import errors
+
+from epnas_tf import paths
+from epnas_tf.architecture import cost_rules
+from epnas_tf.architecture.limits import Constraint
+from epnas_tf.architecture.ops import OpDef
+from epnas_tf.architecture.space import Field, SearchSpace
+from epnas_tf.modeling import layers
+from epnas_tf.training import evaluate, trainer
+from epnas_tf.training.evaluate import Evaluator
+from epnas_tf.training.schedule import Schedule
+from epnas_tf.tuner import durable, tuner as tuner_lib
+from epnas_tf.tuner.durable import Status
+
+_SCHEDULE = Schedule("test", epochs=2, batch_size=8, learning_rate=0.05)
+
+
+def _log(tuner):
+    """Returns the trials without what a clock says."""
+    return [(r.attempt, r.proposal, r.result, r.cost) for r in tuner.oracle.records()]
+
+
+# One real search that many tests look at.
+
+
+@pytest.fixture(name="searched", scope="module")
+def _searched(tmp_path_factory, space, data):
+    oracle = tuner_lib.EPNASOracle(space, policy="random", branches=2, episodes=1, steps=2)
+    tuner = tuner_lib.EPNASTuner(
+        oracle,
+        schedule=_SCHEDULE,
+        keep_models=2,
+        verbose=0,
+        directory=str(tmp_path_factory.mktemp("searched")),
+        project_name="p",
+    )
+    tuner.search(data)
+    return tuner
+
+
+def test_every_trial_is_trained(searched):
+    records = searched.oracle.records()
+    assert [record.slot.name for record in records] == [
+        f"e01s0{step}b{branch}" for step in range(3) for branch in range(2)
+    ]
+    assert all(record.trained for record in records)
+    assert all(record.seconds > 0 and record.overhead_seconds > 0 for record in records)
+    assert max(record.accuracy for record in records) > 0.4
+
+
+def test_the_best_model_is_the_trained_one(searched, data):
+    best = searched.oracle.best_records()[0]
+    (model,) = searched.get_best_models()
+    none = trainer.make_strategy("none")
+    assert trainer.accuracy(model, data.validation, data, none) == best.accuracy
+    (again,) = searched.get_best_models(1)
+    pixels = np.linspace(-1, 1, 2 * 64, dtype=np.float32).reshape(2, 8, 8, 1)
+    assert (model(pixels).numpy() == again(pixels).numpy()).all()
+    # Trained again from the same seed it is the same network.
+    seed = tuner_lib.randomness.seed_of(0, "child", *dataclasses.astuple(best.slot))
+    kept = []
+    searched.evaluator.evaluate(
+        best.proposal.spec, seed, keep=lambda trained: kept.append(trained(pixels).numpy())
+    )
+    assert (kept[0] == model(pixels).numpy()).all()
+
+
+def test_only_the_best_weights_are_on_disk(searched):
+    best = [record.slot.name for record in searched.oracle.best_records()[:2]]
+    folder = pathlib.Path(searched.work_dir.models)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        f"{name}.weights.h5" for name in best
+    )
+    assert len(searched.get_best_models(2)) == 2
+
+
+def test_models_beyond_those_kept_are_refused_clearly(searched):
+    third = searched.oracle.best_records()[2].slot.name
+    with pytest.raises(ValueError, match=f"weights of {third} were not kept: keep_models is 2"):
+        searched.get_best_models(3)
+
+
+def test_the_best_hyperparameters_build_a_fresh_network(searched):
+    hyperparameters = searched.get_best_hyperparameters()[0]
+    model = searched.hypermodel.build(hyperparameters)
+    assert isinstance(model, keras.Model)
+    best = searched.oracle.best_records()[0]
+    assert sum(weight.shape.num_elements() for weight in _trainable(model)) == best.cost.params
+    assert len(searched.get_best_hyperparameters(3)) == 3
+
+
+def _trainable(model):
+    return [tf.TensorSpec(v.shape) for v in model.trainable_weights]
+
+
+def test_results_summary_prints_the_table(searched, capsys):
+    searched.results_summary()
+    lines = capsys.readouterr().out.splitlines()
+    best = searched.oracle.best_records()
+    assert lines[0] == "6 networks trained, 6 of them within the limits"
+    assert lines[1].split()[:4] == ["rank", "slot", "accuracy", "reward"]
+    assert [line.split()[1] for line in lines[2:8]] == [record.slot.name for record in best]
+    searched.results_summary(2)
+    assert len(capsys.readouterr().out.splitlines()) == len(lines) - 4
+
+
+def test_a_second_search_has_nothing_left_to_do(searched, data, monkeypatch):
+    monkeypatch.setattr(Evaluator, "evaluate", None)
+    before = _log(searched)
+    searched.search(data)
+    assert _log(searched) == before
+
+
+def test_two_searches_in_one_process_are_the_same(searched, make_tuner, data):
+    tuner = make_tuner(schedule=_SCHEDULE)
+    tuner.search(data)
+    assert _log(tuner) == _log(searched)
+
+
+def test_overwrite_begins_anew(quick, make_tuner, data):
+    make_tuner().search(data)
+    assert len(make_tuner().oracle.trials) == 6
+    tuner = make_tuner(overwrite=True)
+    assert len(tuner.oracle.trials) == 0
+    assert not paths.exists(tuner.work_dir.trials_csv)
+    tuner.search(data)
+    assert len(tuner.oracle.records()) == 6
+
+
+def test_without_a_search_there_is_no_evaluator(make_tuner):
+    with pytest.raises(RuntimeError, match="search.. must be called first"):
+        _ = make_tuner().evaluator
+
+
+def test_a_line_a_trial_is_printed(quick, make_tuner, data, capsys):
+    make_tuner(verbose=1).search(data)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" | ")[0] for line in lines][-2:] == ["[5/6] e01s02b0", "[6/6] e01s02b1"]
+    assert len(lines) == 6
+    make_tuner(verbose=1, overwrite=True).search(data, verbose=0)
+    assert capsys.readouterr().out == ""
+
+
+# What search() takes
+
+
+@pytest.fixture(name="seen")
+def _seen(quick, make_tuner):
+    """Returns a function that searches with these arguments and gives the evaluator made of it."""
+
+    def seen(*arguments, **keywords):
+        tuner = make_tuner(overwrite=True, schedule=_SCHEDULE)
+        tuner.search(*arguments, **keywords)
+        assert len(tuner.oracle.records()) == 6
+        return tuner.evaluator
+
+    return seen
+
+
+def test_arrays_with_validation_data(seen, images):
+    x, y = images
+    data = seen(x[:60], y[:60], validation_data=(x[60:], y[60:])).data
+    assert (data.train.images == x[:60]).all()
+    assert (data.validation.images == x[60:]).all()
+    assert (data.num_classes, data.test) == (3, None)
+
+
+@pytest.mark.parametrize(("split", "held"), [(0.5, 48), (0.25, 24), (None, 18)])
+def test_arrays_with_a_validation_split(seen, images, split, held):
+    data = seen(*images, validation_split=split).data
+    assert (len(data.train), len(data.validation)) == (96 - held, held)
+
+
+@pytest.mark.parametrize("batched", [True, False])
+def test_data_sets_are_taken_apart(seen, images, batched):
+    x, y = images
+    train = tf.data.Dataset.from_tensor_slices((x[:60], y[:60]))
+    validation = tf.data.Dataset.from_tensor_slices((x[60:], y[60:]))
+    if batched:  # and not into equal pieces
+        train, validation = train.batch(7), validation.batch(36)
+    data = seen(train, validation_data=validation).data
+    assert (data.train.images == x[:60]).all()
+    assert (data.train.labels == y[:60]).all()
+    assert (data.validation.images == x[60:]).all()
+
+
+def test_an_infinite_data_set_is_refused(make_tuner, images):
+    endless = tf.data.Dataset.from_tensor_slices(images).batch(8).repeat()
+    tuner = make_tuner()
+    with pytest.raises(ValueError, match="must be finite, got one that repeats for ever"):
+        tuner.search(endless)
+    with pytest.raises(ValueError, match="must be finite"):
+        tuner.search(*images, validation_data=endless)
+    assert tuner.oracle.trials == {}
+
+
+def test_callbacks_are_refused_by_name(make_tuner, images):
+    tuner = make_tuner()
+    with pytest.raises(ValueError, match=r"search\(\) takes .* got \['callbacks'\]"):
+        tuner.search(*images, callbacks=[keras.callbacks.EarlyStopping()])
+    assert tuner.oracle.trials == {}
+
+
+def test_epochs_and_batch_size_map_to_the_schedule(seen, images):
+    plan = seen(*images, epochs=5, batch_size=4).schedule
+    # The rate keeps its ratio to the batch: half of it.
+    assert (plan.epochs, plan.batch_size, plan.learning_rate) == (5, 4, 0.025)
+    plan = seen(*images, epochs=None, batch_size=None).schedule
+    assert plan.epochs == _SCHEDULE.epochs
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size"])
+def test_zero_epochs_or_images_are_refused(make_tuner, images, name):
+    with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
+        make_tuner().search(*images, **{name: 0})
+
+
+def test_a_batch_suits_the_images(seen, images):
+    # 78 images remain of 96: a sixteenth is 4.
+    assert seen(*images).schedule.batch_size == 4
+
+
+def test_the_estimate_counts_every_epochs_images(seen, images):
+    assert seen(*images, epochs=3, validation_split=0.25).budget.images == 3 * 72
+
+
+# What may go wrong
+
+
+def _stumbling(monkeypatch, error, times):
+    """Lets the first evaluations raise an error; those after them are as before."""
+    real, calls = Evaluator.evaluate, itertools.count()
+
+    def stumble(self, spec, seed, keep=None):
+        if next(calls) < times:
+            raise error
+        return real(self, spec, seed, keep)
+
+    monkeypatch.setattr(Evaluator, "evaluate", stumble)
+
+
+_EXPECTED = [
+    evaluate.BuildError("no"),
+    MemoryError(),
+    tf.errors.ResourceExhaustedError(None, None, "out of memory"),
+    tf.errors.UnavailableError(None, None, "gone"),
+    tf.errors.AbortedError(None, None, "gone"),
+]
+
+
+@pytest.mark.parametrize("error", _EXPECTED, ids=lambda error: type(error).__name__)
+def test_an_expected_failure_is_tried_again(quick, make_tuner, data, monkeypatch, error):
+    tuner = make_tuner()
+    _stumbling(monkeypatch, error, times=2)
+    tuner.search(data)
+    first, second = tuner.oracle.records()[:2]
+    assert (first.attempt, first.trial_id, first.result.status) == (3, "0002", "trained")
+    assert (second.attempt, second.trial_id) == (1, "0003")
+    failed = [t for t in tuner.oracle.trials.values() if t.status == Status.FAILED]
+    assert [trial.trial_id for trial in failed] == ["0000", "0001"]
+    assert type(error).__name__ in failed[0].message  # with its traceback
+
+
+def test_after_max_attempts_it_is_scored_at_chance(quick, make_tuner, data, monkeypatch):
+    tuner = make_tuner(max_attempts=3, constraints=[Constraint("params", lower=10**6)])
+    _stumbling(monkeypatch, evaluate.BuildError("no"), times=3)
+    tuner.search(data)
+    first = tuner.oracle.records()[0]
+    assert (first.slot.name, first.attempt, first.result.status) == ("e01s00b0", 3, "failed")
+    assert first.accuracy == pytest.approx(1 / 3)
+    assert first.result.reward == pytest.approx(tuner.oracle.budget.reward(1 / 3, first.proposal.spec))
+    assert first.result.reward < 1 / 3
+    # It is nobody's parent and in no list of the best.
+    assert "e01s00b0" not in {record.proposal.parent for record in tuner.oracle.records()}
+    assert "e01s00b0" not in {record.slot.name for record in tuner.oracle.best_records()}
+    assert ",failed," in paths.read_text(tuner.work_dir.trials_csv)
+
+
+def test_an_unexpected_error_stops_the_search(quick, make_tuner, data, monkeypatch):
+    error = ValueError("a bug")
+    with monkeypatch.context() as patch:
+        tuner = make_tuner()
+        _stumbling(patch, error, times=1)
+        with pytest.raises(errors.FatalError, match=r"trial e01s00b0 failed: ValueError\('a bug'\)") as caught:
+            tuner.search(data)
+    assert caught.value.__cause__ is error
+    tuner.search(data)  # in the same process
+    assert len(tuner.oracle.records()) == 6
+
+
+def test_an_unexpected_error_is_resumed_by_the_next_run(quick, make_tuner, data, monkeypatch):
+    whole = make_tuner("whole")
+    whole.search(data)
+    with monkeypatch.context() as patch:
+        _stumbling(patch, ValueError("a bug"), times=1)
+        with pytest.raises(errors.FatalError):
+            make_tuner().search(data)
+    tuner = make_tuner()
+    tuner.search(data)
+    assert [entry[1:] for entry in _log(tuner)] == [entry[1:] for entry in _log(whole)]
+
+
+def test_networks_far_over_the_limits_are_not_trained(make_tuner, data, monkeypatch):
+    monkeypatch.setattr(trainer, "train", None)
+    tuner = make_tuner(constraints=[Constraint("params", upper=10)])
+    tuner.search(data)
+    assert {record.result.status for record in tuner.oracle.records()} == {"over_limits"}
+    assert tuner.oracle.best_records() == []
+    assert tuner.get_best_models() == []
+
+
+def test_networks_that_take_too_long_are_not_trained(make_tuner, data, monkeypatch):
+    monkeypatch.setattr(trainer, "train", None)
+    tuner = make_tuner(machine_gflops=1e-6, max_child_minutes=1e-3)
+    tuner.search(data)
+    assert {record.result.status for record in tuner.oracle.records()} == {"too_long"}
+
+
+# A space of the user's own
+
+
+def _scaled(layer, inputs, context):
+    return keras.layers.Rescaling(layer.get("factor"), name=context.name("scale"))(inputs)
+
+
+def _mixed(layer, inputs, context):
+    outputs = layers.conv_bn(inputs, inputs.shape[-1], (layer.width, 1), context)
+    return layers.activation(outputs, "relu", context)
+
+
+def _mixed_cost(layer, shape):
+    convolution = cost_rules.conv_cost(shape, shape, (layer.width, 1))
+    return convolution + cost_rules.batch_norm_cost(shape[2])
+
+
+_OWN_OPS = {"scale": OpDef(("factor",)), "mix": OpDef(("width",), cost=_mixed_cost)}
+_OWN_SPACE = SearchSpace(
+    "layerwise",
+    (
+        Field("op", tuple(_OWN_OPS)),
+        Field("factor", (2, 3), scaled=True),
+        Field("width", (1, 3, 5), ordered=True, scaled=True),
+        Field("src2"),
+    ),
+    max_items=4,
+    parts=2,
+    ops=_OWN_OPS,
+    stem_filters=4,
+)
+
+
+def test_an_own_space_is_searched(make_tuner, images):
+    tuner = make_tuner(
+        space=_OWN_SPACE,
+        builders={"scale": _scaled, "mix": _mixed},
+        schedule=Schedule("test", epochs=1, batch_size=8, learning_rate=0.05),
+        constraints=[Constraint("params", upper=150)],
+    )
+    tuner.search(*images)
+    records = tuner.oracle.records()
+    assert all(record.trained for record in records)
+    assert {layer.op for r in records for layer in r.proposal.spec.layers} == {"scale", "mix"}
+    model = tuner.get_best_models()[0]
+    best = tuner.oracle.best_records()[0]
+    assert sum(np.prod(v.shape) for v in model.trainable_weights) == best.cost.params
+
+
+def test_an_operation_without_a_builder_is_named_before_training(make_tuner, images):
+    tuner = make_tuner(space=_OWN_SPACE, builders={"mix": _mixed})
+    with pytest.raises(ValueError, match=r"builders must cover every op .* \['scale'\]"):
+        tuner.search(*images)
+    assert tuner.oracle.trials == {}
+
+
+def test_an_own_builder_that_cannot_build_is_an_expected_failure(make_tuner, images):
+    def picky(layer, inputs, context):
+        raise ValueError("too narrow")
+
+    tuner = make_tuner(
+        space=_OWN_SPACE,
+        builders={"scale": picky, "mix": picky},
+        max_attempts=2,
+        max_trials=1,
+    )
+    tuner.search(*images)
+    assert [trial.status for trial in tuner.oracle.trials.values()] == ["FAILED", "COMPLETED"]
+    assert tuner.oracle.records()[0].result.status == "failed"
+
+
+# Two replicas
+
+
+_MIRRORED = """
+import sys
+import numpy as np
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+import epnas_tf
+config = epnas_tf.SearchConfig(
+    work_dir=sys.argv[1], strategy="mirrored", policy="random", branches=1, episodes=1, steps=1,
+    epochs=1, batch_size=64, channels=(4,), filter_widths=(1,), activations=("relu",),
+    layer_types=("conv2d",), max_layers=2, stem_filters=4, machine_gflops=16, verbosity=0,
+)
+result = epnas_tf.search(config)
+from epnas_tf.training import trainer
+assert trainer.make_strategy("mirrored").num_replicas_in_sync == 2
+print("found", result.trials, len(result.networks), result.test_accuracy)
+"""
+
+
+def test_a_search_over_two_replicas(tmp_path):
+    finished = subprocess.run(
+        [sys.executable, "-c", _MIRRORED, str(tmp_path / "mirrored")],
+        env=os.environ | {"PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    words = finished.stdout.splitlines()[-1].split()
+    assert words[:3] == ["found", "2", "2"]
+    assert 0 <= float(words[3]) <= 1
+
+
+def test_expected_failures_are_listed_and_no_more():
+    names = sorted(kind.__name__ for kind in tuner_lib.EXPECTED_FAILURES)
+    assert names == [
+        *("AbortedError", "BuildError", "MemoryError", "ResourceExhaustedError"),
+        "UnavailableError",
+    ]
+
+
+def test_a_trial_is_in_a_file_of_its_own(searched):
+    best = searched.oracle.get_best_trials()[0]
+    assert durable.values(best)["spec"] == searched.oracle.best_records()[0].proposal.spec.to_json()
+    assert paths.exists(os.path.join(searched.work_dir.path, f"trial_{best.trial_id}/trial.json"))
