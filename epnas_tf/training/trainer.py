@@ -37,7 +37,7 @@ class EpochResult:
         epoch: Counted from 0.
         loss: Mean cross-entropy over the epoch's images, without the L2 term.
         accuracy: Share of the epoch's images classified correctly, in training mode.
-        validation_accuracy: After the epoch, where it was asked for.
+        validation_accuracy: After the epoch, where it was asked for and after the last planned one.
     """
 
     epoch: int
@@ -136,22 +136,20 @@ def train(
 
     rates = _learning_rates(schedule, len(data.train) // schedule.batch_size)
     epochs: list[EpochResult] = []
-    finite, stop = True, False
-    while finite and not stop and len(epochs) < schedule.epochs:
-        loss, accuracy = (float(value) for value in run_steps(tf.constant(rates[len(epochs)])))
+    for epoch, epoch_rates in enumerate(rates):
+        loss, correct = (float(value) for value in run_steps(tf.constant(epoch_rates)))
         finite = math.isfinite(loss)
-        validation = validate() if validate_each_epoch and finite else None
-        epochs.append(EpochResult(len(epochs), loss, accuracy, validation))
-        stop = bool(on_epoch(epochs[-1])) if on_epoch else False
+        last = epoch + 1 == len(rates)
+        measured = validate() if finite and (last or validate_each_epoch) else None
+        epochs.append(EpochResult(epoch, loss, correct, measured))
+        stop = on_epoch is not None and on_epoch(epochs[-1])
+        if stop or not finite:
+            break
     if not finite:
-        final = 1 / data.num_classes
-    else:
-        final = (
-            validate() if epochs[-1].validation_accuracy is None else epochs[-1].validation_accuracy
-        )
+        measured = 1 / data.num_classes
     return TrainResult(
         epochs=tuple(epochs),
-        validation_accuracy=final,
+        validation_accuracy=validate() if measured is None else measured,
         steps=len(epochs) * rates.shape[1],
         train_seconds=time.perf_counter() - ready,
         setup_seconds=ready - start,

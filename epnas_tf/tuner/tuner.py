@@ -33,7 +33,7 @@ from epnas_tf.tuner.oracle import EPNASOracle
 from epnas_tf.tuner.record import STATUSES
 
 # What may go wrong with a single child: another attempt, then a low reward. Anything else is an
-# error of the program and stops the search with its traceback (ARCHITECTURE, promise 6).
+# error of the program and stops the search with its traceback.
 EXPECTED_FAILURES = (
     evaluate.BuildError,
     MemoryError,

@@ -24,7 +24,8 @@ from epnas_tf.modeling import layers
 from epnas_tf.training import evaluate, trainer
 from epnas_tf.training.evaluate import Evaluator
 from epnas_tf.training.schedule import Schedule
-from epnas_tf.tuner import durable, tuner as tuner_lib
+from epnas_tf.tuner import durable
+from epnas_tf.tuner import tuner as tuner_lib
 from epnas_tf.tuner.durable import Status
 
 _SCHEDULE = Schedule("test", epochs=2, batch_size=8, learning_rate=0.05)
@@ -283,7 +284,9 @@ def test_after_max_attempts_it_is_scored_at_chance(quick, make_tuner, data, monk
     first = tuner.oracle.records()[0]
     assert (first.slot.name, first.attempt, first.result.status) == ("e01s00b0", 3, "failed")
     assert first.accuracy == pytest.approx(1 / 3)
-    assert first.result.reward == pytest.approx(tuner.oracle.budget.reward(1 / 3, first.proposal.spec))
+    assert first.result.reward == pytest.approx(
+        tuner.oracle.budget.reward(1 / 3, first.proposal.spec)
+    )
     assert first.result.reward < 1 / 3
     # It is nobody's parent and in no list of the best.
     assert "e01s00b0" not in {record.proposal.parent for record in tuner.oracle.records()}
@@ -296,7 +299,9 @@ def test_an_unexpected_error_stops_the_search(quick, make_tuner, data, monkeypat
     with monkeypatch.context() as patch:
         tuner = make_tuner()
         _stumbling(patch, error, times=1)
-        with pytest.raises(errors.FatalError, match=r"trial e01s00b0 failed: ValueError\('a bug'\)") as caught:
+        with pytest.raises(
+            errors.FatalError, match=r"trial e01s00b0 failed: ValueError\('a bug'\)"
+        ) as caught:
             tuner.search(data)
     assert caught.value.__cause__ is error
     tuner.search(data)  # in the same process
