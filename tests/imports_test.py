@@ -24,10 +24,13 @@ _LAW = {
     "searching": {*_BASE, "architecture"},
     "modeling": {*_BASE, "architecture"},
     "training": {*_BASE, "architecture", "modeling"},
-    "tuner": {*_BASE, "architecture", "searching", "modeling", "training"},
+    "tuner": {*_BASE, "architecture", "searching", "modeling", "training", "report"},
     "report": {"architecture", "paths"},
     "run": {*_BASE, "architecture", "searching", "modeling", "training", "tuner", "report"},
-    "tools": {*_BASE, "architecture", "modeling", "report", "run", "epnas_tf"},
+    "tools": {
+        *(*_BASE, "architecture", "searching", "modeling", "training"),
+        *("report", "run", "epnas_tf"),
+    },
     "epnas_tf": set(),
 }
 
