@@ -92,9 +92,11 @@ class SearchConfig:
     epochs: int = setting(0, "epochs a child (0: the schedule's)", least=0, auto=True)
     batch_size: int = setting(0, "images an update (0: the schedule's)", least=0, auto=True)
     micro_batch_size: int = setting(
-        0, "images at once, summed up to a batch (0: measured)", least=0, auto=True
+        0, "images at once, summed up to a batch (0: the batch)", least=0, auto=True
     )
-    learning_rate: float = setting(0.0, "highest rate (0: the schedule's)", least=0, auto=True)
+    learning_rate: float = setting(
+        0.0, "highest rate (0: the schedule's, in proportion to the batch)", least=0, auto=True
+    )
     warmup_epochs: int = setting(-1, "epochs of warm-up (-1: the schedule's)", least=-1, auto=True)
     weight_decay: float = setting(1e-4, "decay of kernels", least=0)
     clip_norm: float = setting(5.0, "longest gradient (0: any)", least=0)

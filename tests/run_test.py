@@ -201,7 +201,7 @@ def test_cells_are_searched_by_the_learning_policy(tmp_path, capsys):
 # What is settled before the first child
 
 
-class _StopHere(Exception):
+class _StoppedError(Exception):
     pass
 
 
@@ -210,12 +210,12 @@ def _stored_flags(monkeypatch, tmp_path):
     """Returns a function that starts a search with these settings and gives the stored ones."""
 
     def stop(self, data):
-        raise _StopHere
+        raise _StoppedError
 
     def stored_flags(**settings) -> SearchConfig:
         monkeypatch.setattr(EPNASTuner, "search", stop)
         config = SearchConfig(work_dir=str(tmp_path / "stored"), verbosity=0, **settings)
-        with pytest.raises(_StopHere):
+        with pytest.raises(_StoppedError):
             run.search(config)
         return config_lib.from_flags_text(paths.read_text(WorkDir(config.work_dir).flags))
 

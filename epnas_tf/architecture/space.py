@@ -31,6 +31,8 @@ LAYER_CHANNELS = (16, 32, 64, 96, 128, 256)
 BRANCH_CHANNELS = (8, 12, 16, 24, 32)
 
 SOURCES = ("src1", "src2")
+# Choices of an action that are about no field of an item.
+ACTION_HEADS = ("scale", "decision", "place", "remove")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,19 +94,26 @@ class SearchSpace:
         object.__setattr__(self, "fields", tuple(self.fields))
         if self.pattern not in ("layerwise", "module"):
             raise ValueError(f"pattern must be 'layerwise' or 'module', got {self.pattern!r}")
-        if not self.fields or self.fields[0].name != "op":
-            raise ValueError(f"the first field must be 'op', got {[f.name for f in self.fields]}")
-        if self.fields[0].ordered:
-            raise ValueError(f"op must not be ordered, got {self.fields[0]}")
         for name in ("max_items", "parts"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for op in self.field("op").choices:
-            missing = set(self.fields_of(str(op))) - {field.name for field in self.fields}
-            if missing:
-                raise ValueError(f"op {op!r} needs the fields {sorted(missing)}")
+        self._check_fields()
         self._check_crelu()
         self._check_possible()
+
+    def _check_fields(self) -> None:
+        names = [field.name for field in self.fields]
+        if not names or names[0] != "op":
+            raise ValueError(f"the first field must be 'op', got {names}")
+        if self.fields[0].ordered:
+            raise ValueError(f"op must not be ordered, got {self.fields[0]}")
+        taken = set(names).intersection(ACTION_HEADS)
+        if taken:
+            raise ValueError(f"no field may be named as one of {ACTION_HEADS}, got {sorted(taken)}")
+        for op in self.field("op").choices:
+            missing = set(self.fields_of(str(op))) - set(names)
+            if missing:
+                raise ValueError(f"op {op!r} needs the fields {sorted(missing)}")
 
     def _check_crelu(self) -> None:
         choices = {field.name: field.choices for field in self.fields}

@@ -23,100 +23,16 @@ from epnas_tf.architecture.morph import Morph
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.searching import features
+from epnas_tf.searching.policy_network import (
+    DECODER_UNITS,
+    EMBEDDING_SIZE,
+    NETWORK_UNITS,
+    Decoder,
+    Seeds,
+    lstm_cell,
+    mixed_log_probabilities,
+)
 from epnas_tf.searching.vocabulary import Steps, Vocabulary
-
-EMBEDDING_SIZE = 32
-NETWORK_UNITS = 32
-DECODER_UNITS = 128
-INIT_RANGE = 0.1
-
-
-class _Decoder:
-    """An LSTM that makes choices one after the other: its input is the network and the last one."""
-
-    def __init__(self, name: str, tokens: int, seeds: _Seeds):
-        self.tokens = tokens
-        self.cell = _lstm_cell(f"{name}_lstm", DECODER_UNITS, seeds)
-        # Row 0 of the table stands for "no choice yet", row t + 1 for token t.
-        self.table = keras.Variable(
-            seeds.uniform()((tokens + 1, EMBEDDING_SIZE)), name=f"{name}_tokens"
-        )
-        self.head = keras.layers.Dense(
-            tokens,
-            kernel_initializer=seeds.uniform(),
-            bias_initializer=seeds.uniform(),
-            name=f"{name}_head",
-        )
-        self.cell.build((None, NETWORK_UNITS + EMBEDDING_SIZE))
-        self.head.build((None, DECODER_UNITS))
-
-    @property
-    def variables(self) -> list[Any]:
-        return [*self.cell.trainable_variables, self.table, *self.head.trainable_variables]
-
-    def inputs(self, network: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
-        """Returns the cell's input from [..., 32] and the last tokens + 1, int [...]."""
-        # A product with one-hot rows keeps the gradient dense and its order of summation fixed.
-        hot = tf.one_hot(last, self.tokens + 1)
-        return tf.concat([network, tf.tensordot(hot, self.table.value, 1)], axis=-1)
-
-    def sequence_logits(self, network: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
-        """Returns every step's logits, [n, steps, tokens], from the tokens taken, [n, steps]."""
-        last = tf.pad(tokens[:, :-1] + 1, [[0, 0], [1, 0]])
-        repeated = tf.repeat(network[:, tf.newaxis], tf.shape(last)[1], axis=1)
-        inputs = self.inputs(repeated, last)
-        state = [tf.zeros((tf.shape(network)[0], DECODER_UNITS)) for _ in range(2)]
-        logits = []
-        for step in range(tokens.shape[1]):
-            hidden, state = self.cell(inputs[:, step], state)
-            logits.append(self.head(hidden))
-        return tf.stack(logits, axis=1)
-
-
-class _Seeds:
-    """Initialisers uniform in [-0.1, 0.1], each with a seed of its own."""
-
-    def __init__(self, seed: int):
-        self._generator = np.random.Generator(np.random.Philox(key=seed))
-
-    def uniform(self) -> keras.Initializer:
-        seed = int(self._generator.integers(2**31))
-        return keras.initializers.RandomUniform(-INIT_RANGE, INIT_RANGE, seed=seed)
-
-
-def _lstm_cell(name: str, units: int, seeds: _Seeds) -> keras.layers.LSTMCell:
-    # Named: the graph's order of summation follows names, and Keras' own count its instances.
-    return keras.layers.LSTMCell(
-        units,
-        kernel_initializer=seeds.uniform(),
-        recurrent_initializer=seeds.uniform(),
-        bias_initializer=seeds.uniform(),
-        unit_forget_bias=False,
-        name=name,
-    )
-
-
-def mixed_log_probabilities(
-    logits: tf.Tensor, mask: tf.Tensor, prior: tf.Tensor, mix: tf.Tensor
-) -> tf.Tensor:
-    """Returns log q with q = (1 - mix) * softmax(legal logits) + mix * prior.
-
-    Args:
-      logits: float [..., options].
-      mask: bool [..., options], the legal options.
-      prior: float [..., options], the check table's distribution where mix > 0.
-      mix: float [...], weight of the check table (`--check_table_mix`).
-
-    Returns:
-      float [..., options]; illegal options have a very low finite value.
-    """
-    lowest = tf.constant(-1e9, logits.dtype)
-    log_softmax = tf.nn.log_softmax(tf.where(mask, logits, lowest))
-    weight = mix[..., tf.newaxis]
-    mixed = (1 - weight) * tf.exp(log_softmax) + weight * prior
-    # Only mixed choices go through the exponential: the others keep their full precision.
-    log_mixed = tf.math.log(tf.where(weight > 0, tf.maximum(mixed, 1e-30), 1.0))
-    return tf.where(mask, tf.where(weight > 0, log_mixed, log_softmax), lowest)
 
 
 class LSTMPolicy:
@@ -140,13 +56,13 @@ class LSTMPolicy:
         """
         self._space = space
         self._vocabulary = Vocabulary(space, check_table_mix)
-        seeds = _Seeds(seed)
+        seeds = Seeds(seed)
         width = sum(features.factor_sizes(space))
         self._factors = keras.Variable(seeds.uniform()((width, EMBEDDING_SIZE)), name="factors")
-        self._network_cell = _lstm_cell("network_lstm", NETWORK_UNITS, seeds)
+        self._network_cell = lstm_cell("network_lstm", NETWORK_UNITS, seeds)
         self._network_cell.build((None, EMBEDDING_SIZE))
-        self._scale = _Decoder("scale", self._vocabulary.scale_size, seeds)
-        self._insert = _Decoder("insert", self._vocabulary.edit_size, seeds)
+        self._scale = Decoder("scale", self._vocabulary.scale_size, seeds)
+        self._insert = Decoder("insert", self._vocabulary.edit_size, seeds)
         self._optimizer = keras.optimizers.Adam(learning_rate, name="adam")
         self._optimizer.build(self.variables)
         self._embed = tf.function(self._network_embedding, reduce_retracing=True)
@@ -182,7 +98,7 @@ class LSTMPolicy:
 
     def _decode(
         self,
-        decoder: _Decoder,
+        decoder: Decoder,
         walks: list[_Walk],
         rngs: Sequence[np.random.Generator],
         head: str | None = None,
@@ -203,7 +119,7 @@ class LSTMPolicy:
                     last[row] = token + 1
                     walk.answer(token - self._vocabulary.offset(walk.head))
 
-    def _decoder_step(self, decoder: _Decoder) -> Any:
+    def _decoder_step(self, decoder: Decoder) -> Any:
         def step(
             network: tf.Tensor,
             last: tf.Tensor,

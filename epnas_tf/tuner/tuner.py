@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -163,7 +162,7 @@ class EPNASTuner(DurableTuner):
 
     def prepare(self, data: Data, overrides: Mapping[str, Any] | None = None) -> None:
         """Takes the data in: schedule and budget follow from it. `search` does this itself."""
-        plan = _overridden(self._schedule, overrides or {})
+        plan = schedule.changed(self._schedule, **(overrides or {}))
         replicas = self._strategy.num_replicas_in_sync
         plan = schedule.fit_to(plan, len(data.train), replicas)
         budget = Budget(
@@ -250,14 +249,6 @@ class EPNASTuner(DurableTuner):
 def schedule_of(given: Schedule | str) -> Schedule:
     """Returns the schedule, found by name where a name is given."""
     return schedule.schedule(given) if isinstance(given, str) else given
-
-
-def _overridden(plan: Schedule, overrides: Mapping[str, Any]) -> Schedule:
-    """Returns the schedule with `fit`'s arguments; the rate keeps its ratio to the batch."""
-    changed: dict[str, Any] = dict(overrides)
-    if "batch_size" in changed:
-        changed["learning_rate"] = plan.learning_rate * changed["batch_size"] / plan.batch_size
-    return dataclasses.replace(plan, **changed)
 
 
 def _data_of(x: Any, y: Any, fit_arguments: dict[str, Any], seed: int) -> Data:

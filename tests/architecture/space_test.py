@@ -259,6 +259,10 @@ _OP = Field("op", ("max_pool",))
             lambda: SearchSpace("layerwise", (Field("op", ("add",), ordered=True),), 3),
             "op must not be ordered, got",
         ),
+        (
+            lambda: SearchSpace("layerwise", (Field("op", ("add",)), Field("place", (1,))), 3),
+            r"no field may be named as one of .*, got \['place'\]",
+        ),
         (lambda: layerwise_space(max_layers=0), "max_items must be at least 1, got 0"),
         (lambda: module_space(parts=0), "parts must be at least 1, got 0"),
         (lambda: layerwise_space(layer_types=("lstm",)), "op must be one of .* got 'lstm'"),

@@ -13,6 +13,7 @@ from epnas_tf.architecture.morph import Insert, Keep, Remove
 from epnas_tf.architecture.space import layerwise_space, module_space
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
 from epnas_tf.searching import features
+from epnas_tf.searching import policy as policy_lib
 from epnas_tf.searching.policy import LSTMPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
 from epnas_tf.searching.trials import Result
@@ -136,6 +137,24 @@ def test_proposals_follow_their_log_probabilities():
     distance = ((counts - pooled) ** 2 / pooled).sum()
     freedom = len(pooled) - 1
     assert distance < freedom + 5 * np.sqrt(2 * freedom)
+
+
+@pytest.mark.parametrize("pattern", _SPACES)
+def test_proposals_are_drawn_with_the_probabilities_that_are_learned_from(pattern, monkeypatch):
+    drawn = collections.Counter()
+
+    def drawing(probabilities, rng, draw=policy_lib._draw):
+        index = draw(probabilities, rng)
+        assert probabilities.sum() == pytest.approx(1, abs=1e-5)
+        drawn[id(rng)] += np.log(probabilities[index])
+        return index
+
+    monkeypatch.setattr(policy_lib, "_draw", drawing)
+    policy = _sharp(LSTMPolicy(_SPACES[pattern]), 8)
+    specs, rngs = _specs(_SPACES[pattern], 32), _rngs(32)
+    actions = policy.propose(specs, rngs)
+    log_q = policy.log_probability(specs, actions)
+    np.testing.assert_allclose([drawn[id(rng)] for rng in rngs], log_q, atol=1e-4)
 
 
 @pytest.mark.parametrize("pattern", _SPACES)

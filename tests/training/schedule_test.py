@@ -5,7 +5,14 @@ import math
 import pytest
 
 from epnas_tf.training import schedule as schedule_lib
-from epnas_tf.training.schedule import Schedule, fit_to, for_dataset, learning_rate_at, schedule
+from epnas_tf.training.schedule import (
+    Schedule,
+    changed,
+    fit_to,
+    for_dataset,
+    learning_rate_at,
+    schedule,
+)
 
 
 def test_the_papers_schedules() -> None:
@@ -112,3 +119,11 @@ def test_an_unknown_name_is_refused() -> None:
 
 def test_only_known_schedules_are_adapted() -> None:
     assert {name for _, name in schedule_lib._ADAPTED} <= set(schedule_lib.SCHEDULES)
+
+
+def test_a_new_batch_size_takes_the_rate_along_unless_one_is_given():
+    plan = schedule("plain")
+    assert changed(plan, batch_size=64).learning_rate == pytest.approx(0.025)
+    assert changed(plan, batch_size=64, learning_rate=0.1).learning_rate == 0.1
+    assert changed(plan, epochs=3).learning_rate == plan.learning_rate
+    assert for_dataset("digits", batch_size=64).learning_rate == pytest.approx(0.1)
