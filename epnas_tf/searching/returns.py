@@ -33,8 +33,9 @@ def advantages(rewards: np.ndarray, baseline: Baseline) -> tuple[np.ndarray, Bas
     """Returns the normalised advantages of an episode and the baseline of the next.
 
     The return of a step index has the moving average (0.9) of earlier episodes as its baseline,
-    the first episode its own mean; all are divided by their standard deviation + 1e-3
-    (DECISIONS 11).
+    the first episode its own mean; all are divided by their root mean square + 1e-3, which is the
+    standard deviation about the baseline (DECISIONS 11). About their own mean, an episode of equal
+    returns would be divided by the floor alone.
 
     Args:
       rewards: [steps, branches].
@@ -51,4 +52,5 @@ def advantages(rewards: np.ndarray, baseline: Baseline) -> tuple[np.ndarray, Bas
         centre = np.asarray(baseline.means)
         updated = MOMENTUM * centre + (1 - MOMENTUM) * means
     centred = returns - centre[:, np.newaxis]
-    return centred / (centred.std() + STD_FLOOR), Baseline(tuple(float(m) for m in updated))
+    deviation = np.sqrt(np.mean(centred**2))
+    return centred / (deviation + STD_FLOOR), Baseline(tuple(float(m) for m in updated))

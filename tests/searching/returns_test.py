@@ -42,8 +42,8 @@ def test_later_episodes_have_the_moving_average_of_those_before():
     advantages, updated = returns.advantages(_SECOND, baseline)
     # Returns: (1.2, 1.0), (0.7, 0.1); less 0.75 and 0.35, which do not hold this episode yet.
     centred = np.array([[0.45, 0.25], [0.35, -0.25]])
-    # The mean of these is 0.2, their squared deviations 0.0625, 0.0025, 0.0225, 0.2025.
-    scale = (0.29 / 4) ** 0.5 + 0.001
+    # Their squares are 0.2025, 0.0625, 0.1225, 0.0625.
+    scale = (0.45 / 4) ** 0.5 + 0.001
     np.testing.assert_allclose(advantages, centred / scale, rtol=1e-12)
     # 0.9 * 0.75 + 0.1 * 1.1 and 0.9 * 0.35 + 0.1 * 0.4.
     assert updated.means == pytest.approx((0.785, 0.355))
@@ -59,6 +59,11 @@ def test_equal_rewards_teach_nothing():
     advantages, baseline = returns.advantages(np.full((3, 4), 0.9), Baseline())
     np.testing.assert_allclose(advantages, 0.0, atol=1e-9)
     assert baseline.means == pytest.approx((2.7, 1.8, 0.9))
+
+
+def test_an_episode_of_equal_returns_is_not_divided_by_the_floor_alone():
+    advantages, _ = returns.advantages(np.full((1, 4), 0.1), Baseline((0.8,)))
+    np.testing.assert_allclose(advantages, -0.7 / 0.701, rtol=1e-12)
 
 
 def test_differences_below_the_floor_are_not_blown_up():
