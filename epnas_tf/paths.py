@@ -6,10 +6,12 @@ that a search on a local disk reads and writes its files without importing Tenso
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import secrets
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TextIO
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +39,16 @@ class WorkDir:
     def steps(self) -> str:
         """One JSON line a finished step: what the policy did and learnt."""
         return os.path.join(self.path, "steps.jsonl")
+
+    @property
+    def project(self) -> str:
+        """What all trials have in common: images, space, sizes, limits, schedule."""
+        return os.path.join(self.path, "project.json")
+
+    @property
+    def lock(self) -> str:
+        """Held by the one process that searches here."""
+        return os.path.join(self.path, "lock")
 
     @property
     def models(self) -> str:
@@ -76,9 +88,65 @@ def exists(path: str) -> bool:
     return bool(_gfile().exists(path)) if _is_remote(path) else os.path.exists(path)
 
 
+def commit(temporary: str, path: str) -> None:
+    """Gives a file that a library wrote under a temporary name its own, whole and for good."""
+    if _is_remote(path):
+        _gfile().rename(temporary, path, overwrite=True)
+        return
+    with open(temporary, "rb") as file:
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    _sync_folder(os.path.dirname(path) or ".")
+
+
+def names(folder: str) -> list[str]:
+    """Returns the sorted names of the files and folders in a folder, none if it is missing."""
+    if not exists(folder):
+        return []
+    found = _gfile().listdir(folder) if _is_remote(folder) else os.listdir(folder)
+    return sorted(name.rstrip("/") for name in found)
+
+
+def remove(path: str) -> None:
+    """Deletes a file."""
+    _gfile().remove(path) if _is_remote(path) else os.remove(path)
+
+
+@contextlib.contextmanager
+def exclusive(path: str) -> Iterator[None]:
+    """Holds a lock file while the body runs; object stores have no locks and are trusted.
+
+    Raises:
+      BlockingIOError: another process holds it.
+    """
+    if _is_remote(path):
+        yield
+        return
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        _lock(file)
+        yield
+
+
+def _lock(file: TextIO) -> None:
+    """Takes a lock that goes with the process, also when that is killed."""
+    try:
+        import fcntl
+    except ImportError:  # not POSIX: two searches in one folder are not told apart
+        return
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _make_folder(folder: str) -> None:
+    """Makes a folder that survives a power cut."""
+    if not os.path.isdir(folder):
+        os.makedirs(folder, exist_ok=True)
+        _sync_folder(os.path.dirname(folder) or ".")
+
+
 def _replace_local(path: str, temporary: str, content: bytes) -> None:
     folder = os.path.dirname(path) or "."
-    os.makedirs(folder, exist_ok=True)
+    _make_folder(folder)
     try:
         with open(temporary, "wb") as file:
             file.write(content)

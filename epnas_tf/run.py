@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -31,6 +31,7 @@ from epnas_tf.tuner.record import Record
 from epnas_tf.tuner.tuner import EPNASTuner
 
 _DEFAULT_STEPS = {"layerwise": 10, "module": 5}  # paper, section 4.1
+_ITEM = {"layerwise": "layer", "module": "branch"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,15 +87,21 @@ def search(config: SearchConfig) -> SearchResult:
     work_dir = WorkDir(config.work_dir)
     stored = _stored_config(work_dir, config)
     count = (stored or config).threads_per_child
-    with _blamed_on("threads_per_child", count):
+    with _blamed_on(config, "threads_per_child"):
         threads = machine.use_threads(count)
     data = _load_data(config)
     resolved = stored or _resolved(config, data, threads)
-    tuner = make_tuner(resolved, data)
-    paths.write_atomic(work_dir.flags, config_lib.to_flags_text(resolved))
+    with _blamed_on(config, "work_dir"):
+        tuner = make_tuner(resolved, data)
+        tuner.prepare(data)
+        paths.write_atomic(work_dir.flags, config_lib.to_flags_text(resolved))
     if config.verbosity:
         print(_headline(resolved, data, tuner), flush=True)
-    tuner.search(data)
+    try:
+        tuner.search(data)
+    except BlockingIOError as error:
+        taken = f"{flag('work_dir', config.work_dir)}: another process is searching there"
+        raise ConfigError(taken) from error
     return _finish(tuner, data, config)
 
 
@@ -103,9 +110,10 @@ def make_tuner(config: SearchConfig, data: Data) -> EPNASTuner:
     folder, name = os.path.split(os.path.abspath(config.work_dir))
     if "://" in config.work_dir:
         folder, name = os.path.split(config.work_dir.rstrip("/"))
-    with _blamed_on("strategy", config.strategy):
+    with _blamed_on(config, "strategy"):
         strategy = trainer.make_strategy(config.strategy, config.tpu)
-    with _blamed_on("pattern", config.pattern):
+    types = f"{_ITEM[config.pattern]}_types"
+    with _blamed_on(config, types if getattr(config, types) else "pattern"):
         space = make_space(config, data.input_shape)
     oracle = EPNASOracle(
         space,
@@ -189,16 +197,25 @@ def make_schedule(config: SearchConfig) -> Schedule:
 
 
 @contextlib.contextmanager
-def _blamed_on(name: str, value: Any) -> Iterator[None]:
-    """Turns the ValueError of a room into one that names the flag it comes from."""
+def _blamed_on(config: SearchConfig, name: str) -> Iterator[None]:
+    """Turns what a room raises into an error that names a flag and its value.
+
+    A room's message begins with the name of what breaks the rule: where that is a setting, its
+    flag is named; `name` otherwise.
+    """
     try:
         yield
-    except ValueError as error:
-        raise ConfigError(f"{flag(name, value)}: {error}") from error
+    except ConfigError:
+        raise
+    except (ValueError, OSError, tf.errors.OpError) as error:
+        reason = str(error).partition("\n")[0]
+        blamed = reason.partition(" ")[0]
+        blamed = blamed if hasattr(config, blamed) else name
+        raise ConfigError(f"{flag(blamed, getattr(config, blamed))}: {reason}") from error
 
 
 def _load_data(config: SearchConfig) -> Data:
-    with _blamed_on("dataset", config.dataset):
+    with _blamed_on(config, "dataset"):
         return data_lib.load(
             config.dataset,
             data_dir=config.data_dir,
@@ -249,7 +266,7 @@ def _resolved(config: SearchConfig, data: Data, threads: int) -> SearchConfig:
     if config.warmup_epochs >= 0:
         asked["warmup_epochs"] = config.warmup_epochs
     name = config.schedule or "plain"
-    with _blamed_on("schedule", name):
+    with _blamed_on(config, "schedule"):
         plan = schedule.for_dataset(config.dataset, name, **asked)
     height, width, _ = data.input_shape
     return dataclasses.replace(
@@ -283,19 +300,33 @@ def _finish(tuner: EPNASTuner, data: Data, config: SearchConfig) -> SearchResult
     """Measures the best network on the test part, once, and prints the table."""
     oracle: EPNASOracle = tuner.oracle
     best = oracle.best_records()
+    test_accuracy = _test_accuracy(tuner, data, best)
     Journal(tuner.work_dir, config.keep_models).write(oracle)
-    test_accuracy = None
-    if best and data.test is not None:
-        model = tuner.get_best_models()[0]
-        test_accuracy = trainer.accuracy(model, data.test, data, tuner.evaluator.strategy)
+    if test_accuracy is not None:
         _store_test_accuracy(tuner.work_dir, test_accuracy)
-    print(table.render(config.work_dir))
+    if oracle.records():
+        print(table.render(config.work_dir))
     return SearchResult(
         tuple(_network(record) for record in best),
         test_accuracy,
         len(oracle.records()),
         config.work_dir,
     )
+
+
+def _test_accuracy(tuner: EPNASTuner, data: Data, best: Sequence[Record]) -> float | None:
+    """Returns the best network's accuracy on the test part, as stored if it was measured before."""
+    if not best or data.test is None:
+        return None
+    if paths.exists(tuner.work_dir.best):
+        stored = json.loads(paths.read_text(tuner.work_dir.best))
+        if stored["slot"] == best[0].slot.name and stored.get("test_accuracy") is not None:
+            return float(stored["test_accuracy"])
+    if not paths.exists(tuner.work_dir.model(best[0].slot.name)):
+        print(f"no test accuracy: the weights of {best[0].slot.name} are gone")
+        return None
+    (trial,) = tuner.oracle.get_best_trials()
+    return trainer.accuracy(tuner.trained_network(trial), data.test, data, tuner.strategy)
 
 
 def _store_test_accuracy(work_dir: WorkDir, accuracy: float) -> None:

@@ -22,6 +22,8 @@ def test_file_names():
     assert work.best == "gs://bucket/run/best.json"
     assert work.steps == "gs://bucket/run/steps.jsonl"
     assert work.models == "gs://bucket/run/models"
+    assert work.project == "gs://bucket/run/project.json"
+    assert work.lock == "gs://bucket/run/lock"
     assert work.model("e01s03b5") == "gs://bucket/run/models/e01s03b5.weights.h5"
 
 
@@ -32,6 +34,57 @@ def test_written_text_is_read_back(folder):
     paths.write_atomic(path, "zweite Fassung: größer\n")
     assert paths.exists(path)
     assert paths.read_text(path) == "zweite Fassung: größer\n"
+
+
+def test_a_file_is_committed_under_its_name(folder):
+    paths.write_atomic(f"{folder}/file.tmp", "new")
+    paths.write_atomic(f"{folder}/file", "old")
+    paths.commit(f"{folder}/file.tmp", f"{folder}/file")
+    assert paths.read_text(f"{folder}/file") == "new"
+    assert not paths.exists(f"{folder}/file.tmp")
+
+
+def test_a_folder_is_listed_whatever_its_name(folder):
+    strange = f"{folder}/run[1]*"
+    assert paths.names(strange) == []
+    paths.write_atomic(f"{strange}/z", "")
+    paths.write_atomic(f"{strange}/a/deeper", "")
+    assert paths.names(strange) == ["a", "z"]
+    paths.remove(f"{strange}/z")
+    assert paths.names(strange) == ["a"]
+
+
+def test_a_lock_is_held_by_one_and_free_after_an_error(tmp_path):
+    path = str(tmp_path / "new" / "lock")
+    with pytest.raises(ZeroDivisionError), paths.exclusive(path):
+        with pytest.raises(BlockingIOError), paths.exclusive(path):
+            raise AssertionError("two hold it")
+        raise ZeroDivisionError
+    with paths.exclusive(path):
+        pass
+    assert paths.names(str(tmp_path / "new")) == ["lock"]
+
+
+def test_a_killed_process_leaves_no_lock(tmp_path):
+    path = str(tmp_path / "lock")
+    code = (
+        "import sys, time; from epnas_tf import paths\n"
+        "with paths.exclusive(sys.argv[1]): print('held', flush=True); time.sleep(60)"
+    )
+    environment = {"PYTHONPATH": ":".join(sys.path)}
+    command = [sys.executable, "-c", code, path]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(BlockingIOError), paths.exclusive(path):
+            raise AssertionError("two hold it")
+        other.kill()
+    with paths.exclusive(path):
+        pass
+
+
+def test_object_stores_know_no_locks():
+    with paths.exclusive("ram://locks/lock"), paths.exclusive("ram://locks/lock"):
+        assert not paths.exists("ram://locks/lock")
 
 
 def test_bytes_are_written_as_they_are(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -62,7 +63,8 @@ def _finished(tiny):
 def test_the_result_holds_the_trained_networks_best_first(finished, tiny):
     result, _ = finished
     assert (result.trials, result.work_dir) == (6, tiny.work_dir)
-    assert len(result.networks) == 6
+    specs = [network.spec for network in result.networks]
+    assert 1 < len(specs) == len(set(specs)) <= 6
     assert result.best is result.networks[0]
     keys = [(not n.feasible, -n.reward, n.slot) for n in result.networks]
     assert keys == sorted(keys)
@@ -82,6 +84,7 @@ def test_the_files_are_those_of_the_design(finished):
     kept = sorted(network.slot for network in result.networks[:2])
     assert set(files) == {
         *("flags.txt", "trials.csv", "best.json", "steps.jsonl", "oracle.json", "tuner0.json"),
+        *("project.json", "lock"),
         *(f"trial_000{number}/trial.json" for number in range(6)),
         *(f"models/{slot}.weights.h5" for slot in kept),
     }
@@ -109,9 +112,47 @@ def test_the_test_accuracy_is_that_of_the_best_network(finished, tiny):
 def test_a_second_call_does_nothing_but_report(finished, tiny, monkeypatch, capsys):
     result, files = finished
     monkeypatch.setattr(trainer, "train", None)
+    monkeypatch.setattr(trainer, "accuracy", None)  # the test part is for one measurement
     assert epnas_tf.search(tiny) == result
     assert _files(tiny.work_dir) == files
-    assert "6 networks trained, " in capsys.readouterr().out
+    assert f"{len(result.networks)} networks trained, " in capsys.readouterr().out
+
+
+@pytest.fixture(name="copied")
+def _copied(finished, tiny, tmp_path) -> SearchConfig:
+    """The finished search in a folder that a test may change, without its test accuracy."""
+    shutil.copytree(tiny.work_dir, tmp_path / "copy")
+    config = dataclasses.replace(tiny, work_dir=str(tmp_path / "copy"))
+    flags_file = WorkDir(config.work_dir).flags
+    text = paths.read_text(flags_file).replace(tiny.work_dir, config.work_dir)
+    paths.write_atomic(flags_file, text)
+    best_file = WorkDir(config.work_dir).best
+    best = json.loads(paths.read_text(best_file))
+    del best["test_accuracy"]
+    paths.write_atomic(best_file, json.dumps(best))
+    return config
+
+
+def test_a_test_accuracy_that_was_not_stored_is_measured(finished, copied):
+    result = epnas_tf.search(copied)
+    assert result.test_accuracy == finished[0].test_accuracy
+    best = json.loads(paths.read_text(WorkDir(copied.work_dir).best))
+    assert best["test_accuracy"] == result.test_accuracy
+
+
+def test_without_the_best_weights_there_is_no_test_accuracy(finished, copied, capsys):
+    slot = finished[0].best.slot
+    paths.remove(WorkDir(copied.work_dir).model(slot))
+    result = epnas_tf.search(copied)
+    assert result.test_accuracy is None
+    assert result.networks == finished[0].networks
+    assert f"no test accuracy: the weights of {slot} are gone\n" in capsys.readouterr().out
+
+
+def test_another_process_that_searches_there_is_an_error_of_one_line(finished, tiny):
+    with paths.exclusive(WorkDir(tiny.work_dir).lock), pytest.raises(ConfigError) as caught:
+        epnas_tf.search(tiny)
+    assert str(caught.value) == f"--work_dir={tiny.work_dir}: another process is searching there"
 
 
 def test_flags_txt_reloads_exactly(finished, tiny):
@@ -248,6 +289,7 @@ def _starting_networks(tmp_path, **settings):
     answered |= {"warmup_epochs": 0, "machine_gflops": 16, "steps": 1, "policy": "random"}
     config = SearchConfig(work_dir=str(tmp_path / "s"), **(answered | settings))
     data = data_lib.load("digits")
+    shutil.rmtree(config.work_dir, ignore_errors=True)
     tuner = run.make_tuner(config, data)
     tuner.prepare(data)
     budget = tuner.oracle.budget
@@ -318,10 +360,10 @@ def test_each_limit_becomes_a_constraint():
         ({"dataset": "mnits"}, ["--dataset=mnits", "tfds"]),
         ({"dataset": "folder:no/such"}, ["--dataset=folder:no/such", "does not exist"]),
         ({"dataset": "npz:no.npz"}, ["--dataset=npz:no.npz", "'no.npz'"]),
-        ({"dataset": "cifar10", "data_dir": "no/such"}, ["--dataset=cifar10", "'no/such'"]),
-        ({"layer_types": ("add",)}, ["--pattern=layerwise", "['add']"]),
-        ({"micro_batch_size": 64}, ["--schedule=plain", "micro_batch_size", "got 64"]),
-        ({"epochs": 0, "warmup_epochs": 30}, ["--schedule=plain", "warmup_epochs", "got 30"]),
+        ({"dataset": "cifar10", "data_dir": "no/such"}, ["--data_dir=no/such: ", "does not exist"]),
+        ({"layer_types": ("add",)}, ["--layer_types=add", "['add']"]),
+        ({"micro_batch_size": 64}, ["--micro_batch_size=64: ", "divide batch_size"]),
+        ({"epochs": 0, "warmup_epochs": 30}, ["--warmup_epochs=30: ", "in 0..epochs"]),
         ({"threads_per_child": 997}, ["--threads_per_child=997", "got 997"]),
     ],
 )
@@ -333,6 +375,21 @@ def test_bad_input_names_its_flag_and_leaves_no_work_dir(tmp_path, settings, wor
     assert all(word in message for word in words), message
     assert "\n" not in message
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_work_dir_that_cannot_be_made_is_named(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("precious")
+    with pytest.raises(ConfigError, match=f"--work_dir={path}/below: ") as caught:
+        epnas_tf.search(SearchConfig(work_dir=f"{path}/below", **_TINY))
+    assert "\n" not in str(caught.value)
+    assert path.read_text() == "precious"
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/self").exists(), reason="no /proc")
+def test_a_work_dir_on_a_disk_that_takes_no_folders_is_named():
+    with pytest.raises(ConfigError, match="--work_dir=/proc/no/search: "):
+        epnas_tf.search(SearchConfig(work_dir="/proc/no/search", **_TINY))
 
 
 def test_a_work_dir_that_is_a_file_is_refused(tmp_path):

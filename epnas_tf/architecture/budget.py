@@ -22,8 +22,13 @@ PASSES = 3
 # tools/bench_estimate.py to nets of both patterns; depthwise and pooling nets are bound by it.
 FLOPS_PER_BYTE = 30.0
 
+# What may become of a child: only trained ones are parents.
+TRAINED = "trained"
 OVER_LIMITS = "over_limits"
 TOO_LONG = "too_long"
+NOT_FINITE = "not_finite"
+FAILED = "failed"
+STATUSES = (TRAINED, OVER_LIMITS, TOO_LONG, NOT_FINITE, FAILED)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""From a spec to a Keras model: stem, the pattern's own part, head."""
+"""From a spec to a Keras model: stem, the pattern's own part, head; and one that takes pixels."""
 
 from __future__ import annotations
 
@@ -45,3 +45,24 @@ def build_model(
         features = cell.stack(spec, stem, context)
     logits = layers_lib.head(features, num_classes, context)
     return keras.Model(image, logits, name=f"{spec.pattern}_{spec.key}")
+
+
+def with_normalisation(
+    network: keras.Model, full_scale: float, mean: tuple[float, ...], std: tuple[float, ...]
+) -> keras.Model:
+    """Returns a model of pixels as users have them: normalises, then runs the trained network.
+
+    Args:
+      network: takes normalised images, returns logits.
+      full_scale: value of a white pixel, 255 for bytes.
+      mean: of each channel, at full scale 1.
+      std: of each channel, at full scale 1.
+    """
+    pixels = keras.Input(network.input_shape[1:], name="pixels")
+    normalise = keras.layers.Rescaling(
+        [1 / (full_scale * deviation) for deviation in std],
+        [-centre / deviation for centre, deviation in zip(mean, std, strict=True)],
+        dtype="float32",  # pixels keep their precision where the network computes in 16 bits
+        name="normalise",
+    )
+    return keras.Model(pixels, network(normalise(pixels)), name=f"{network.name}_of_pixels")

@@ -25,12 +25,17 @@ _HEADER = (
 
 
 def rows(work_dir: WorkDir) -> list[dict[str, str]]:
-    """Returns the trained trials of trials.csv, best first; raises ValueError if there is none."""
+    """Returns the trained trials of distinct networks in trials.csv, best first.
+
+    Raises:
+      ValueError: there is no trials.csv.
+    """
     if not paths.exists(work_dir.trials_csv):
         raise ValueError(f"no search has finished a trial in {work_dir.path}")
     trials = csv.DictReader(io.StringIO(paths.read_text(work_dir.trials_csv)))
     trained = [trial for trial in trials if trial["status"] == "trained"]
-    return sorted(
+    best: dict[str, dict[str, str]] = {}
+    for trial in sorted(
         trained,
         key=lambda trial: (
             trial["feasible"] != "1",
@@ -39,20 +44,25 @@ def rows(work_dir: WorkDir) -> list[dict[str, str]]:
             int(trial["step"]),
             int(trial["branch"]),
         ),
-    )
+    ):
+        best.setdefault(trial["spec_key"], trial)
+    return list(best.values())
 
 
 def render(work_dir: str, top: int = 10) -> str:
-    """Returns the table of the best `top` trials and what best.json says of the first.
+    """Returns the table of the best `top` networks within the limits, and what best.json says.
+
+    Where no network keeps the limits, those that come nearest are listed instead.
 
     Raises:
       ValueError: there is no search in work_dir.
     """
     files = WorkDir(work_dir)
     trials = rows(files)
-    feasible = sum(trial["feasible"] == "1" for trial in trials)
-    lines = [f"{len(trials)} networks trained, {feasible} of them within the limits"]
-    cells = [_HEADER] + [_cells(rank, trial) for rank, trial in enumerate(trials[:top], start=1)]
+    feasible = [trial for trial in trials if trial["feasible"] == "1"]
+    lines = [f"{len(trials)} networks trained, {len(feasible)} of them within the limits"]
+    listed = (feasible or trials)[:top]
+    cells = [_HEADER] + [_cells(rank, trial) for rank, trial in enumerate(listed, start=1)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(_HEADER))]
     lines += [
         "  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in cells

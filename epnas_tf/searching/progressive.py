@@ -128,8 +128,10 @@ class ProgressiveSearch:
         Raises:
           ValueError: a result is not of the running step, or a slot was told another before.
         """
+        results = list(results)
         for result in results:
             self._check_slot(result.slot)
+        for result in results:
             if self._results.setdefault(result.slot, result) != result:
                 raise ValueError(f"{result.slot.name} was told before, got {result}")
         if self._results:

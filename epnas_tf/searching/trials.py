@@ -8,11 +8,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from epnas_tf.architecture import morph
+from epnas_tf.architecture.budget import TRAINED
 from epnas_tf.architecture.morph import Morph
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec, spec_from_dict
-
-TRAINED = "trained"
 
 
 @dataclasses.dataclass(frozen=True, order=True)

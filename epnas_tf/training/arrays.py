@@ -71,7 +71,17 @@ def _images(images: np.ndarray, name: str) -> np.ndarray:
     images = images.astype(np.float32)
     if not np.isfinite(images).all():
         raise ValueError(f"{name} must hold finite numbers, got NaN or infinity")
-    return images
+    return _bytes_or_floats(images)
+
+
+def _bytes_or_floats(images: np.ndarray) -> np.ndarray:
+    """Returns floats that are really bytes (whole, up to 255, beyond 1) as such.
+
+    Their full scale is 255, and what augmentation adds to them would else be far too little.
+    """
+    if images.min() < 0 or not 1 < images.max() <= 255 or not (images == np.rint(images)).all():
+        return images
+    return images.astype(np.uint8)
 
 
 def _labels(labels: np.ndarray, name: str) -> np.ndarray:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import keras
 import tensorflow as tf
 
-from epnas_tf.architecture.budget import Budget
+from epnas_tf.architecture.budget import NOT_FINITE, TRAINED, Budget
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.modeling import build_model
 from epnas_tf.modeling.layers import BUILDERS, Builder
@@ -16,10 +16,6 @@ from epnas_tf.training import memory, trainer
 from epnas_tf.training.data import Data
 from epnas_tf.training.schedule import Schedule
 from epnas_tf.training.trainer import TrainResult
-
-TRAINED = "trained"
-NOT_FINITE = "not_finite"
-FAILED = "failed"
 
 
 class BuildError(Exception):
@@ -36,6 +32,7 @@ class Evaluation:
       status: "trained", or why not: "over_limits", "too_long", "not_finite", "failed".
       seconds: time of its training and validation steps.
       training: its epochs, None where it was not trained.
+      reason: what went wrong, for a person to read.
     """
 
     accuracy: float
@@ -43,6 +40,33 @@ class Evaluation:
     status: str
     seconds: float = 0.0
     training: TrainResult | None = None
+    reason: str = ""
+
+
+def build_child(
+    spec: Spec,
+    budget: Budget,
+    strategy: tf.distribute.Strategy,
+    builders: Mapping[str, Builder] = BUILDERS,
+    seed: int = 0,
+) -> keras.Model:
+    """Returns the untrained network, made in the strategy's scope.
+
+    Raises:
+      BuildError: a builder raised ValueError.
+    """
+    try:
+        with strategy.scope():
+            return build_model(
+                spec,
+                budget.input_shape,
+                budget.num_classes,
+                seed=seed,
+                builders=builders,
+                synchronized=strategy.num_replicas_in_sync > 1,
+            )
+    except ValueError as error:
+        raise BuildError(f"network {spec.key} cannot be built: {error}") from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,21 +78,6 @@ class Evaluator:
     strategy: tf.distribute.Strategy
     budget: Budget
     builders: Mapping[str, Builder] = dataclasses.field(default_factory=lambda: BUILDERS)
-
-    def build(self, spec: Spec, seed: int = 0) -> keras.Model:
-        """Returns the untrained network, made in the strategy's scope; may raise BuildError."""
-        try:
-            with self.strategy.scope():
-                return build_model(
-                    spec,
-                    self.data.input_shape,
-                    self.data.num_classes,
-                    seed=seed,
-                    builders=self.builders,
-                    synchronized=self.strategy.num_replicas_in_sync > 1,
-                )
-        except ValueError as error:
-            raise BuildError(f"network {spec.key} cannot be built: {error}") from error
 
     def evaluate(
         self, spec: Spec, seed: int, keep: Callable[[keras.Model], None] | None = None
@@ -87,7 +96,7 @@ class Evaluator:
         if reason is not None:
             return self.untrained(spec, reason)
         with memory.child_graphs():
-            model = self.build(spec, seed)
+            model = build_child(spec, self.budget, self.strategy, self.builders, seed)
             result = trainer.train(model, self.data, self.schedule, self.strategy, seed=seed)
             if keep is not None and result.finite:
                 keep(model)
@@ -99,7 +108,7 @@ class Evaluator:
             evaluation = self.untrained(spec, NOT_FINITE)
         return dataclasses.replace(evaluation, seconds=result.train_seconds, training=result)
 
-    def untrained(self, spec: Spec, status: str) -> Evaluation:
+    def untrained(self, spec: Spec, status: str, reason: str = "") -> Evaluation:
         """Returns what stands for a network without a measured accuracy (DECISIONS 10)."""
         chance = self.budget.chance
-        return Evaluation(chance, self.budget.reward(chance, spec), status)
+        return Evaluation(chance, self.budget.reward(chance, spec), status, reason=reason)

@@ -33,7 +33,10 @@ def child_graphs() -> Iterator[None]:
         for name in [name for name in registry if name not in before]:
             if name.startswith("CustomGradient-"):
                 del registry[name]
+        # It would also forget the precision that the user chose for all models.
+        policy = keras.config.dtype_policy()
         keras.backend.clear_session(free_memory=False)
+        keras.config.set_dtype_policy(policy)
         gc.collect()
         gc.unfreeze()
 

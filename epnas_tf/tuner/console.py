@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import textwrap
 
 from epnas_tf.architecture import limits, morph
 from epnas_tf.architecture.cost import Cost
@@ -16,7 +17,7 @@ class Console:
     """A listener of the oracle that prints a line for each trial.
 
     Attributes:
-      verbose: 0 prints nothing.
+      verbose: 0 prints nothing, 2 the network as well.
     """
 
     def __init__(self, verbose: int = 1):
@@ -28,6 +29,8 @@ class Console:
         self._seen += 1
         if self.verbose:
             print(line(oracle, finished, self._seen), flush=True)
+        if self.verbose > 1:
+            print(f"    {finished.proposal.spec.to_json()}", flush=True)
 
 
 def line(oracle: EPNASOracle, finished: Record, seen: int) -> str:
@@ -54,7 +57,8 @@ def line(oracle: EPNASOracle, finished: Record, seen: int) -> str:
 def _outcome(finished: Record) -> str:
     if finished.trained:
         return f"acc {finished.accuracy:.4f}"
-    return f"not trained: {finished.result.status}"
+    reason = f" ({textwrap.shorten(finished.reason, 80)})" if finished.reason else ""
+    return f"not trained: {finished.result.status}{reason}"
 
 
 def limit_text(cost: Cost, constraint: Constraint) -> str:

@@ -65,16 +65,21 @@ class DurableOracle(keras_tuner.Oracle):
     def reload(self) -> None:
         """Rebuilds the state from the trials' files.
 
-        A trial that was running when the process died, and one whose file is torn, becomes a
-        failed attempt: its slot is given out again under a new trial id.
+        A trial that was running when the process died, and one whose file is torn or missing,
+        counts as a failed attempt: its slot is given out again under a new trial id. Nothing is
+        written, so that a finished or running project may be looked at.
         """
-        found = tf.io.gfile.glob(os.path.join(self._project_dir, "trial_*", "trial.json"))
-        trials = [_load_trial(path) for path in sorted(found)]
-        self.trials = {trial.trial_id: trial for trial in trials}
-        for trial in trials:
+        folders = [n for n in paths.names(self._project_dir) if re.fullmatch(r"trial_\d+", n)]
+        last = max((int(name.removeprefix("trial_")) for name in folders), default=-1)
+        # Keras Tuner's next id is the number of trials: none may be missing from the count.
+        self.trials = {}
+        for number in range(last + 1):
+            trial_id = f"{number:04d}"
+            path = os.path.join(self._project_dir, f"trial_{trial_id}", "trial.json")
+            trial = _load_trial(path, trial_id)
             if trial.status not in (Status.COMPLETED, Status.FAILED) or _lacks_score(trial):
                 trial.status, trial.message = Status.FAILED, INTERRUPTED
-                self._save_trial(trial)
+            self.trials[trial_id] = trial
         self.start_order = list(self.trials)
         self.end_order = list(self.trials)
         self.ongoing_trials: dict[str, Trial] = {}
@@ -112,14 +117,12 @@ class DurableOracle(keras_tuner.Oracle):
             super().end_trial(trial)
 
 
-def _load_trial(path: str) -> Trial:
-    """Returns the trial of a file; a torn file gives an empty one of the folder's id."""
+def _load_trial(path: str, trial_id: str) -> Trial:
+    """Returns the trial of a file; a torn or missing one gives an empty trial that failed."""
     try:
         return Trial.from_state(json.loads(paths.read_text(path)))
-    except (ValueError, KeyError, TypeError):
-        match = re.search(r"trial_([^/\\]+)[/\\]trial\.json$", path)
-        assert match is not None, path
-        return Trial(keras_tuner.HyperParameters(), trial_id=match.group(1), status=Status.RUNNING)
+    except (ValueError, KeyError, TypeError, OSError, tf.errors.NotFoundError):
+        return Trial(keras_tuner.HyperParameters(), trial_id=trial_id, status=Status.RUNNING)
 
 
 def _lacks_score(trial: Trial) -> bool:

@@ -10,15 +10,15 @@ import csv
 import dataclasses
 import io
 import json
+import os
 from collections.abc import Sequence
 from typing import Any
-
-import tensorflow as tf
 
 from epnas_tf import paths
 from epnas_tf.architecture import morph
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.paths import WorkDir
+from epnas_tf.tuner import durable
 from epnas_tf.tuner.oracle import EPNASOracle
 from epnas_tf.tuner.record import Record
 
@@ -56,12 +56,12 @@ class Journal:
         self._prune(oracle, best)
 
     def _prune(self, oracle: EPNASOracle, best: Sequence[Record]) -> None:
-        """Deletes weights of finished trials but the best; those of running ones stay."""
+        """Deletes all weights but those of the best trials and of running ones; no other file."""
         kept = {record.slot.name for record in best[: self._keep_models]}
-        for record in oracle.records():
-            path = self._work_dir.model(record.slot.name)
-            if record.slot.name not in kept and tf.io.gfile.exists(path):
-                tf.io.gfile.remove(path)
+        kept |= {durable.values(trial)["slot"] for trial in oracle.ongoing_trials.values()}
+        for name in paths.names(self._work_dir.models):
+            if name.endswith(".weights.h5") and name.partition(".")[0] not in kept:
+                paths.remove(os.path.join(self._work_dir.models, name))
 
 
 def row(record: Record) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def row(record: Record) -> dict[str, Any]:
         "action": morph.describe(record.proposal.action),
         "spec_key": record.proposal.spec.key,
         "accuracy": f"{record.accuracy:.6f}",
-        "reward": f"{record.result.reward:.6f}",
+        "reward": repr(record.result.reward),  # exact: the table is sorted by it
         "params": cost.params,
         "flops": cost.flops,
         "intensity": f"{cost.intensity:.3f}",

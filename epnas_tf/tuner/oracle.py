@@ -29,11 +29,11 @@ POLICIES = ("lstm", "random")
 
 
 class EPNASOracle(DurableOracle):
-    """Proposes progressive morphs to any Keras Tuner tuner that can evaluate a spec.
+    """Proposes progressive morphs; made for EPNASTuner, which tells it of the images by `bind`.
 
     A trial's values are `slot`, `attempt`, `worker`, `parent`, `action` and `spec` (the last two as
     JSON); its metrics are `reward` (the objective), `accuracy`, `seconds`, `overhead_seconds` and
-    `status` (an index of `record.STATUSES`).
+    `status` (an index of `budget.STATUSES`).
 
     Attributes:
       space: the networks it may propose.
@@ -73,10 +73,21 @@ class EPNASOracle(DurableOracle):
           max_hours: hand out no trial after this many hours of this run; 0 for no limit.
 
         Raises:
-          ValueError: the policy is unknown.
+          ValueError: an argument is not allowed.
         """
         if policy not in POLICIES:
             raise ValueError(f"policy must be one of {POLICIES}, got {policy!r}")
+        for name, value, least in (
+            ("branches", branches, 1),
+            ("episodes", episodes, 1),
+            ("steps", steps, 1),
+            ("max_trials", max_trials, 0),
+        ):
+            if value < least:
+                raise ValueError(f"{name} must be at least {least}, got {value}")
+        metrics = [constraint.metric for constraint in constraints]
+        if len(set(metrics)) < len(metrics):
+            raise ValueError(f"a resource must have one constraint at most, got {metrics}")
         super().__init__(
             objective=keras_tuner.Objective(OBJECTIVE, "max"),
             max_trials=None,  # its count would include failed attempts
@@ -102,10 +113,20 @@ class EPNASOracle(DurableOracle):
         self._worker = ""
 
     def bind(self, budget: Budget) -> None:
-        """Tells the oracle what images the networks are for, before the first trial."""
+        """Tells the oracle what images the networks are for; the run's time counts from here."""
         if self._search is not None and budget != self._budget:
-            raise ValueError(f"the search was begun with {self._budget}, got {budget}")
+            raise ValueError("a search must keep its images, limits and schedule, got others")
         self._budget = budget
+        self._begun = time.monotonic()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings that decide the search's trials, besides space, limits and images."""
+        return (
+            {"policy": self._policy_name, "seed": self.root_seed}
+            | self._sizes
+            | (self._policy_settings)
+        )
 
     @property
     def budget(self) -> Budget:
@@ -187,6 +208,10 @@ class EPNASOracle(DurableOracle):
         self._search = None
         self._records = {}
 
+    def remaining_trials(self) -> int:
+        """Returns how many trials are still without a result."""
+        return self.total - len(self.records())
+
     # Trials as records
 
     def record(self, trial: Trial) -> Record:
@@ -198,6 +223,7 @@ class EPNASOracle(DurableOracle):
                 durable.metrics(trial),
                 self.space,
                 self.budget,
+                trial.message or "",
             )
         return self._records[trial.trial_id]
 
@@ -207,8 +233,11 @@ class EPNASOracle(DurableOracle):
         return sorted((self.record(trial) for trial in finished), key=lambda r: r.slot)
 
     def best_records(self) -> list[Record]:
-        """Returns the trained trials, best first."""
-        return sorted((r for r in self.records() if r.trained), key=Record.order)
+        """Returns the trained trials of distinct networks, best first (DECISIONS 8)."""
+        best: dict[str, Record] = {}
+        for trained in sorted((r for r in self.records() if r.trained), key=Record.order):
+            best.setdefault(trained.proposal.spec.key, trained)
+        return list(best.values())
 
     def _tries(self, slot: Slot) -> int:
         return sum(durable.values(t).get("slot") == slot.name for t in self.trials.values())

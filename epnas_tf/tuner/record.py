@@ -7,13 +7,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from epnas_tf.architecture.budget import Budget
+from epnas_tf.architecture.budget import STATUSES, TRAINED, Budget
 from epnas_tf.architecture.cost import Cost
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.searching.trials import Proposal, Result, Slot, rank_key
-
-# In the order of the metric `status`: Keras Tuner's metrics are numbers, and cross gRPC as such.
-STATUSES = ("trained", "over_limits", "too_long", "not_finite", "failed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +26,7 @@ class Record:
       cost: what the network costs.
       seconds: time of training and validation steps.
       overhead_seconds: the rest of the trial's time.
+      reason: what went wrong, for a person to read.
     """
 
     trial_id: str
@@ -39,6 +37,7 @@ class Record:
     cost: Cost
     seconds: float
     overhead_seconds: float
+    reason: str = ""
 
     @property
     def slot(self) -> Slot:
@@ -54,7 +53,7 @@ class Record:
     @property
     def trained(self) -> bool:
         """Whether the network was trained to the end."""
-        return self.result.status == STATUSES[0]
+        return self.result.status == TRAINED
 
     def order(self) -> tuple[bool, float, Slot]:
         """Returns the key that sorts the best trial first."""
@@ -89,6 +88,7 @@ def record_of(
     metrics: Mapping[str, float],
     space: SearchSpace,
     budget: Budget,
+    reason: str = "",
 ) -> Record:
     """Returns the record of a trial with these values and metrics."""
     proposal = proposal_of(values, space)
@@ -97,7 +97,7 @@ def record_of(
         metrics["reward"],
         metrics["accuracy"],
         budget.feasible(proposal.spec),
-        STATUSES[round(metrics["status"])],
+        STATUSES[round(metrics["status"])],  # a number, as all of Keras Tuner's metrics
     )
     return Record(
         trial_id,
@@ -108,4 +108,5 @@ def record_of(
         budget.cost(proposal.spec),
         metrics["seconds"],
         metrics["overhead_seconds"],
+        reason,
     )

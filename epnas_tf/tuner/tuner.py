@@ -2,45 +2,44 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 import keras_tuner
-import numpy as np
 import tensorflow as tf
 from keras_tuner import errors
 
-from epnas_tf import randomness
-from epnas_tf.architecture.budget import Budget
+from epnas_tf import paths, randomness
+from epnas_tf.architecture.budget import FAILED, STATUSES, Budget
 from epnas_tf.architecture.spec import Spec, spec_from_json
+from epnas_tf.modeling.build import with_normalisation
 from epnas_tf.modeling.layers import BUILDERS, Builder
 from epnas_tf.paths import WorkDir
 from epnas_tf.report import table
 from epnas_tf.searching.trials import Slot
-from epnas_tf.training import data as data_lib
-from epnas_tf.training import evaluate, schedule, trainer
+from epnas_tf.training import evaluate, machine, schedule, trainer
 from epnas_tf.training.data import Data
 from epnas_tf.training.evaluate import Evaluation, Evaluator
 from epnas_tf.training.schedule import Schedule
-from epnas_tf.tuner import durable
+from epnas_tf.tuner import durable, inputs, project
 from epnas_tf.tuner.console import Console
 from epnas_tf.tuner.durable import DurableTuner, Trial
 from epnas_tf.tuner.journal import Journal
 from epnas_tf.tuner.oracle import EPNASOracle
-from epnas_tf.tuner.record import STATUSES
+from epnas_tf.tuner.project import Project
 
 # What may go wrong with a single child: another attempt, then a low reward. Anything else is an
-# error of the program and stops the search with its traceback.
+# error of the program and stops the search with its traceback. A network that cannot be built
+# could not be built again either: it gets no other attempt.
 EXPECTED_FAILURES = (
-    evaluate.BuildError,
     MemoryError,
     tf.errors.ResourceExhaustedError,
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
 )
-
 
 POLL_SECONDS = 0.05
 
@@ -53,8 +52,8 @@ class SpecHyperModel(keras_tuner.HyperModel):
         self._tuner = tuner
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
-        """Returns the untrained network that `hp["spec"]` holds as JSON."""
-        return self._tuner.evaluator.build(spec_from_json(hp.get("spec")))
+        """Returns the untrained network that `hp["spec"]` holds as JSON, ready for `fit`."""
+        return self._tuner.model_of(self._tuner.network(spec_from_json(hp.get("spec"))))
 
 
 class EPNASTuner(DurableTuner):
@@ -62,6 +61,11 @@ class EPNASTuner(DurableTuner):
 
     Used as any Keras Tuner tuner: `search(x, y, validation_data=...)`, `results_summary()`,
     `get_best_models()`.
+
+    Attributes:
+      strategy: where children are trained.
+      keep_models: how many of the best networks' weights stay on disk.
+      console: prints a line a trial.
     """
 
     def __init__(
@@ -72,7 +76,7 @@ class EPNASTuner(DurableTuner):
         strategy: tf.distribute.Strategy | None = None,
         builders: Mapping[str, Builder] = BUILDERS,
         skip_over: float = 2.0,
-        max_child_minutes: float = float("inf"),
+        max_child_minutes: float = math.inf,
         machine_gflops: float = 0.0,
         max_attempts: int = 5,
         keep_models: int = 3,
@@ -80,7 +84,6 @@ class EPNASTuner(DurableTuner):
         directory: str | None = None,
         project_name: str | None = None,
         overwrite: bool = False,
-        **kwargs: Any,
     ):
         """Makes a tuner in `directory`/`project_name`; reloads what it finds there.
 
@@ -91,50 +94,53 @@ class EPNASTuner(DurableTuner):
           builders: Keras builders of a user-defined space's operations.
           skip_over: a network more than this many times over an upper limit is not trained.
           max_child_minutes: nor is one estimated to train for longer.
-          machine_gflops: rate of training that the estimate takes; 0 estimates nothing.
+          machine_gflops: rate of training that the estimate takes; 0 measures it if it is needed.
           max_attempts: tries of a slot before it counts as failed.
-          keep_models: best trials whose weights stay on disk.
-          verbose: 0 prints nothing, 1 a line a trial.
+          keep_models: best networks whose weights stay on disk.
+          verbose: 0 prints nothing, 1 a line a trial, 2 its network as well.
           directory: parent of the project's folder.
           project_name: name of the project's folder.
           overwrite: delete what is there instead of reloading it.
-          **kwargs: passed on to `keras_tuner.Tuner`.
         """
         self._schedule = schedule_of(schedule)
-        self._strategy = strategy or trainer.make_strategy("none")
+        self.strategy = strategy or trainer.make_strategy("none")
         self._builders = builders
-        self._limits = {
-            "skip_over": skip_over,
-            "max_child_minutes": max_child_minutes,
-            "machine_gflops": machine_gflops,
-        }
+        self._skip_over, self._max_child_minutes = skip_over, max_child_minutes
+        self._machine_gflops = machine_gflops
         self._max_attempts = max_attempts
         self._evaluator: Evaluator | None = None
+        self._project: Project | None = None
         self._mark = time.perf_counter()
         self.keep_models = keep_models
-        self._search_space = oracle.space
-        self._root_seed = oracle.root_seed
-        self._constraints = oracle.constraints
+        self._oracle = oracle  # `self.oracle` is only a client of it in a worker
         super().__init__(
             oracle,
             hypermodel=SpecHyperModel(self),
             directory=directory,
             project_name=project_name,
             overwrite=overwrite,
-            **kwargs,
         )
-        self.work_dir = WorkDir(self.project_dir)
         if not self._is_worker():
             oracle.verbose = 0  # Keras Tuner's own table would print whole specs
             self.console = Console(verbose)
             oracle.listeners += [Journal(self.work_dir, keep_models), self.console]
 
     @property
-    def evaluator(self) -> Evaluator:
-        """What trains and measures a network; known once `search` has seen the data."""
-        if self._evaluator is None:
+    def work_dir(self) -> WorkDir:
+        """Names of the project's files."""
+        return WorkDir(self.project_dir)
+
+    def reload(self) -> None:
+        """Reloads the trials and what they have in common: a project can be read without data."""
+        super().reload()
+        self._project = project.read(self.work_dir.project)
+        if self._project is not None and not self._is_worker():
+            self._oracle.bind(self._budget(self._project))
+
+    def _known_project(self) -> Project:
+        if self._project is None:
             raise RuntimeError("search() must be called first: it brings the images")
-        return self._evaluator
+        return self._project
 
     # Searching
 
@@ -149,39 +155,88 @@ class EPNASTuner(DurableTuner):
             `epochs`, `batch_size`, `verbose`.
 
         Raises:
-          ValueError: the data breaks a rule, or an argument is not supported.
+          ValueError: the data breaks a rule, an argument is not supported, or the project holds
+            another search.
+          BlockingIOError: another process searches in this project.
         """
         verbose = kwargs.pop("verbose", None)
         if verbose is not None and not self._is_worker():
             self.console.verbose = 1 if verbose == "auto" else int(verbose)
         asked = {name: kwargs.pop(name, None) for name in ("epochs", "batch_size")}
         overrides = {name: value for name, value in asked.items() if value is not None}
-        self.prepare(_data_of(x, y, kwargs, self._root_seed), overrides)
-        self._mark = time.perf_counter()
-        super().search()
+        data = inputs.data_of(x, y, kwargs, self._oracle.root_seed)
+        if self._is_worker():
+            self.prepare(data, overrides)
+            super().search()
+            return
+        with paths.exclusive(self.work_dir.lock):
+            self.reload()  # another process may have searched since this tuner looked
+            self.prepare(data, overrides)
+            self._mark = time.perf_counter()
+            super().search()
 
     def prepare(self, data: Data, overrides: Mapping[str, Any] | None = None) -> None:
-        """Takes the data in: schedule and budget follow from it. `search` does this itself."""
-        plan = schedule.changed(self._schedule, **(overrides or {}))
-        replicas = self._strategy.num_replicas_in_sync
-        plan = schedule.fit_to(plan, len(data.train), replicas)
-        budget = Budget(
-            data.input_shape,
-            data.num_classes,
-            self._constraints,
-            images=plan.epochs * len(data.train),
-            ops=self._search_space.ops,
-            **self._limits,
-        )
-        self._evaluator = Evaluator(data, plan, self._strategy, budget, self._builders)
+        """Takes the data in and settles the project; `search` does this itself.
+
+        Raises:
+          ValueError: space and data do not fit, or the project holds another search.
+        """
+        space = self._oracle.space
         self._check_builders()
+        if space.image_size not in (None, data.input_shape[:2]):
+            raise ValueError(
+                f"the space is for images of {space.image_size} pixels, got {data.input_shape[:2]}"
+            )
+        plan = schedule.changed(self._schedule, **(overrides or {}))
+        plan = schedule.fit_to(plan, len(data.train), self.strategy.num_replicas_in_sync)
+        images = project.images_of(data)
+        asked = Project(images, self._rate(), {})
+        budget = self._budget(asked, plan.epochs * len(data.train))
+        settings = project.settings_of(space, self._oracle.settings, budget, plan)
+        self._settle(Project(images, asked.machine_gflops, settings))
+        self._evaluator = Evaluator(data, plan, self.strategy, budget, self._builders)
         if not self._is_worker():
-            self.oracle.bind(budget)
+            self._oracle.bind(budget)
+
+    def _rate(self) -> float:
+        """Returns the rate for time estimates: given, or measured once for the project."""
+        if self._project is not None:
+            return self._project.machine_gflops
+        if self._machine_gflops or math.isinf(self._max_child_minutes):
+            return self._machine_gflops
+        return machine.measure_gflops()
+
+    def _budget(self, asked: Project, images: int = 0) -> Budget:
+        return Budget(
+            asked.images.shape,
+            asked.images.num_classes,
+            self._oracle.constraints,
+            skip_over=self._skip_over,
+            max_child_minutes=self._max_child_minutes,
+            images=images,
+            machine_gflops=asked.machine_gflops,
+            ops=self._oracle.space.ops,
+        )
+
+    def _settle(self, asked: Project) -> None:
+        """Writes what the trials have in common, or checks it against what was written."""
+        if self._project is None:
+            if not self._is_worker() and self._oracle.trials:
+                raise ValueError(f"{self.project_dir} holds trials but no project.json of theirs")
+            self._project = asked
+            if not self._is_worker():
+                project.write(self.work_dir.project, asked)
+        differing = project.differences(self._project, asked)
+        if differing:
+            raise ValueError(
+                f"{self.project_dir} holds another search (overwrite=True deletes it): "
+                + "; ".join(differing)
+            )
 
     def _check_builders(self) -> None:
-        ops = self._search_space.field("op").choices
-        missing = [op for op in ops if op not in self._builders]
-        if self._search_space.pattern == "layerwise" and missing:
+        space = self._oracle.space
+        missing = [op for op in space.field("op").choices if op not in self._builders]
+        if space.pattern == "layerwise" and missing:
             raise ValueError(f"builders must cover every op of the space, got none for {missing}")
 
     def pre_create_trial(self) -> None:
@@ -192,16 +247,15 @@ class EPNASTuner(DurableTuner):
     def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Evaluates a trial's network and returns its metrics."""
         values = durable.values(trial)
-        spec, slot = spec_from_json(values["spec"]), Slot.parse(values["slot"])
+        slot = Slot.parse(values["slot"])
         try:
-            evaluation = self._attempt(spec, slot, int(values["attempt"]))
-        except EXPECTED_FAILURES as error:
-            if values["attempt"] < self._max_attempts:
-                raise errors.FailedTrialError(str(error)) from error
-            evaluation = self.evaluator.untrained(spec, evaluate.FAILED)
+            evaluation = self._attempt(spec_from_json(values["spec"]), slot, values["attempt"])
+        except errors.FailedTrialError:
+            raise
         except Exception as error:
             # Keras Tuner's loop would swallow it and go on.
             raise errors.FatalError(f"trial {slot.name} failed: {error!r}") from error
+        trial.message = evaluation.reason or None
         # From the end of the last trial to the end of this one: proposals, files and all.
         now = time.perf_counter()
         taken, self._mark = now - self._mark, now
@@ -214,68 +268,84 @@ class EPNASTuner(DurableTuner):
         }
 
     def _attempt(self, spec: Spec, slot: Slot, attempt: int) -> Evaluation:
-        if attempt > self._max_attempts:  # earlier ones took the whole process with them
-            return self.evaluator.untrained(spec, evaluate.FAILED)
-        seed = randomness.seed_of(self._root_seed, "child", slot.episode, slot.step, slot.branch)
-        return self.evaluator.evaluate(spec, seed, keep=lambda m: self._save_weights(m, slot))
+        """Evaluates a network; raises FailedTrialError where another attempt may do better."""
+        assert self._evaluator is not None, "search() prepares the evaluator"
+        if attempt > self._max_attempts:
+            reason = f"interrupted {self._max_attempts} times"
+            return self._evaluator.untrained(spec, FAILED, reason)
+        seed = randomness.seed_of(
+            self._oracle.root_seed, "child", slot.episode, slot.step, slot.branch
+        )
+        try:
+            return self._evaluator.evaluate(spec, seed, lambda net: self._save_weights(net, slot))
+        except evaluate.BuildError as error:
+            return self._evaluator.untrained(spec, FAILED, str(error))
+        except EXPECTED_FAILURES as error:
+            if attempt < self._max_attempts:
+                raise errors.FailedTrialError(str(error)) from error
+            return self._evaluator.untrained(spec, FAILED, str(error))
 
     # Models
 
-    def _save_weights(self, model: keras.Model, slot: Slot) -> None:
-        path = self.work_dir.model(slot.name)
-        tf.io.gfile.makedirs(self.work_dir.models)
-        # Keras insists on the ending; the rename makes the file appear whole or not at all.
-        temporary = path.removesuffix(".weights.h5") + ".tmp.weights.h5"
-        model.save_weights(temporary)
-        tf.io.gfile.rename(temporary, path, overwrite=True)
+    def network(self, spec: Spec, seed: int = 0) -> keras.Model:
+        """Returns a spec's untrained network of normalised images."""
+        budget = self._budget(self._known_project())
+        return evaluate.build_child(spec, budget, self.strategy, self._builders, seed)
 
-    def load_model(self, trial: Trial) -> keras.Model:
-        """Returns a trial's trained network; raises ValueError if its weights were not kept."""
+    def trained_network(self, trial: Trial) -> keras.Model:
+        """Returns a trial's trained network; raises ValueError if its weights are not there."""
         values = durable.values(trial)
         path = self.work_dir.model(values["slot"])
-        if not tf.io.gfile.exists(path):
+        if not paths.exists(path):
             raise ValueError(
-                f"weights of {values['slot']} were not kept: keep_models is {self.keep_models}"
+                f"weights of {values['slot']} are not in {self.work_dir.models}; those of the best "
+                f"{self.keep_models} are kept (keep_models)"
             )
-        model = self.evaluator.build(spec_from_json(values["spec"]))
-        model.load_weights(path)
+        network = self.network(spec_from_json(values["spec"]))
+        network.load_weights(path)
+        return network
+
+    def load_model(self, trial: Trial) -> keras.Model:
+        """Returns a trial's trained model of the images as `search` took them, compiled."""
+        return self.model_of(self.trained_network(trial))
+
+    def model_of(self, network: keras.Model) -> keras.Model:
+        """Returns a compiled model that normalises images and runs the network (logits out)."""
+        known = self._known_project()
+        images, plan = known.images, Schedule(**known.settings["schedule"])
+        with self.strategy.scope():
+            model = with_normalisation(network, images.full_scale, images.mean, images.std)
+            optimizer = keras.optimizers.SGD(plan.learning_rate, plan.momentum, plan.nesterov)
+            optimizer.build(model.trainable_variables)  # so that a saved model reloads in silence
+            model.compile(
+                optimizer,
+                keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                metrics=["accuracy"],
+            )
         return model
+
+    def _save_weights(self, network: keras.Model, slot: Slot) -> None:
+        path = self.work_dir.model(slot.name)
+        tf.io.gfile.makedirs(self.work_dir.models)
+        # Keras insists on the ending.
+        temporary = path.removesuffix(".weights.h5") + ".tmp.weights.h5"
+        network.save_weights(temporary)
+        paths.commit(temporary, path)
+
+    # What a person reads
 
     def results_summary(self, num_trials: int = 10) -> None:
         """Prints the best networks in a table."""
         print(table.render(self.work_dir.path, num_trials))
 
+    def search_space_summary(self, extended: bool = False) -> None:
+        """Prints the fields of the search space and their choices."""
+        space = self._oracle.space
+        print(f"Search space: {space.pattern}, at most {space.max_items} items")
+        for field in space.fields:
+            print(f"  {field.name}: {', '.join(map(str, field.choices)) or 'an earlier output'}")
+
 
 def schedule_of(given: Schedule | str) -> Schedule:
     """Returns the schedule, found by name where a name is given."""
     return schedule.schedule(given) if isinstance(given, str) else given
-
-
-def _data_of(x: Any, y: Any, fit_arguments: dict[str, Any], seed: int) -> Data:
-    """Returns `fit`'s data arguments as a Data; raises ValueError for what is not supported."""
-    arguments = dict(fit_arguments)
-    validation_data = arguments.pop("validation_data", None)
-    split = arguments.pop("validation_split", None) or 0.2
-    if arguments:
-        raise ValueError(
-            "search() takes x, y, validation_data, validation_split, epochs, batch_size and "
-            f"verbose, got {sorted(arguments)}"
-        )
-    if isinstance(x, Data):
-        return x
-    if isinstance(x, tf.data.Dataset):
-        x, y = _arrays_of(x)
-    if isinstance(validation_data, tf.data.Dataset):
-        validation_data = _arrays_of(validation_data)
-    return data_lib.from_arrays(x, y, validation_data, split, seed)
-
-
-def _arrays_of(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Returns a data set's images and labels; raises ValueError for an infinite one."""
-    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
-        raise ValueError("a tf.data.Dataset must be finite, got one that repeats for ever")
-    image_spec, _ = dataset.element_spec
-    if image_spec.shape.rank == 4:
-        dataset = dataset.unbatch()
-    pairs = list(dataset.as_numpy_iterator())
-    return np.stack([x for x, _ in pairs]), np.stack([y for _, y in pairs])

@@ -24,12 +24,10 @@ e02s10b0,1,0004,2,10,0,e01s00b0,keep,cc,0.960000,0.960000,940,25000,1.000,25000,
 """
 
 _GOLDEN = """\
-4 networks trained, 3 of them within the limits
+3 networks trained, 2 of them within the limits
 rank      slot  accuracy  reward  params  FLOPs  FLOPs/B  traffic  feasible
    1  e02s10b0    0.9600  0.9600     940    25k      1.0     25kB       yes
-   2  e01s00b0    0.9500  0.9500   12.3k   2.5M     10.4    240kB       yes
-   3  e01s01b0    0.9500  0.9500   12.3k   2.5M     10.4    240kB       yes
-   4  e01s00b1    0.9900  0.9700     25k     5M     10.0    500kB        no"""
+   2  e01s00b0    0.9500  0.9500   12.3k   2.5M     10.4    240kB       yes"""
 
 _SPEC = LayerwiseSpec((LayerSpec("conv2d", 3, None, 8, "relu"),), stem_filters=4)
 
@@ -47,6 +45,21 @@ def test_the_table_is_as_written_down(work_dir):
 
 def test_top_cuts_the_table_and_not_the_count(work_dir):
     assert table.render(work_dir.path, top=1).splitlines() == _GOLDEN.splitlines()[:3]
+
+
+def test_a_network_is_listed_once_at_its_best(work_dir):
+    # In the file the earlier slot comes last.
+    lines = _TRIALS.splitlines(keepends=True)
+    paths.write_atomic(work_dir.trials_csv, "".join(lines[:1] + lines[:0:-1]))
+    assert table.render(work_dir.path) == _GOLDEN
+    assert [row["slot"] for row in table.rows(work_dir)] == ["e02s10b0", "e01s00b0", "e01s00b1"]
+
+
+def test_where_no_network_keeps_the_limits_the_nearest_are_listed(work_dir):
+    paths.write_atomic(work_dir.trials_csv, _TRIALS.replace(",1,trained,", ",0,trained,"))
+    lines = table.render(work_dir.path).splitlines()
+    assert lines[0] == "3 networks trained, 0 of them within the limits"
+    assert [line.split()[1] for line in lines[2:]] == ["e01s00b1", "e02s10b0", "e01s00b0"]
 
 
 def test_the_best_network_is_named_below(work_dir):

@@ -219,3 +219,11 @@ def test_a_step_may_be_told_without_being_asked_for():
         assert trial in told.best(told.total)
     assert told.done
     assert told.history == _run(_search(**sizes)).history
+
+
+def test_a_refused_result_takes_none_of_the_others_along(scripted):
+    search = scripted("16 32", episodes=1, steps=2)
+    foreign = Result(Slot(1, 2, 0), 0.5)
+    with pytest.raises(ValueError, match="got e01s02b0"):
+        search.tell(iter([Result(Slot(1, 0, 0), 0.5), foreign]))
+    assert [p.slot for p in search.ask()] == search.slots()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,34 @@ def test_arrays_are_taken_as_keras_users_have_them() -> None:
     assert floats.train.images.dtype == np.float32
     assert floats.mean == pytest.approx(data.from_arrays(x, y).mean)
     assert floats.test is None
+
+
+def test_floats_that_are_bytes_become_bytes() -> None:
+    x = np.arange(40 * 16).reshape(40, 4, 4) % 256
+    y = np.arange(40) % 2
+    assert data.from_arrays(x.astype(np.float64), y).train.images.dtype == np.uint8
+    floats, integers = data.from_arrays(x.astype(np.float32), y), data.from_arrays(x, y)
+    assert (floats.train.images == integers.train.images).all()
+    assert (floats.mean, floats.std) == (integers.mean, integers.std)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x / 255,
+        lambda x: x // 128,  # 0 and 1: black and white at full scale 1
+        lambda x: x - 1.0,
+        lambda x: x + 1.0,
+        lambda x: x * 0.5,
+    ],
+    ids=["scaled", "binary", "negative", "beyond 255", "between"],
+)
+def test_other_floats_stay_floats(change: Callable[[np.ndarray], np.ndarray]) -> None:
+    x = np.arange(40 * 16).reshape(40, 4, 4) % 256
+    pixels = change(x).astype(np.float32)
+    images = data.from_arrays(pixels, np.arange(40) % 2, (pixels, np.arange(40) % 2)).train.images
+    assert images.dtype == np.float32
+    assert (images[..., 0] == pixels).all()
 
 
 def test_a_constant_channel_is_not_divided_by_zero() -> None:

@@ -46,13 +46,13 @@ def test_a_trained_child_has_its_accuracy_and_penalty(make):
     evaluator = make(Constraint("params", upper=300))  # it has 384: 28% over
     kept = []
     result = evaluator.evaluate(_SPEC, 0, keep=lambda model: kept.append(model.get_weights()))
-    assert result.status == evaluate.TRAINED
+    assert (result.status, result.reason) == ("trained", "")
     assert result.accuracy == result.training.validation_accuracy > 0.3
     assert result.reward == pytest.approx(result.accuracy * 0.9**0.28)
     assert result.seconds == result.training.train_seconds > 0
     assert len(kept) == 1
     # What is kept is trained: it differs from the fresh network of the same seed.
-    fresh = evaluator.build(_SPEC, 0).get_weights()
+    fresh = evaluate.build_child(_SPEC, evaluator.budget, evaluator.strategy).get_weights()
     assert any((new != old).any() for new, old in zip(kept[0], fresh, strict=True))
 
 
@@ -92,7 +92,7 @@ def test_a_child_that_diverges_is_scored_at_chance(make):
     explosive = Schedule("test", epochs=2, batch_size=8, learning_rate=1e30, clip_norm=0.0)
     evaluator = make(Constraint("params", upper=200), schedule=explosive)
     result = evaluator.evaluate(_SPEC, 0, keep=_refuses)
-    assert result.status == evaluate.NOT_FINITE
+    assert result.status == "not_finite"
     assert result.accuracy == 0.25
     assert result.reward == pytest.approx(0.25 * 0.9**0.92)
     assert result.seconds > 0  # time was spent on it
@@ -114,3 +114,10 @@ def test_a_programming_error_of_a_builder_stays_what_it_is(make):
 
     with pytest.raises(TypeError, match="no such argument"):
         make(builders={"conv2d": buggy}).evaluate(_SPEC, 0)
+
+
+def test_an_untrained_child_may_say_why(make):
+    evaluator = make()
+    result = evaluator.untrained(_SPEC, "failed", "too deep")
+    assert (result.status, result.reason, result.accuracy) == ("failed", "too deep", 0.25)
+    assert evaluator.untrained(_SPEC, "failed").reason == ""

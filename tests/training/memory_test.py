@@ -52,3 +52,20 @@ def test_a_tensorflow_without_the_registry_still_works(monkeypatch: pytest.Monke
     monkeypatch.delattr(ops, "gradient_registry")
     with memory.child_graphs():
         pass
+
+
+def test_the_users_precision_stays() -> None:
+    x = np.zeros((16, 6, 6, 1), np.uint8)
+    source = data.from_arrays(x, np.arange(16) % 2, (x, np.arange(16) % 2))
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    seen = []
+    try:
+        for _ in range(4):
+            with memory.child_graphs():
+                train_child(source)
+                seen.append(keras.layers.Dense(2).compute_dtype)
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert seen == ["bfloat16"] * 4

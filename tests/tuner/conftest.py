@@ -13,12 +13,14 @@ from epnas_tf.architecture.space import SearchSpace, layerwise_space
 from epnas_tf.training import data as data_lib
 from epnas_tf.training.data import Data
 from epnas_tf.training.evaluate import Evaluation, Evaluator
+from epnas_tf.training.schedule import Schedule
 from epnas_tf.tuner.oracle import EPNASOracle
 from epnas_tf.tuner.tuner import EPNASTuner
 
 TunerMaker = Callable[..., EPNASTuner]
 
 _SIZES = {"branches": 2, "episodes": 1, "steps": 2, "policy": "random"}
+_SCHEDULE = Schedule("test", epochs=2, batch_size=8, learning_rate=0.05)
 
 
 @pytest.fixture(name="space", scope="session")
@@ -66,6 +68,34 @@ def _make_tuner(tmp_path: pathlib.Path, space: SearchSpace) -> TunerMaker:
         )
 
     return make
+
+
+@pytest.fixture(name="plan", scope="session")
+def _plan() -> Schedule:
+    return _SCHEDULE
+
+
+@pytest.fixture(name="open_searched", scope="session")
+def _open_searched(
+    tmp_path_factory: pytest.TempPathFactory, space: SearchSpace, plan: Schedule
+) -> Callable[[], EPNASTuner]:
+    """Returns a function that opens the project of the one real search that many tests look at."""
+    folder = str(tmp_path_factory.mktemp("searched"))
+
+    def opened() -> EPNASTuner:
+        oracle = EPNASOracle(space, **_SIZES)
+        project = {"directory": folder, "project_name": "p"}
+        return EPNASTuner(oracle, schedule=plan, keep_models=2, verbose=0, **project)
+
+    return opened
+
+
+@pytest.fixture(name="searched", scope="session")
+def _searched(open_searched: Callable[[], EPNASTuner], data: Data) -> EPNASTuner:
+    """The tuner of a search with real children, a second each."""
+    tuner = open_searched()
+    tuner.search(data)
+    return tuner
 
 
 @pytest.fixture(name="quick")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import types
 
 import pytest
@@ -71,6 +72,15 @@ def test_an_untrained_network_says_why():
     assert " | not trained: over_limits | best 0.9712 (e01s00b0) | " in line
 
 
+def test_what_went_wrong_is_said_in_short():
+    failed = _record(Slot(1, 0, 1), status="failed", accuracy=0.1)
+    failed = dataclasses.replace(failed, reason="cannot be built:\n" + "deep " * 30)
+    line = console.line(_oracle(_FIRST, failed), failed, seen=2)
+    assert " | not trained: failed (cannot be built: deep deep " in line
+    assert "deep [...]) | best 0.9712" in line
+    assert "\n" not in line
+
+
 def test_the_time_left_counts_this_runs_trials_alone():
     # A resumed run: 27 of 28 are done, this run did one of them in 100 s.
     oracle = _oracle(*[_FIRST] * 27)
@@ -89,3 +99,10 @@ def test_verbosity_0_prints_nothing(capsys):
     printer.verbose = 1
     printer(_oracle(_FIRST, _BETTER), _BETTER)
     assert capsys.readouterr().out.endswith("0:01:40, ETA 0:21:40\n")  # it counted both
+
+
+def test_verbosity_2_prints_the_network_below(capsys):
+    Console(2)(_oracle(_FIRST), _FIRST)
+    line, network = capsys.readouterr().out.splitlines()
+    assert line == console.line(_oracle(_FIRST), _FIRST, seen=1)
+    assert network == f"    {_SPEC.to_json()}"

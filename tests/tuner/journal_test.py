@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import pytest
@@ -47,10 +48,10 @@ _MORPHED = _record(
 def test_the_csv_is_literally_this():
     assert journal.csv_text([_START, _MORPHED]) == (
         f"{_HEADER}\n"
-        f"e01s00b1,1,0003,1,0,1,,start,{_START.proposal.spec.key},0.950000,0.900000,"
+        f"e01s00b1,1,0003,1,0,1,,start,{_START.proposal.spec.key},0.950000,0.9,"
         "438,42144,5.165,8160,1,trained,2.500,0.750,tuner0\n"
         "e01s03b5,2,0003,1,3,5,e01s02b5,part 1 channels up; insert max_pool 2x2 after 1,"
-        f"{_MORPHED.proposal.spec.key},0.100000,0.033333,438,42272,4.603,9184,0,over_limits,"
+        f"{_MORPHED.proposal.spec.key},0.100000,0.03333333333333333,438,42272,4.603,9184,0,over_limits,"
         "2.500,0.750,tuner0\n"
     )
 
@@ -138,3 +139,42 @@ def test_nothing_trained_gives_no_best_json(quick, make_tuner, data):
     tuner.search(data)
     assert not paths.exists(tuner.work_dir.best)
     assert len(paths.read_text(tuner.work_dir.trials_csv).splitlines()) == 7
+
+
+def test_weights_of_no_use_are_deleted_and_nothing_else(quick, make_tuner, data):
+    tuner = make_tuner(max_trials=2, keep_models=1)
+    best = []
+
+    def litter(oracle, finished):
+        kept = {record.slot.name for record in oracle.best_records()[:1]}
+        names = {"e01s00b0.weights.h5", "e01s00b1.weights.h5"}
+        names |= {"e09s09b9.weights.h5", "e09s09b9.tmp.weights.h5", "notes.txt", "mine/a.keras"}
+        for name in names:
+            paths.write_atomic(f"{tuner.work_dir.models}/{name}", "")
+        Journal(tuner.work_dir, 1).write(oracle)
+        best[:] = [f"{name}.weights.h5" for name in kept]
+        assert paths.names(tuner.work_dir.models) == sorted([*best, "mine", "notes.txt"])
+
+    tuner.oracle.listeners.append(litter)
+    tuner.search(data)
+    assert len(best) == 1
+
+
+def test_weights_of_running_trials_stay(quick, make_tuner, data):
+    tuner = make_tuner(max_trials=1)
+    tuner.search(data)
+    tuner.oracle._trial_limit = 2
+    running = tuner.oracle.create_trial("other")
+    path = tuner.work_dir.model(running.hyperparameters.values["slot"])
+    paths.write_atomic(path, "")
+    Journal(tuner.work_dir, 0).write(tuner.oracle)
+    assert paths.exists(path)
+
+
+def test_rewards_are_exact(quick, make_tuner, data):
+    tuner = make_tuner()
+    tuner.search(data)
+    rows = list(csv.DictReader(paths.read_text(tuner.work_dir.trials_csv).splitlines()))
+    assert [float(row["reward"]) for row in rows] == [
+        record.result.reward for record in tuner.oracle.records()
+    ]

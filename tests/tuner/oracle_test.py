@@ -16,6 +16,7 @@ from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.spec import spec_from_json
 from epnas_tf.training.evaluate import Evaluator
 from epnas_tf.tuner import durable
+from epnas_tf.tuner import oracle as oracle_lib
 from epnas_tf.tuner.durable import Status
 from epnas_tf.tuner.oracle import EPNASOracle
 
@@ -211,18 +212,31 @@ def test_the_best_are_trained_and_feasible_first(make):
         number = next(rewards)
         _end(oracle, trial, reward=number / 10, status=4.0 if number == 9 else 0.0)
     best = oracle.best_records()
-    assert len(best) == 8  # the failed one is none of them
+    trained = {r.proposal.spec.key for r in oracle.records() if r.trained}
+    assert [r.result.status for r in oracle.records()].count("failed") == 1
+    assert len(best) == len(trained)
     keys = [(not r.result.feasible, -r.result.reward) for r in best]
     assert keys == sorted(keys)
     assert [t.trial_id for t in oracle.get_best_trials(3)] == [r.trial_id for r in best[:3]]
-    assert len(oracle.get_best_trials(99)) == 8
+    assert len(oracle.get_best_trials(99)) == len(best)
     assert {r.result.feasible for r in best} == {True, False}, "the test's limit is no limit"
 
 
-def test_equal_rewards_rank_by_slot(make):
+def test_equal_rewards_rank_by_slot_and_a_network_counts_once(make):
     oracle = make()
     _run(oracle)
-    assert [_slot(trial) for trial in oracle.get_best_trials(9)] == _ALL
+    first = {}
+    for record in oracle.records():
+        first.setdefault(record.proposal.spec.key, record.slot.name)
+    assert len(first) < len(_ALL), "no network came twice"
+    assert [_slot(trial) for trial in oracle.get_best_trials(9)] == list(first.values())
+
+
+def test_a_network_counts_with_its_best_trial(make):
+    oracle = make()
+    _run(oracle, reward=lambda slot: _ALL.index(slot) / 10)
+    last = {record.proposal.spec.key: record.slot.name for record in oracle.records()}
+    assert {record.slot.name for record in oracle.best_records()} == set(last.values())
 
 
 def test_listeners_hear_results_and_no_failed_attempts(make):
@@ -244,8 +258,66 @@ def test_the_budget_is_told_first_and_stays(space, make):
         _ = EPNASOracle(space).budget
     oracle = make()
     oracle.create_trial("w")
-    with pytest.raises(ValueError, match="the search was begun with"):
+    with pytest.raises(ValueError, match="must keep its images, limits and schedule"):
         oracle.bind(Budget((16, 16, 1), _CLASSES))
+    oracle.bind(Budget(_SHAPE, _CLASSES))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"branches": 0}, "branches must be at least 1, got 0"),
+        ({"episodes": 0}, "episodes must be at least 1, got 0"),
+        ({"steps": -1}, "steps must be at least 1, got -1"),
+        ({"max_trials": -1}, "max_trials must be at least 0, got -1"),
+        (
+            {"constraints": [Constraint("params", upper=9), Constraint("params", lower=1)]},
+            r"one constraint at most, got \['params', 'params'\]",
+        ),
+    ],
+)
+def test_arguments_that_cannot_be_are_refused(space, settings, message):
+    with pytest.raises(ValueError, match=message):
+        EPNASOracle(space, **settings)
+
+
+def test_settings_are_those_that_decide_the_trials(space):
+    oracle = EPNASOracle(space, policy="random", branches=2, seed=3, max_trials=7, max_hours=1)
+    assert oracle.settings == {
+        **{"policy": "random", "seed": 3, "branches": 2, "episodes": 15, "steps": 10},
+        **{"learning_rate": 6e-4, "check_table_mix": 0.2},
+    }
+
+
+def test_what_remains_is_without_a_result(make):
+    oracle = make(max_trials=4)
+    assert oracle.remaining_trials() == 4
+    _fail(oracle, oracle.create_trial("w"))
+    assert oracle.remaining_trials() == 4
+    _end(oracle, oracle.create_trial("w"))
+    assert oracle.remaining_trials() == 3
+    assert make(max_trials=4).remaining_trials() == 3
+    _run(oracle)
+    assert oracle.remaining_trials() == 0
+
+
+def test_time_counts_from_the_binding(space, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(oracle_lib.time, "monotonic", lambda: now[0])
+    oracle = EPNASOracle(space)
+    now[0] = 500.0  # the data were loaded meanwhile
+    oracle.bind(Budget(_SHAPE, _CLASSES))
+    now[0] = 507.0
+    assert oracle.elapsed() == 7.0
+
+
+def test_a_result_may_come_with_a_reason(make):
+    oracle = make()
+    trial = oracle.create_trial("w")
+    trial.message = "network cannot be built"
+    _end(oracle, trial, status=4.0)
+    assert [r.reason for r in oracle.records()] == ["network cannot be built"]
+    assert [r.reason for r in make().records()] == ["network cannot be built"]
 
 
 # Kill points. A real tuner runs with networks that need no training; the process "dies" just

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from epnas_tf.architecture.budget import Budget
+from epnas_tf.architecture.budget import STATUSES, Budget
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.morph import Insert, Morph, Scale
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
@@ -58,18 +58,20 @@ def test_a_record_joins_values_metrics_and_costs(space):
     assert found.cost.params > 500
     assert found.result.feasible is False
     assert found.trained
+    assert found.reason == ""
+    assert record.record_of("7", values, _METRICS, space, _BUDGET, "deep").reason == "deep"
 
 
-@pytest.mark.parametrize("code", range(len(record.STATUSES)))
+@pytest.mark.parametrize("code", range(len(STATUSES)))
 def test_a_status_is_its_index(code, space):
     values = record.values_of(_START, 1, "w1")
     found = record.record_of("0", values, _METRICS | {"status": float(code)}, space, _BUDGET)
-    assert found.result.status == record.STATUSES[code]
+    assert found.result.status == STATUSES[code]
     assert found.trained == (code == 0)
 
 
 def test_statuses_are_never_renumbered():
-    assert record.STATUSES == ("trained", "over_limits", "too_long", "not_finite", "failed")
+    assert STATUSES == ("trained", "over_limits", "too_long", "not_finite", "failed")
 
 
 def test_the_order_is_feasible_then_reward_then_slot(space):

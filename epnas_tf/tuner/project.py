@@ -1,0 +1,102 @@
+"""What all trials of a project have in common: written once, compared when the project is reopened.
+
+`project.json` makes a reloaded project readable without its data (shape and normalisation of the
+images, number of classes) and keeps two different searches from being mixed in one folder.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from epnas_tf import paths
+from epnas_tf.architecture.budget import Budget
+from epnas_tf.architecture.space import SearchSpace
+from epnas_tf.training.data import Data
+from epnas_tf.training.schedule import Schedule
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """The images that the networks are for.
+
+    Attributes:
+      shape: height, width and channels.
+      num_classes: labels are 0..num_classes - 1.
+      full_scale: value of a white pixel as users pass it: 255 for bytes, 1 for floats.
+      mean: of each channel, at full scale 1.
+      std: of each channel, at full scale 1.
+    """
+
+    shape: tuple[int, int, int]
+    num_classes: int
+    full_scale: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Project:
+    """What must be the same for every trial.
+
+    Attributes:
+      images: the images.
+      machine_gflops: rate of training that time estimates take.
+      settings: everything else by name, as plain data.
+    """
+
+    images: Images
+    machine_gflops: float
+    settings: dict[str, Any]
+
+
+def images_of(data: Data) -> Images:
+    """Returns what networks need to know of a data set's images."""
+    full_scale = 255.0 if data.train.images.dtype.kind == "u" else 1.0
+    return Images(data.input_shape, data.num_classes, full_scale, data.mean, data.std)
+
+
+def settings_of(
+    space: SearchSpace, search: Mapping[str, Any], budget: Budget, plan: Schedule
+) -> dict[str, Any]:
+    """Returns the settings that decide a search's trials, as they come back from JSON."""
+    fields = [dataclasses.asdict(field) for field in space.fields]
+    names = ("pattern", "max_items", "parts", "fixed_length", "stem_filters")
+    values = {
+        **{name: getattr(space, name) for name in names},
+        "fields": fields,
+        "cells_per_stage": space.cells_per_stage,
+        "width_multiplier": space.width_multiplier,
+        **search,
+        "constraints": [dataclasses.asdict(constraint) for constraint in budget.constraints],
+        "skip_over": budget.skip_over,
+        "max_child_minutes": str(budget.max_child_minutes),  # JSON has no infinity
+        "schedule": dataclasses.asdict(plan),
+    }
+    return json.loads(json.dumps(values))
+
+
+def differences(stored: Project, asked: Project) -> list[str]:
+    """Returns how a project differs from the one asked for, a phrase a setting."""
+    pairs: list[tuple[str, Any, Any]] = [("images", stored.images, asked.images)]
+    names = sorted({*stored.settings, *asked.settings})
+    pairs += [(n, stored.settings.get(n), asked.settings.get(n)) for n in names]
+    return [f"{name} is {old}, asked for {new}" for name, old, new in pairs if old != new]
+
+
+def write(path: str, project: Project) -> None:
+    """Writes project.json."""
+    paths.write_atomic(path, json.dumps(dataclasses.asdict(project), indent=2) + "\n")
+
+
+def read(path: str) -> Project | None:
+    """Returns the project of a project.json, None where there is none."""
+    if not paths.exists(path):
+        return None
+    values = json.loads(paths.read_text(path))
+    images = values["images"]
+    for name in ("shape", "mean", "std"):
+        images[name] = tuple(images[name])
+    return Project(Images(**images), values["machine_gflops"], values["settings"])

@@ -1,0 +1,115 @@
+"""What `search` takes as data: arrays and tf.data sets as `fit` knows them, or a `Data`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from epnas_tf.tuner.inputs import data_of
+
+
+def _set(x, y, batch=0):
+    found = tf.data.Dataset.from_tensor_slices((x, y))
+    return found.batch(batch) if batch else found
+
+
+def test_arrays_with_validation_data(images):
+    x, y = images
+    data = data_of(x[:60], y[:60], {"validation_data": (x[60:], y[60:])}, 0)
+    assert (data.train.images == x[:60]).all()
+    assert (data.validation.images == x[60:]).all()
+    assert (data.validation.labels == y[60:]).all()
+    assert (data.num_classes, data.test) == (3, None)
+
+
+@pytest.mark.parametrize(("split", "held"), [(0.5, 48), (0.25, 24), (None, 18)])
+def test_arrays_with_a_validation_split(images, split, held):
+    data = data_of(*images, {"validation_split": split}, 0)
+    assert (len(data.train), len(data.validation)) == (96 - held, held)
+
+
+def test_a_split_depends_on_the_seed(images):
+    first, again, other = (data_of(*images, {}, seed).validation.images for seed in (0, 0, 1))
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+@pytest.mark.parametrize("split", [0.0, 1.0, -0.1])
+def test_a_split_that_leaves_a_part_empty_is_refused(images, split):
+    with pytest.raises(ValueError, match=rf"validation_split must be in \(0, 1\), got {split}"):
+        data_of(*images, {"validation_split": split}, 0)
+
+
+def test_nothing_is_as_good_as_not_said(images):
+    unset = dict.fromkeys(("validation_data", "validation_split", "callbacks", "sample_weight"))
+    assert len(data_of(*images, unset, 0).validation) == 18
+
+
+def test_other_arguments_are_named(images):
+    with pytest.raises(ValueError, match=r"search\(\) takes x, y, .* got \['a', 'callbacks'\]"):
+        data_of(*images, {"callbacks": [], "a": 1}, 0)
+
+
+@pytest.mark.parametrize("batch", [0, 7, 36])
+def test_data_sets_are_taken_apart(images, batch):
+    x, y = images
+    validation = {"validation_data": _set(x[60:], y[60:], batch)}
+    data = data_of(_set(x[:60], y[:60], batch), None, validation, 0)
+    assert (data.train.images == x[:60]).all()
+    assert (data.train.labels == y[:60]).all()
+    assert (data.validation.images == x[60:]).all()
+
+
+@pytest.mark.parametrize("labels", ["numbers", "column", "one-hot"])
+@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 1), (8, 6), (6, 8, 3)])
+@pytest.mark.parametrize("batched", [False, True, "equal"])
+def test_images_and_labels_of_every_form_are_told_from_batches(shape, labels, batched):
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (40, *shape)).astype(np.uint8)
+    y = np.arange(40) % 4
+    given = {"numbers": y, "column": y[:, np.newaxis], "one-hot": np.eye(4, dtype=np.int32)[y]}
+    found = tf.data.Dataset.from_tensor_slices((x, given[labels]))
+    if batched:
+        found = found.batch(10, drop_remainder=batched == "equal")
+    data = data_of(found, None, {"validation_data": (x, y)}, 0)
+    assert (data.train.images.reshape(x.shape) == x).all()
+    assert (data.train.labels == y).all()
+
+
+def test_an_infinite_data_set_is_refused(images):
+    endless = _set(*images, batch=8).repeat()
+    with pytest.raises(ValueError, match="x and y: .* must be finite, got one that repeats"):
+        data_of(endless, None, {}, 0)
+    with pytest.raises(ValueError, match="validation_data: .* must be finite"):
+        data_of(*images, {"validation_data": endless}, 0)
+
+
+def test_a_data_set_of_something_else_is_refused(images):
+    x, y = images
+    only_images = tf.data.Dataset.from_tensor_slices(x)
+    weighted = tf.data.Dataset.from_tensor_slices((x, y, np.ones(96)))
+    for given in (only_images, weighted):
+        with pytest.raises(ValueError, match=r"must hold \(image, label\), got"):
+            data_of(given, None, {}, 0)
+
+
+def test_sample_weights_are_refused(images):
+    x, y = images
+    message = r"validation_data must be images and labels, .* \(no sample weights\)"
+    with pytest.raises(ValueError, match=message):
+        data_of(x, y, {"validation_data": (x, y, np.ones(96))}, 0)
+    with pytest.raises(ValueError, match="validation_data must be images and labels"):
+        data_of(x, y, {"validation_data": x}, 0)
+
+
+def test_images_without_labels_are_refused(images):
+    with pytest.raises(ValueError, match="x and y must be images and labels"):
+        data_of(images[0], None, {}, 0)
+
+
+def test_a_data_is_taken_as_it_is(data, images):
+    assert data_of(data, None, {"validation_data": None}, 0) is data
+    for y, arguments in ((images[1], {}), (None, {"validation_data": images})):
+        with pytest.raises(ValueError, match="a Data holds labels and validation part itself"):
+            data_of(data, y, arguments, 0)

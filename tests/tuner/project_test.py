@@ -1,0 +1,184 @@
+"""project.json: written before the first trial, and what it keeps from being mixed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+
+from epnas_tf import paths
+from epnas_tf.architecture.budget import Budget
+from epnas_tf.architecture.limits import Constraint
+from epnas_tf.training import data as data_lib
+from epnas_tf.training import machine
+from epnas_tf.training.evaluate import Evaluator
+from epnas_tf.tuner import project
+from epnas_tf.tuner.project import Images, Project
+
+_IMAGES = Images((8, 8, 3), 10, 255.0, (0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
+
+
+def test_it_comes_back_as_it_was_written(tmp_path, space, plan):
+    budget = Budget((8, 8, 3), 10, (Constraint("params", upper=500),))
+    settings = project.settings_of(space, {"seed": 3}, budget, plan)
+    assert settings["max_child_minutes"] == math.inf
+    path = str(tmp_path / "new" / "project.json")
+    assert project.read(path) is None
+    project.write(path, Project(_IMAGES, 12.5, settings))
+    assert project.read(path) == Project(_IMAGES, 12.5, settings)
+
+
+def test_settings_are_plain_data_of_all_that_matters(space, plan):
+    budget = Budget((8, 8, 1), 3, (Constraint("params", upper=500),), max_child_minutes=2.0)
+    settings = project.settings_of(space, {"seed": 3, "policy": "random"}, budget, plan)
+    assert json.loads(json.dumps(settings)) == settings
+    assert (settings["pattern"], settings["max_items"], settings["parts"]) == ("layerwise", 4, 2)
+    assert settings["fields"][0]["choices"] == ["conv2d", "max_pool"]
+    assert settings["constraints"] == [
+        {"metric": "params", "lower": None, "upper": 500, "base": 0.9}
+    ]
+    assert settings["schedule"] == dataclasses.asdict(plan)
+    assert (settings["seed"], settings["max_child_minutes"]) == (3, 2.0)
+
+
+def test_differences_are_named_one_by_one():
+    stored = Project(_IMAGES, 10.0, {"seed": 1, "steps": 5, "gone": 1})
+    asked = Project(dataclasses.replace(_IMAGES, num_classes=9), 20.0, {"seed": 2, "steps": 5})
+    images, *others = project.differences(stored, asked)
+    assert images.startswith("images is Images(")
+    assert others == ["gone is 1, asked for None", "seed is 1, asked for 2"]
+    assert project.differences(stored, dataclasses.replace(stored, machine_gflops=20.0)) == []
+
+
+@pytest.mark.parametrize(("scale", "full_scale"), [(1, 255.0), (1 / 255, 1.0)])
+def test_the_full_scale_is_that_of_the_users_pixels(images, scale, full_scale):
+    x, y = images
+    found = project.images_of(data_lib.from_arrays(x if scale == 1 else x * scale, y))
+    assert (found.shape, found.num_classes, found.full_scale) == ((8, 8, 1), 3, full_scale)
+    assert 0.2 < found.mean[0] < 0.8
+    assert len(found.std) == 1
+
+
+# In a tuner
+
+
+def test_it_is_there_before_the_first_trial(make_tuner, data):
+    tuner = make_tuner()
+    tuner.prepare(data)
+    stored = project.read(tuner.work_dir.project)
+    assert stored.images == project.images_of(data)
+    assert stored.settings["seed"] == 0
+    assert tuner.oracle.trials == {}
+
+
+@pytest.mark.parametrize(
+    ("changed", "arguments", "phrase"),
+    [
+        ({"seed": 1}, {}, "seed is 0, asked for 1"),
+        ({"branches": 3, "steps": 1}, {}, "branches is 2, asked for 3; steps is 2, asked for 1"),
+        ({"policy": "lstm"}, {}, "policy is random, asked for lstm"),
+        ({"constraints": [Constraint("params", upper=9)]}, {}, r"constraints is \[\], asked for"),
+        ({"skip_over": 3.0}, {}, "skip_over is 2.0, asked for 3.0"),
+        ({"max_child_minutes": 9.0, "machine_gflops": 1.0}, {}, "max_child_minutes is inf"),
+        ({"schedule": "aggressive"}, {}, "schedule is .*'plain', .* asked for .*'aggressive', "),
+        ({}, {"epochs": 3}, "schedule is .*'epochs': 20, .* asked for .*'epochs': 3, "),
+    ],
+)
+def test_another_search_in_the_folder_is_refused(
+    quick, make_tuner, data, changed, arguments, phrase
+):
+    tuner = make_tuner()
+    tuner.search(data)
+    before = paths.read_text(tuner.work_dir.project)
+    message = rf"search holds another search \(overwrite=True deletes it\): .*{phrase}"
+    with pytest.raises(ValueError, match=message):
+        make_tuner(**changed).search(data, **arguments)
+    assert paths.read_text(tuner.work_dir.project) == before
+    make_tuner(**changed, overwrite=True).search(data, **arguments)
+
+
+def test_other_images_are_refused(quick, make_tuner, data, images):
+    make_tuner().search(data)
+    with pytest.raises(ValueError, match="holds another search .*: images is"):
+        make_tuner().search(*images, validation_split=0.5)
+
+
+def test_another_space_is_refused(quick, make_tuner, data, space):
+    make_tuner().search(data)
+    with pytest.raises(ValueError, match="max_items is 4, asked for 3"):
+        make_tuner(space=dataclasses.replace(space, max_items=3)).search(data)
+
+
+def test_what_decides_no_trial_may_change(quick, make_tuner, data):
+    make_tuner(max_trials=2).search(data)
+    tuner = make_tuner(max_trials=5, keep_models=1, max_attempts=2, machine_gflops=3.0)
+    tuner.search(data)
+    assert len(tuner.oracle.records()) == 5
+
+
+def test_trials_of_an_unknown_search_are_refused(quick, make_tuner, data):
+    tuner = make_tuner()
+    tuner.search(data)
+    paths.remove(tuner.work_dir.project)
+    message = "search holds trials but no project.json of theirs"
+    with pytest.raises(ValueError, match=message):
+        make_tuner().search(data)
+
+
+# The rate of the machine
+
+
+@pytest.fixture(name="rates")
+def _rates(monkeypatch):
+    """Rates that the machine is measured to have, one after the other."""
+    rates = [7.0, 5.0]
+    monkeypatch.setattr(machine, "measure_gflops", lambda: rates.pop(0))
+    return rates
+
+
+def test_the_rate_is_measured_once_for_a_project(quick, make_tuner, data, rates, monkeypatch):
+    tuner = make_tuner(max_child_minutes=5.0, max_trials=2)
+    tuner.search(data)
+    tuner.search(data)
+    assert project.read(tuner.work_dir.project).machine_gflops == 7.0
+    seen = []
+    evaluate = Evaluator.evaluate
+
+    def watch(self, spec, seed, keep=None):
+        seen.append(self.budget.machine_gflops)
+        return evaluate(self, spec, seed, keep)
+
+    monkeypatch.setattr(Evaluator, "evaluate", watch)
+    make_tuner(max_child_minutes=5.0).search(data)
+    assert set(seen) == {7.0}
+    assert rates == [5.0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "rate"), [({}, 0.0), ({"max_child_minutes": 5.0, "machine_gflops": 3.0}, 3.0)]
+)
+def test_a_rate_that_is_given_or_not_needed_is_not_measured(
+    make_tuner, data, rates, settings, rate
+):
+    tuner = make_tuner(**settings)
+    tuner.prepare(data)
+    assert project.read(tuner.work_dir.project).machine_gflops == rate
+    assert len(rates) == 2
+
+
+def test_float_pixels_are_normalised_by_their_own_scale(make_tuner, images, space):
+    x, y = images
+    tuner = make_tuner()
+    tuner.prepare(data_lib.from_arrays(x / 255.0, y))
+    tuner.oracle.search.ask()
+    spec = tuner.oracle.search.ask()[0].spec
+    model = tuner.model_of(tuner.network(spec))
+    other = make_tuner("bytes")
+    other.prepare(data_lib.from_arrays(x, y))
+    same = other.model_of(other.network(spec))
+    np.testing.assert_allclose(
+        model.predict(x / 255.0, verbose=0), same.predict(x, verbose=0), rtol=1e-3, atol=1e-4
+    )
