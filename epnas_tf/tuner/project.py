@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,6 +64,7 @@ def settings_of(
 ) -> dict[str, Any]:
     """Returns the settings that decide a search's trials, as they come back from JSON."""
     fields = [dataclasses.asdict(field) for field in space.fields]
+    minutes = budget.max_child_minutes
     names = ("pattern", "max_items", "parts", "fixed_length", "stem_filters")
     values = {
         **{name: getattr(space, name) for name in names},
@@ -72,7 +74,7 @@ def settings_of(
         **search,
         "constraints": [dataclasses.asdict(constraint) for constraint in budget.constraints],
         "skip_over": budget.skip_over,
-        "max_child_minutes": str(budget.max_child_minutes),  # JSON has no infinity
+        "max_child_minutes": None if math.isinf(minutes) else minutes,  # JSON has no infinity
         "schedule": dataclasses.asdict(plan),
     }
     return json.loads(json.dumps(values))
