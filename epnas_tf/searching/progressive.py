@@ -38,6 +38,11 @@ class Policy(Protocol):
         """Returns figures about the policy's choices for the log."""
 
 
+def total_trials(branches: int, episodes: int, steps: int) -> int:
+    """Returns the number of trials of a search: B + E * T * B (DECISIONS 7)."""
+    return branches * (1 + episodes * steps)
+
+
 class ProgressiveSearch:
     """Progressive search with B branches (paper, sections 3.1 and 3.2).
 
@@ -92,7 +97,7 @@ class ProgressiveSearch:
     @property
     def total(self) -> int:
         """Number of trials of the whole search."""
-        return self.branches * (1 + self.episodes * self.steps)
+        return total_trials(self.branches, self.episodes, self.steps)
 
     @property
     def done(self) -> bool:

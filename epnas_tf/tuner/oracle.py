@@ -17,7 +17,7 @@ from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.searching.policy import LSTMPolicy
-from epnas_tf.searching.progressive import Policy, ProgressiveSearch
+from epnas_tf.searching.progressive import Policy, ProgressiveSearch, total_trials
 from epnas_tf.searching.random_policy import RandomPolicy
 from epnas_tf.searching.trials import Proposal, Result, Slot
 from epnas_tf.tuner import durable, record
@@ -122,11 +122,8 @@ class EPNASOracle(DurableOracle):
     @property
     def settings(self) -> dict[str, Any]:
         """The settings that decide the search's trials, besides space, limits and images."""
-        return (
-            {"policy": self._policy_name, "seed": self.root_seed}
-            | self._sizes
-            | (self._policy_settings)
-        )
+        named = {"policy": self._policy_name, "seed": self.root_seed}
+        return named | self._sizes | self._policy_settings
 
     @property
     def budget(self) -> Budget:
@@ -153,8 +150,7 @@ class EPNASOracle(DurableOracle):
     @property
     def total(self) -> int:
         """Number of trials that the search will have in all."""
-        branches, episodes, steps = self._sizes.values()
-        total = branches * (1 + episodes * steps)
+        total = total_trials(**self._sizes)
         return min(total, self._trial_limit or total)
 
     def elapsed(self) -> float:

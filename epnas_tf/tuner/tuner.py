@@ -29,7 +29,7 @@ from epnas_tf.tuner.console import Console
 from epnas_tf.tuner.durable import DurableTuner, Trial
 from epnas_tf.tuner.journal import Journal
 from epnas_tf.tuner.oracle import EPNASOracle
-from epnas_tf.tuner.project import Project
+from epnas_tf.tuner.project import Images, Project
 
 # What may go wrong with a single child: another attempt, then a low reward. Anything else is an
 # error of the program and stops the search with its traceback. A network that cannot be built
@@ -135,7 +135,8 @@ class EPNASTuner(DurableTuner):
         super().reload()
         self._project = project.read(self.work_dir.project)
         if self._project is not None and not self._is_worker():
-            self._oracle.bind(self._budget(self._project))
+            known = self._budget(self._project.images, self._project.machine_gflops)
+            self._oracle.bind(known)
 
     def _known_project(self) -> Project:
         if self._project is None:
@@ -190,10 +191,9 @@ class EPNASTuner(DurableTuner):
         plan = schedule.changed(self._schedule, **(overrides or {}))
         plan = schedule.fit_to(plan, len(data.train), self.strategy.num_replicas_in_sync)
         images = project.images_of(data)
-        asked = Project(images, self._rate(), {})
-        budget = self._budget(asked, plan.epochs * len(data.train))
+        budget = self._budget(images, self._rate(), plan.epochs * len(data.train))
         settings = project.settings_of(space, self._oracle.settings, budget, plan)
-        self._settle(Project(images, asked.machine_gflops, settings))
+        self._settle(Project(images, budget.machine_gflops, settings))
         self._evaluator = Evaluator(data, plan, self.strategy, budget, self._builders)
         if not self._is_worker():
             self._oracle.bind(budget)
@@ -206,15 +206,15 @@ class EPNASTuner(DurableTuner):
             return self._machine_gflops
         return machine.measure_gflops()
 
-    def _budget(self, asked: Project, images: int = 0) -> Budget:
+    def _budget(self, images: Images, machine_gflops: float, trained_on: int = 0) -> Budget:
         return Budget(
-            asked.images.shape,
-            asked.images.num_classes,
+            images.shape,
+            images.num_classes,
             self._oracle.constraints,
             skip_over=self._skip_over,
             max_child_minutes=self._max_child_minutes,
-            images=images,
-            machine_gflops=asked.machine_gflops,
+            images=trained_on,
+            machine_gflops=machine_gflops,
             ops=self._oracle.space.ops,
         )
 
@@ -289,7 +289,8 @@ class EPNASTuner(DurableTuner):
 
     def network(self, spec: Spec, seed: int = 0) -> keras.Model:
         """Returns a spec's untrained network of normalised images."""
-        budget = self._budget(self._known_project())
+        known = self._known_project()
+        budget = self._budget(known.images, known.machine_gflops)
         return evaluate.build_child(spec, budget, self.strategy, self._builders, seed)
 
     def trained_network(self, trial: Trial) -> keras.Model:
