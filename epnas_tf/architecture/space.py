@@ -72,6 +72,7 @@ class SearchSpace:
       max_items: most layers or branches; also their fixed number where `fixed_length`.
       parts: P; item i of L belongs to part floor((i - 1) * P / L), which is scaled as one.
       fixed_length: no insertion and no removal.
+      skips: whether any layer may have a skip; if not, only an operation that needs one has it.
       ops: definitions of the layers' operations (layerwise only).
       image_size: height and width in pixels, None if no operation halves the map.
       stem_filters: channels of the stem.
@@ -84,6 +85,7 @@ class SearchSpace:
     max_items: int
     parts: int = 4
     fixed_length: bool = False
+    skips: bool = True
     ops: Mapping[str, OpDef] = dataclasses.field(default_factory=lambda: OPS)
     image_size: tuple[int, int] | None = None
     stem_filters: int = 16
@@ -173,7 +175,7 @@ class SearchSpace:
         definition = self.definition(op)
         always: tuple[str, ...] = ("src1", "propagate") if self.pattern == "module" else ("src2",)
         applying = set(definition.fields) | set(always)
-        if "src2" not in self._by_name and "src2" in always and not self.needs_source(op):
+        if self.pattern == "layerwise" and not self.may_skip(op):
             applying.discard("src2")
         order = [f.name for f in self.fields if f.name in applying]
         return tuple(order + sorted(applying - set(order)))
@@ -185,6 +187,10 @@ class SearchSpace:
     def needs_source(self, op: str) -> bool:
         """Says whether an operation must have a skip from elsewhere than its own input."""
         return self.pattern == "layerwise" and self.ops[op].needs_source
+
+    def may_skip(self, op: str) -> bool:
+        """Says whether a layer of this operation may have a skip."""
+        return self.needs_source(op) or (self.skips and "src2" in self._by_name)
 
     def part_of(self, index: int, length: int) -> int:
         """Returns the part (from 0) of item `index` (from 1) in a network of `length` items."""
@@ -268,8 +274,8 @@ class SearchSpace:
             return None
         if self.needs_source(item.op) and source in (-1, index - 1):
             return f"{item.op} must add an output other than its own input, got src2={source}"
-        if source != -1 and "src2" not in self._by_name:
-            return f"this space has no skips, got src2={source}"
+        if source != -1 and not self.may_skip(item.op):
+            return f"{item.op} has no skip in this space, got src2={source}"
         return None
 
 
