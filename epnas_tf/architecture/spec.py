@@ -198,6 +198,9 @@ class LayerwiseSpec(_Network):
 
     pattern = "layerwise"
 
+    def __hash__(self) -> int:
+        return hash(self.key)  # made once: specs key the tables of what is legal
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
         object.__setattr__(self, "stem_filters", _integer("stem_filters", self.stem_filters, 1))
@@ -244,6 +247,9 @@ class CellSpec(_Network):
     width_multiplier: float = 1.0
 
     pattern = "module"
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "branches", tuple(self.branches))

@@ -67,3 +67,78 @@ def multi_hot(specs: Sequence[Spec], space: SearchSpace) -> tuple[np.ndarray, np
         np.put_along_axis(hot[row, : len(indices)], indices, 1.0, axis=1)
         mask[row, : len(indices)] = True
     return hot, mask
+
+
+def parts(specs: Sequence[Spec], space: SearchSpace) -> np.ndarray:
+    """Returns what each part of several networks holds: its items' factors, and which it is.
+
+    Returns:
+      float32 [networks, parts, sum of factor sizes + parts]: the mean of the items' 0/1 vectors and
+      the part as a 0/1 vector.
+    """
+    hot, _ = multi_hot(specs, space)
+    held = np.zeros((len(specs), space.parts, hot.shape[2] + space.parts), np.float32)
+    held[:, :, hot.shape[2] :] = np.eye(space.parts)
+    for row, spec in enumerate(specs):
+        length = len(spec.items)
+        members = np.asarray([space.part_of(i, length) for i in range(1, length + 1)])
+        for part in range(space.parts):
+            if (members == part).any():
+                held[row, part, : hot.shape[2]] = hot[row, :length][members == part].mean(axis=0)
+    return held
+
+
+@functools.lru_cache(maxsize=64)
+def _codes(space: SearchSpace) -> tuple[np.ndarray, ...]:
+    """Returns a vector for every value of each factor: their squared distances are what counts.
+
+    Two values of an unordered field are 1 apart, those of an ordered one up to 0.5, as their places
+    in the table; what does not apply is 1 to 1.5 away from every value.
+    """
+    codes = []
+    for size, field in zip(factor_sizes(space), (*space.fields, None), strict=True):
+        ordered = field is None or field.ordered or not field.choices
+        if ordered and size > 2:
+            steps = np.tri(size - 1, size - 2, -1) / np.sqrt(2 * (size - 2))
+            code = np.zeros((size, size))
+            code[1:, 1:-1] = steps
+            code[0, 0] = np.sqrt(0.5)
+            code[1:, -1] = np.sqrt(0.5)
+        else:
+            code = np.eye(size) * np.sqrt(0.5)
+        codes.append(code)
+    return tuple(codes)
+
+
+def summary(specs: Sequence[Spec], space: SearchSpace) -> tuple[np.ndarray, np.ndarray]:
+    """Returns what the reward predictor compares of networks.
+
+    Returns:
+      The items in order, counted from the front and from the back, float64 [networks, ...]: an
+      item that differs in everything adds 1 to the squared distance (1.5 at most). The items as a bag with pairs
+      of neighbouring operations, float64 [networks, ...].
+    """
+    codes = _codes(space)
+    widths = [code.shape[1] for code in codes]
+    ends = np.cumsum(widths)
+    width = int(ends[-1]) + 1
+    most = space.max_items
+    front = np.zeros((len(specs), most, width))
+    back = np.zeros((len(specs), most, width))
+    front[..., -1] = back[..., -1] = np.sqrt(0.5)  # no item
+    operations = factor_sizes(space)[0]
+    pairs = np.zeros((len(specs), operations, operations))
+    bags = np.zeros((len(specs), width))
+    for row, spec in enumerate(specs):
+        indices = factors(spec, space)
+        length = len(indices)
+        for column, (code, end) in enumerate(zip(codes, ends, strict=True)):
+            front[row, :length, end - code.shape[1] : end] = code[indices[:, column]]
+        front[row, :length] /= np.sqrt(len(codes))
+        front[row, :length, -1] = 0.0
+        back[row, most - length :] = front[row, :length]
+        bags[row] = front[row, :length].sum(axis=0)
+        bags[row, -1] = length / most
+        np.add.at(pairs[row], (indices[:-1, 0], indices[1:, 0]), 0.5)
+    sequence = np.concatenate([front, back], axis=1).reshape(len(specs), -1) * np.sqrt(0.5)
+    return sequence, np.concatenate([bags, pairs.reshape(len(specs), -1)], axis=1)

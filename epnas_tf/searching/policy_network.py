@@ -15,9 +15,12 @@ INIT_RANGE = 0.1
 
 
 class Decoder:
-    """An LSTM that makes choices one after the other: its input is the network and the last one."""
+    """An LSTM that makes choices one after the other: its input is the network and the last one.
 
-    def __init__(self, name: str, tokens: int, seeds: Seeds):
+    Where there is a focus, what the choice is about is part of the input.
+    """
+
+    def __init__(self, name: str, tokens: int, seeds: Seeds, focus_size: int = 0):
         self.tokens = tokens
         self.cell = lstm_cell(f"{name}_lstm", DECODER_UNITS, seeds)
         # Row 0 of the table stands for "no choice yet", row t + 1 for token t.
@@ -30,7 +33,7 @@ class Decoder:
             bias_initializer=seeds.uniform(),
             name=f"{name}_head",
         )
-        self.cell.build((None, NETWORK_UNITS + EMBEDDING_SIZE))
+        self.cell.build((None, NETWORK_UNITS + EMBEDDING_SIZE + focus_size))
         self.head.build((None, DECODER_UNITS))
 
     @property
@@ -38,17 +41,23 @@ class Decoder:
         """All trainable variables: LSTM, token embeddings, output layer."""
         return [*self.cell.trainable_variables, self.table, *self.head.trainable_variables]
 
-    def inputs(self, network: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
-        """Returns the cell's input from [..., 32] and the last tokens + 1, int [...]."""
+    def inputs(self, network: tf.Tensor, last: tf.Tensor, focus: tf.Tensor) -> tf.Tensor:
+        """Returns the cell's input from [..., 32], the last tokens + 1, int [...], and a focus."""
         # A product with one-hot rows keeps the gradient dense and its order of summation fixed.
         hot = tf.one_hot(last, self.tokens + 1)
-        return tf.concat([network, tf.tensordot(hot, self.table.value, 1)], axis=-1)
+        return tf.concat([network, tf.tensordot(hot, self.table.value, 1), focus], axis=-1)
 
-    def sequence_logits(self, network: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
-        """Returns every step's logits, [n, steps, tokens], from the tokens taken, [n, steps]."""
+    def sequence_logits(self, network: tf.Tensor, tokens: tf.Tensor, focus: tf.Tensor) -> tf.Tensor:
+        """Returns every step's logits, [n, steps, tokens].
+
+        Args:
+          network: [n, 32].
+          tokens: those taken, [n, steps].
+          focus: what each choice is about, [n, steps, focus size].
+        """
         last = tf.pad(tokens[:, :-1] + 1, [[0, 0], [1, 0]])
         repeated = tf.repeat(network[:, tf.newaxis], tf.shape(last)[1], axis=1)
-        inputs = self.inputs(repeated, last)
+        inputs = self.inputs(repeated, last, focus)
         state = [tf.zeros((tf.shape(network)[0], DECODER_UNITS)) for _ in range(2)]
         logits = []
         for step in range(tokens.shape[1]):

@@ -8,8 +8,8 @@ told the same trials again is in the same state, to the bit. Random draws come f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
@@ -18,24 +18,12 @@ from epnas_tf.architecture import initial, morph
 from epnas_tf.architecture.morph import Morph
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
-from epnas_tf.searching import returns
-from epnas_tf.searching.returns import Baseline
+from epnas_tf.searching.learner import Learner, Move, Policy
+from epnas_tf.searching.learning import Learning
 from epnas_tf.searching.trials import Proposal, Result, Slot, Trial, ranked
 
-
-class Policy(Protocol):
-    """What chooses the morphs."""
-
-    def propose(self, specs: Sequence[Spec], rngs: Sequence[np.random.Generator]) -> list[Morph]:
-        """Returns a morph for each network, drawn with that network's generator."""
-
-    def update(
-        self, specs: Sequence[Spec], actions: Sequence[Morph], advantages: np.ndarray
-    ) -> None:
-        """Learns from actions taken on networks and how much better they did than expected."""
-
-    def statistics(self, specs: Sequence[Spec], actions: Sequence[Morph]) -> dict[str, float]:
-        """Returns figures about the policy's choices for the log."""
+# A tournament takes one in so many of the trained networks.
+TOURNAMENTS = 4
 
 
 def total_trials(branches: int, episodes: int, steps: int) -> int:
@@ -60,6 +48,8 @@ class ProgressiveSearch:
         steps: int = 10,
         seed: int = 0,
         violation: Callable[[Spec], float] = lambda spec: 0.0,
+        learning: Learning | None = None,
+        reuse_duplicates: bool = False,
     ):
         """Starts a search before its first step.
 
@@ -72,6 +62,9 @@ class ProgressiveSearch:
           seed: root of all randomness.
           violation: how far a network is outside the limits, 0 within; starting networks are
             drawn to lie within.
+          learning: how the policy learns; the defaults of `Learning` if None.
+          reuse_duplicates: name in a proposal the earlier trial of the same network, whose result
+            may stand for it.
 
         Raises:
           ValueError: a size is below 1.
@@ -83,7 +76,9 @@ class ProgressiveSearch:
         self.branches, self.episodes, self.steps = branches, episodes, steps
         self.history: list[Trial] = []
         self.step_log: list[dict[str, Any]] = []
-        self._policy = policy
+        self._learning = learning or Learning()
+        self._learner = Learner(space, policy, self._learning)
+        self._reuse_duplicates = reuse_duplicates
         self._seed = seed
         self._violation = violation
         self._episode, self._step = 1, 0
@@ -91,8 +86,6 @@ class ProgressiveSearch:
         self._results: dict[Slot, Result] = {}
         self._current: list[Trial] = []  # of each branch: the network its next morph starts from
         self._starts: list[Trial] = []  # of each branch: the network its episode started from
-        self._moves: list[tuple[Spec, Morph, float]] = []  # of the episode, in slot order
-        self._baseline = Baseline()
 
     @property
     def total(self) -> int:
@@ -160,6 +153,11 @@ class ProgressiveSearch:
         told = [Trial(self._proposals[slot], r) for slot, r in self._results.items()]
         return ranked(self.history + told)[:count]
 
+    @property
+    def offered(self) -> list[list[Spec]]:
+        """Of each branch of the running step: the networks that the policy's own morphs led to."""
+        return self._learner.offered
+
     def _check_slot(self, slot: Slot) -> None:
         if self.done or slot not in self.slots():
             raise ValueError(
@@ -181,66 +179,91 @@ class ProgressiveSearch:
 
     def _draw_step(self) -> list[Proposal]:
         parents = [trial.proposal for trial in self._current]
-        specs = [parent.spec for parent in parents]
-        rngs = [self._rng("action", branch) for branch in range(self.branches)]
-        actions = self._policy.propose(specs, rngs)
-        return [
-            Proposal(slot, morph.apply(parent.spec, action, self.space), parent.slot.name, action)
-            for slot, parent, action in zip(self.slots(), parents, actions, strict=True)
-        ]
+        actions = self._learner.propose([parent.spec for parent in parents], self._rng)
+        trained = self._first_trained() if self._reuse_duplicates else {}
+        proposals = []
+        for slot, parent, action in zip(self.slots(), parents, actions, strict=True):
+            spec = morph.apply(parent.spec, action, self.space)
+            reuse = trained.get(spec.key)
+            proposals.append(Proposal(slot, spec, parent.slot.name, action, reuse))
+        return proposals
+
+    def _first_trained(self) -> dict[str, str]:
+        """Returns the slot's name of each trained network's first trial."""
+        first: dict[str, str] = {}
+        for trial in self.history:
+            if trial.trained:
+                first.setdefault(trial.proposal.spec.key, trial.slot.name)
+        return first
 
     def _finish_step(self) -> None:
         trials = [Trial(self._proposals[slot], self._results[slot]) for slot in self.slots()]
         self.history += trials
-        self._log_step(trials)
+        entry = self._entry(trials)
         if self._step == 0:
             # Starting networks keep their branches; an untrained one gives way to the best.
             spare = (ranked(trials) or trials)[0]
             self._starts = [trial if trial.trained else spare for trial in trials]
             self._current = self._starts
+            self._learner.start(trials)
         else:
-            self._advance_branches(trials)
-        if self._step == self.steps:
-            self._finish_episode()
-            self._episode, self._step = self._episode + 1, 0
+            entry |= self._learn(trials)
+        self.step_log.append(entry)
         self._step += 1
+        if self._step > self.steps:
+            self._episode, self._step = self._episode + 1, 1
         self._proposals, self._results = {}, {}
 
-    def _advance_branches(self, trials: list[Trial]) -> None:
-        self._moves += [
-            (parent.proposal.spec, trial.proposal.action or Morph(), trial.result.reward)
+    def _learn(self, trials: list[Trial]) -> dict[str, Any]:
+        """Moves the branches on and learns from the step; returns what the log says of it."""
+        moves = [
+            Move(parent, trial.proposal.action or Morph(), trial)
             for parent, trial in zip(self._current, trials, strict=True)
         ]
-        self._current = [
-            trial if trial.trained else parent
-            for parent, trial in zip(self._current, trials, strict=True)
-        ]
+        entry = self._learner.log(moves)
+        self._learner.take_in(moves)
+        self._current = self._parents(trials)
+        self._learner.imagine([trial.proposal.spec for trial in self._current], self._rng)
+        if self._step == self.steps:
+            self._learner.finish_episode()
+        return entry
 
-    def _finish_episode(self) -> None:
-        """Updates the policy; rank i of the episode's best starts the next in branch i."""
-        specs, actions, rewards = zip(*self._moves, strict=True)
-        shaped = np.asarray(rewards, np.float64).reshape(self.steps, self.branches)
-        advantages, self._baseline = returns.advantages(shaped, self._baseline)
-        self._policy.update(specs, actions, advantages.ravel())
+    def _parents(self, trials: list[Trial]) -> list[Trial]:
+        """Returns the networks that the next step starts from, one a branch."""
+        if self._learning.parents != "branch":
+            best = ranked(self.history) or self._starts
+            # What has nothing new to offer gives way: a search would go round in circles.
+            exhausted = self._learner.exhausted
+            fruitful = [trial for trial in best if trial.proposal.spec.key not in exhausted]
+            choose = self._spread if self._learning.parents == "best" else self._tournament
+            return choose(fruitful or best)
+        if self._step < self.steps:
+            return [
+                trial if trial.trained else parent
+                for parent, trial in zip(self._current, trials, strict=True)
+            ]
         episode = [t for t in self.history if t.slot.episode == self._episode and t.slot.step > 0]
-        best = ranked(self._starts + episode) or self._starts
-        self._starts = [best[branch % len(best)] for branch in range(self.branches)]
-        self._current = self._starts
-        self._moves = []
+        self._starts = self._spread(ranked(self._starts + episode) or self._starts)
+        return self._starts
 
-    def _log_step(self, trials: list[Trial]) -> None:
-        """Adds a line to `step_log`: what the policy did in this step and how it went."""
-        entry: dict[str, Any] = {
+    def _spread(self, best: list[Trial]) -> list[Trial]:
+        """Rank i goes to branch i; too few are repeated from rank 0 (DECISIONS 8)."""
+        return [best[branch % len(best)] for branch in range(self.branches)]
+
+    def _tournament(self, best: list[Trial]) -> list[Trial]:
+        """Each branch's network is the best of some drawn from all trained ones."""
+        size = max(2, len(best) // TOURNAMENTS)
+        return [
+            best[int(self._rng("parent", branch).integers(len(best), size=size).min())]
+            for branch in range(self.branches)
+        ]
+
+    def _entry(self, trials: list[Trial]) -> dict[str, Any]:
+        """Returns what the log says of how a step went."""
+        return {
             "episode": self._episode,
             "step": self._step,
             "mean_reward": float(np.mean([trial.result.reward for trial in trials])),
             "feasible": sum(trial.result.feasible for trial in trials),
             "trained": sum(trial.trained for trial in trials),
         }
-        if self._step > 0:
-            means = self._baseline.means
-            entry["baseline"] = None if means is None else means[self._step - 1]
-            specs = [parent.proposal.spec for parent in self._current]
-            actions = [trial.proposal.action or Morph() for trial in trials]
-            entry |= self._policy.statistics(specs, actions)
-        self.step_log.append(entry)

@@ -52,5 +52,9 @@ def advantages(rewards: np.ndarray, baseline: Baseline) -> tuple[np.ndarray, Bas
         centre = np.asarray(baseline.means)
         updated = MOMENTUM * centre + (1 - MOMENTUM) * means
     centred = returns - centre[:, np.newaxis]
-    deviation = np.sqrt(np.mean(centred**2))
-    return centred / (deviation + STD_FLOOR), Baseline(tuple(float(m) for m in updated))
+    return normalised(centred), Baseline(tuple(float(m) for m in updated))
+
+
+def normalised(differences: np.ndarray) -> np.ndarray:
+    """Returns differences from a baseline divided by their root mean square + 1e-3."""
+    return differences / (np.sqrt(np.mean(differences**2)) + STD_FLOOR)

@@ -45,18 +45,22 @@ class Proposal:
       spec: the network.
       parent: name of the slot it was made from, None for a starting network.
       action: the morph that made it from the parent, None for a starting network.
+      reuse: name of the earlier slot of the same network whose result may stand for it.
     """
 
     slot: Slot
     spec: Spec
     parent: str | None = None
     action: Morph | None = None
+    reuse: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain data, from which the proposal can be replayed as it was logged."""
         values: dict[str, Any] = {"slot": self.slot.name, "spec": self.spec.to_dict()}
         if self.action is not None:
             values |= {"parent": self.parent, "action": morph.to_dict(self.action)}
+        if self.reuse is not None:
+            values["reuse"] = self.reuse
         return values
 
     @classmethod
@@ -68,6 +72,7 @@ class Proposal:
             spec_from_dict(values["spec"]),
             values.get("parent"),
             None if action is None else morph.from_dict(action, space),
+            values.get("reuse"),
         )
 
 

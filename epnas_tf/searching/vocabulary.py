@@ -51,7 +51,7 @@ class Vocabulary:
                 self._offsets[head] = self.edit_size
                 self.edit_size += len(options)
         # decision, place, and at most every field of an item
-        self._edit_steps = 2 + len(space.fields)
+        self.edit_steps = 2 + len(space.fields)
 
     def offset(self, head: str) -> int:
         """Returns the token of a head's first option."""
@@ -63,7 +63,7 @@ class Vocabulary:
         edits = [[(c, i) for c, i in row if c.head != "scale"] for row in taken]
         return (
             self._steps(scales, self._space.parts, self.scale_size),
-            self._steps(edits, self._edit_steps, self.edit_size),
+            self._steps(edits, self.edit_steps, self.edit_size),
         )
 
     def current(self, asked: Sequence[Choice | None]) -> Steps:

@@ -26,7 +26,7 @@ class Console:
 
     def __call__(self, oracle: EPNASOracle, finished: Record) -> None:
         """Prints the trial's line."""
-        self._seen += 1
+        self._seen += oracle.counts(finished.proposal.reuse)
         if self.verbose:
             print(line(oracle, finished, self._seen), flush=True)
         if self.verbose > 1:
@@ -39,9 +39,9 @@ def line(oracle: EPNASOracle, finished: Record, seen: int) -> str:
     Args:
       oracle: holds the trials so far.
       finished: the trial.
-      seen: number of trials that this run has finished, for the time a trial takes.
+      seen: number of trials that count and this run has finished, for the time a trial takes.
     """
-    done, total = len(oracle.records()), oracle.total
+    done, total = oracle.done, oracle.total
     elapsed = oracle.elapsed()
     words = [
         f"[{done:>{len(str(total))}}/{total}] {finished.slot.name}",
@@ -49,14 +49,15 @@ def line(oracle: EPNASOracle, finished: Record, seen: int) -> str:
         _outcome(finished),
         *(limit_text(finished.cost, constraint) for constraint in oracle.constraints),
         _best(oracle),
-        f"{_clock(elapsed)}, ETA {_clock(elapsed / seen * (total - done))}",
+        f"{_clock(elapsed)}, ETA {_clock(elapsed / max(seen, 1) * (total - done))}",
     ]
     return " | ".join(words)
 
 
 def _outcome(finished: Record) -> str:
     if finished.trained:
-        return f"acc {finished.accuracy:.4f}"
+        source = f" (as {finished.proposal.reuse})" if finished.proposal.reuse else ""
+        return f"acc {finished.accuracy:.4f}{source}"
     reason = f" ({textwrap.shorten(finished.reason, 80)})" if finished.reason else ""
     return f"not trained: {finished.result.status}{reason}"
 

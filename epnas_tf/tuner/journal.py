@@ -25,7 +25,7 @@ from epnas_tf.tuner.record import Record
 COLUMNS = (
     *("slot", "attempt", "trial_id", "episode", "step", "branch", "parent", "action"),
     *("spec_key", "accuracy", "reward", "params", "flops", "intensity", "traffic_bytes"),
-    *("feasible", "status", "seconds", "overhead_seconds", "worker"),
+    *("feasible", "status", "seconds", "overhead_seconds", "worker", "reused"),
 )
 
 
@@ -88,6 +88,7 @@ def row(record: Record) -> dict[str, Any]:
         "seconds": f"{record.seconds:.3f}",
         "overhead_seconds": f"{record.overhead_seconds:.3f}",
         "worker": record.worker,
+        "reused": record.proposal.reuse or "",
     }
 
 

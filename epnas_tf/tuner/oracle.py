@@ -6,6 +6,7 @@ is the fold over the finished ones, so a reloaded project continues where it was
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,8 +17,10 @@ from epnas_tf import randomness
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.space import SearchSpace
+from epnas_tf.searching.learner import Policy
+from epnas_tf.searching.learning import Learning
 from epnas_tf.searching.policy import LSTMPolicy
-from epnas_tf.searching.progressive import Policy, ProgressiveSearch, total_trials
+from epnas_tf.searching.progressive import ProgressiveSearch, total_trials
 from epnas_tf.searching.random_policy import RandomPolicy
 from epnas_tf.searching.trials import Proposal, Result, Slot
 from epnas_tf.tuner import durable, record
@@ -31,9 +34,10 @@ POLICIES = ("lstm", "random")
 class EPNASOracle(DurableOracle):
     """Proposes progressive morphs; made for EPNASTuner, which tells it of the images by `bind`.
 
-    A trial's values are `slot`, `attempt`, `worker`, `parent`, `action` and `spec` (the last two as
-    JSON); its metrics are `reward` (the objective), `accuracy`, `seconds`, `overhead_seconds` and
-    `status` (an index of `budget.STATUSES`).
+    A trial's values are `slot`, `attempt`, `worker`, `parent`, `action` (JSON), `reuse` (the slot
+    whose result stands for it, or empty) and `spec` (JSON); its metrics are `reward` (the
+    objective), `accuracy`, `seconds`, `overhead_seconds` and `status` (an index of
+    `budget.STATUSES`).
 
     Attributes:
       space: the networks it may propose.
@@ -52,8 +56,14 @@ class EPNASOracle(DurableOracle):
         episodes: int = 15,
         steps: int = 10,
         seed: int = 0,
-        policy_learning_rate: float = 6e-4,
+        policy_learning_rate: float = 2e-3,
+        policy_epochs: int = 1,
+        policy_clip: float = 0.2,
+        policy_entropy: float = 0.3,
+        policy_part_inputs: bool = True,
         check_table_mix: float = 0.2,
+        learning: Learning | None = None,
+        reuse_duplicates: bool = True,
         max_trials: int = 0,
         max_hours: float = 0.0,
     ):
@@ -68,8 +78,14 @@ class EPNASOracle(DurableOracle):
           steps: T, steps an episode.
           seed: root of all randomness.
           policy_learning_rate: that of the policy's Adam.
+          policy_epochs: Adam steps an update, clipped if there are several.
+          policy_clip: PPO's bound on the change of an action's probability.
+          policy_entropy: weight of the entropy bonus.
+          policy_part_inputs: whether the scale LSTM sees the part it decides.
           check_table_mix: share of the check table in the choice of the inserting place.
-          max_trials: stop after this many trials with a result; 0 for no limit.
+          learning: how the search learns; the defaults of `Learning` if None.
+          reuse_duplicates: take the result of a network that an earlier step trained from there.
+          max_trials: stop after this many trials with a result that was not reused; 0 for no limit.
           max_hours: hand out no trial after this many hours of this run; 0 for no limit.
 
         Raises:
@@ -99,10 +115,16 @@ class EPNASOracle(DurableOracle):
         self.root_seed = seed
         self.listeners: list[Callable[[EPNASOracle, Record], None]] = []
         self._policy_name = policy
-        self._policy_settings = {
+        self._policy_settings: dict[str, Any] = {
             "learning_rate": policy_learning_rate,
             "check_table_mix": check_table_mix,
+            "epochs": policy_epochs,
+            "clip": policy_clip,
+            "entropy": policy_entropy,
+            "part_inputs": policy_part_inputs,
         }
+        self._learning = learning or Learning()
+        self._reuse_duplicates = reuse_duplicates
         self._sizes = {"branches": branches, "episodes": episodes, "steps": steps}
         self._trial_limit = max_trials
         self._seconds_limit = max_hours * 3600
@@ -123,7 +145,9 @@ class EPNASOracle(DurableOracle):
     def settings(self) -> dict[str, Any]:
         """The settings that decide the search's trials, besides space, limits and images."""
         named = {"policy": self._policy_name, "seed": self.root_seed}
-        return named | self._sizes | self._policy_settings
+        learning = {"learning": dataclasses.asdict(self._learning)}
+        reuse = {"reuse_duplicates": self._reuse_duplicates}
+        return named | self._sizes | self._policy_settings | learning | reuse
 
     @property
     def budget(self) -> Budget:
@@ -141,6 +165,8 @@ class EPNASOracle(DurableOracle):
                 self._make_policy(),
                 seed=self.root_seed,
                 violation=self.budget.violation,
+                learning=self._learning,
+                reuse_duplicates=self._reuse_duplicates,
                 **self._sizes,
             )
             search.replay(self._log())
@@ -149,9 +175,19 @@ class EPNASOracle(DurableOracle):
 
     @property
     def total(self) -> int:
-        """Number of trials that the search will have in all."""
-        total = total_trials(**self._sizes)
-        return min(total, self._trial_limit or total)
+        """Number of trials that the search will have in all, of those that count."""
+        slots = total_trials(**self._sizes)
+        reused = len(self.records()) - self.done if self._trial_limit else 0
+        return min(slots - reused, self._trial_limit or slots)
+
+    @property
+    def done(self) -> int:
+        """Number of trials with a result, of those that count."""
+        return sum(self.counts(record.proposal.reuse) for record in self.records())
+
+    def counts(self, reuse: str | None) -> bool:
+        """Returns whether a trial counts: where `max_trials` limits them, a reused one does not."""
+        return not (reuse and self._trial_limit)
 
     def elapsed(self) -> float:
         """Returns the seconds since this run of the search began."""
@@ -161,8 +197,9 @@ class EPNASOracle(DurableOracle):
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Returns the values of the next trial of the running step."""
-        running = {durable.values(trial)["slot"] for trial in self.ongoing_trials.values()}
-        if self._exhausted(len(self.records()) + len(running)):
+        ongoing = [durable.values(trial) for trial in self.ongoing_trials.values()]
+        running = {values["slot"] for values in ongoing}
+        if self._exhausted(self.done + sum(self.counts(values["reuse"]) for values in ongoing)):
             return {"status": Status.IDLE if running else Status.STOPPED}
         for proposal in self.search.ask():
             if proposal.slot.name not in running:
@@ -205,8 +242,8 @@ class EPNASOracle(DurableOracle):
         self._records = {}
 
     def remaining_trials(self) -> int:
-        """Returns how many trials are still without a result."""
-        return self.total - len(self.records())
+        """Returns how many trials are still without a result, of those that count."""
+        return self.total - self.done
 
     # Trials as records
 
@@ -227,6 +264,10 @@ class EPNASOracle(DurableOracle):
         """Returns the trials that ended with a result, in the order of their slots."""
         finished = [t for t in self.trials.values() if t.status == Status.COMPLETED]
         return sorted((self.record(trial) for trial in finished), key=lambda r: r.slot)
+
+    def find(self, name: str) -> Record | None:
+        """Returns the record of a slot's name; None without one, as always in a worker."""
+        return next((found for found in self.records() if found.slot.name == name), None)
 
     def best_records(self) -> list[Record]:
         """Returns the trained trials of distinct networks, best first (DECISIONS 8)."""

@@ -21,7 +21,7 @@ class Record:
       trial_id: Keras Tuner's.
       attempt: which try of the slot this was, from 1.
       worker: id of the tuner that ran it.
-      proposal: the network, its slot, parent and action.
+      proposal: the network, its slot, parent and action, the slot whose result stands for it.
       result: accuracy, reward, feasibility, status.
       cost: what the network costs.
       seconds: time of training and validation steps.
@@ -65,6 +65,8 @@ def proposal_of(values: Mapping[str, Any], space: SearchSpace) -> Proposal:
     logged = {"slot": values["slot"], "spec": json.loads(values["spec"])}
     if values["action"]:
         logged |= {"parent": values["parent"], "action": json.loads(values["action"])}
+    if values.get("reuse"):  # trials of earlier versions have no such value
+        logged["reuse"] = values["reuse"]
     return Proposal.from_dict(logged, space)
 
 
@@ -78,6 +80,7 @@ def values_of(proposal: Proposal, attempt: int, worker: str) -> dict[str, Any]:
         "worker": worker,
         "parent": logged.get("parent") or "",
         "action": "" if action is None else json.dumps(action, sort_keys=True),
+        "reuse": logged.get("reuse") or "",
         "spec": proposal.spec.to_json(),
     }
 

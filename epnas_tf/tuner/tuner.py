@@ -249,7 +249,7 @@ class EPNASTuner(DurableTuner):
         values = durable.values(trial)
         slot = Slot.parse(values["slot"])
         try:
-            evaluation = self._attempt(spec_from_json(values["spec"]), slot, values["attempt"])
+            evaluation = self._remembered(values["reuse"]) or self._attempt(values)
         except errors.FailedTrialError:
             raise
         except Exception as error:
@@ -267,14 +267,25 @@ class EPNASTuner(DurableTuner):
             "status": float(STATUSES.index(evaluation.status)),
         }
 
-    def _attempt(self, spec: Spec, slot: Slot, attempt: int) -> Evaluation:
+    def _remembered(self, name: str) -> Evaluation | None:
+        """Returns the result of the slot that stands for a trial, None without one at hand."""
+        found = self._oracle.find(name) if name else None
+        if found is None:
+            return None
+        return Evaluation(found.accuracy, found.result.reward, found.result.status)
+
+    def _attempt(self, values: Mapping[str, Any]) -> Evaluation:
         """Evaluates a network; raises FailedTrialError where another attempt may do better."""
         assert self._evaluator is not None, "search() prepares the evaluator"
+        spec, attempt = spec_from_json(values["spec"]), values["attempt"]
+        slot = Slot.parse(values["slot"])
         if attempt > self._max_attempts:
             reason = f"interrupted {self._max_attempts} times"
             return self._evaluator.untrained(spec, FAILED, reason)
+        # A worker has no records: with the first trial's seed it comes to the same result.
+        first = Slot.parse(values["reuse"] or values["slot"])
         seed = randomness.seed_of(
-            self._oracle.root_seed, "child", slot.episode, slot.step, slot.branch
+            self._oracle.root_seed, "child", first.episode, first.step, first.branch
         )
         try:
             return self._evaluator.evaluate(spec, seed, lambda net: self._save_weights(net, slot))

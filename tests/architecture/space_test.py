@@ -223,7 +223,7 @@ def test_a_space_without_some_fields_refuses_them():
     space = SearchSpace("layerwise", (Field("op", ("gate",)),), 3, fixed_length=True, ops=gates)
     space.check(_layers(*[LayerSpec("gate")] * 3))
     for layer, message in [
-        (LayerSpec("gate", src2=0), "this space has no skips, got src2=0"),
+        (LayerSpec("gate", src2=0), "gate has no skip in this space, got src2=0"),
         (LayerSpec("gate", activation="relu"), "activation is not a field .* got 'relu'"),
         (LayerSpec("gate", channels=8), "channels is not a field of this space, got 8"),
     ]:

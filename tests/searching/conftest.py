@@ -11,6 +11,7 @@ import pytest
 from epnas_tf.architecture.morph import Insert, Morph, Remove
 from epnas_tf.architecture.space import layerwise_space
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec, Spec
+from epnas_tf.searching.learning import PAPER
 from epnas_tf.searching.progressive import ProgressiveSearch
 from epnas_tf.searching.trials import Proposal, Result, Slot
 
@@ -73,7 +74,7 @@ class _ScriptedSearch(ProgressiveSearch):
     def __init__(self, starts: str, *script: str, **sizes: int):
         policy = _Script(script)
         names = starts.split()
-        super().__init__(_SPACE, policy, branches=len(names), **sizes)
+        super().__init__(_SPACE, policy, branches=len(names), learning=PAPER, **sizes)
         self.adopt(Proposal(Slot(1, 0, b), _network(name)) for b, name in enumerate(names))
         self.tape = policy.tape
 

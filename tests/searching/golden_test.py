@@ -14,6 +14,7 @@ import pathlib
 import pytest
 
 from epnas_tf.architecture.space import layerwise_space, module_space
+from epnas_tf.searching.learning import PAPER
 from epnas_tf.searching.progressive import ProgressiveSearch
 from epnas_tf.searching.trials import Proposal, Result, Slot
 
@@ -49,7 +50,7 @@ def test_a_logged_search_is_found_again(pattern):
     logged = [Proposal.from_dict(trial["proposal"], space) for trial in golden["trials"]]
     sizes = golden["config"]
     policy = _Logged(logged, sizes["branches"])
-    search = ProgressiveSearch(space, policy, **sizes)
+    search = ProgressiveSearch(space, policy, learning=PAPER, **sizes)
     search.adopt(logged[: search.branches])
     trials = zip(logged, golden["trials"], strict=True)
     while not search.done:

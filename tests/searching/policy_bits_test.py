@@ -13,6 +13,7 @@ import threading
 import pytest
 
 from epnas_tf.architecture.space import layerwise_space, module_space
+from epnas_tf.searching.learning import LSTM, Learning
 from epnas_tf.searching.policy import LSTMPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
 from epnas_tf.searching.trials import Result
@@ -22,8 +23,10 @@ _BRANCHES = 4
 
 
 def _start():
-    policy = LSTMPolicy(_SPACE, seed=7)
-    return policy, ProgressiveSearch(_SPACE, policy, branches=_BRANCHES, episodes=3, steps=2)
+    policy = LSTMPolicy(_SPACE, seed=7, **LSTM)
+    learning = Learning(imagined_updates=2, screen=8, skill=-1.0)  # learns in every way
+    sizes = {"branches": _BRANCHES, "episodes": 3, "steps": 2}
+    return policy, ProgressiveSearch(_SPACE, policy, **sizes, learning=learning)
 
 
 def _result(proposal):

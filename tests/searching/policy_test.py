@@ -14,6 +14,7 @@ from epnas_tf.architecture.space import layerwise_space, module_space
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
 from epnas_tf.searching import features
 from epnas_tf.searching import policy as policy_lib
+from epnas_tf.searching.learning import PAPER
 from epnas_tf.searching.policy import LSTMPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
 from epnas_tf.searching.trials import Result
@@ -237,7 +238,7 @@ def test_better_actions_become_more_likely():
 def test_nothing_is_traced_again_as_networks_grow():
     space = _SPACES["layerwise"]
     policy = LSTMPolicy(space)
-    search = ProgressiveSearch(space, policy, branches=8, episodes=2, steps=2)
+    search = ProgressiveSearch(space, policy, branches=8, episodes=2, steps=2, learning=PAPER)
     while not search.done:
         search.tell([Result(p.slot, p.slot.branch / 8) for p in search.ask()])
     lengths = {len(trial.proposal.spec.items) for trial in search.history}

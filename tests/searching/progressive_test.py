@@ -78,9 +78,9 @@ def test_every_step_has_a_line_in_the_log(scripted):
     assert search.step_log == [
         {"episode": 1, "step": 0, "mean_reward": 0.3, "feasible": 2, "trained": 1},
         {"episode": 1, "step": 1, "mean_reward": pytest.approx(0.55), "feasible": 0, "trained": 2}
-        | {"baseline": None, "actions": 2},
+        | {"offered": 2, "screened": False, "baseline": None, "actions": 2},
         {"episode": 2, "step": 1, "mean_reward": 0.4, "feasible": 2, "trained": 2}
-        | {"baseline": pytest.approx(0.55), "actions": 2},
+        | {"offered": 2, "screened": False, "baseline": pytest.approx(0.55), "actions": 2},
     ]
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from epnas_tf.architecture.morph import Morph
 from epnas_tf.architecture.space import layerwise_space, module_space
+from epnas_tf.searching.learning import PAPER
 from epnas_tf.searching.progressive import ProgressiveSearch
 from epnas_tf.searching.random_policy import RandomPolicy
 from epnas_tf.searching.trials import Proposal, Result
@@ -21,8 +22,9 @@ _SIZES = {"branches": 3, "episodes": 2, "steps": 2, "seed": 5}
 _TOTAL = 3 * (1 + 2 * 2)
 
 
-def _search(pattern="layerwise"):
-    return ProgressiveSearch(_SPACES[pattern], RandomPolicy(_SPACES[pattern]), **_SIZES)
+def _search(pattern="layerwise", learning=None):
+    space = _SPACES[pattern]
+    return ProgressiveSearch(space, RandomPolicy(space), **_SIZES, learning=learning)
 
 
 def _result(proposal):
@@ -91,13 +93,13 @@ def test_networks_in_flight_are_those_that_were_logged():
 
 
 def test_whole_steps_are_replayed_without_a_draw():
-    search = _run(_search())
+    search = _run(_search(learning=PAPER))
 
     class Mute(RandomPolicy):
         def propose(self, specs, rngs):
             raise AssertionError("a logged action is applied as it was logged")
 
-    replayed = ProgressiveSearch(search.space, Mute(search.space), **_SIZES)
+    replayed = ProgressiveSearch(search.space, Mute(search.space), **_SIZES, learning=PAPER)
     replayed.replay([(trial.proposal, trial.result) for trial in search.history])
     assert _state(replayed) == _state(search)
 
@@ -111,6 +113,7 @@ def test_an_empty_log_is_a_fresh_start():
 _PROGRAM = """
 import hashlib
 from epnas_tf.architecture.space import layerwise_space, module_space
+from epnas_tf.searching.learning import PAPER
 from epnas_tf.searching.progressive import ProgressiveSearch
 from epnas_tf.searching.random_policy import RandomPolicy
 from epnas_tf.searching.trials import Result

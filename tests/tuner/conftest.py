@@ -57,7 +57,7 @@ def _make_tuner(tmp_path: pathlib.Path, space: SearchSpace) -> TunerMaker:
 
     def make(project: str = "search", **settings: Any) -> EPNASTuner:
         names = {"constraints", "policy", "branches", "episodes", "steps", "seed"}
-        names |= {"max_trials", "max_hours"}
+        names |= {"max_trials", "max_hours", "learning", "reuse_duplicates"}
         own = _SIZES | {name: settings.pop(name) for name in names & settings.keys()}
         return EPNASTuner(
             EPNASOracle(settings.pop("space", space), **own),

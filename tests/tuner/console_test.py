@@ -28,10 +28,11 @@ def _record(slot, action=None, accuracy=0.9712, **result) -> Record:
     return Record("0000", 1, "tuner0", proposal, outcome, _COST, 1.0, 1.0)
 
 
-def _oracle(*records, total=28, seconds=100.0, constraints=()):
+def _oracle(*records, total=28, seconds=100.0, constraints=(), limited=False):
     trained = [record for record in records if record.trained]
     return types.SimpleNamespace(
-        records=lambda: list(records),
+        done=len(records),
+        counts=lambda reuse: not (reuse and limited),
         best_records=lambda: sorted(trained, key=Record.order),
         total=total,
         elapsed=lambda: seconds,
@@ -41,6 +42,10 @@ def _oracle(*records, total=28, seconds=100.0, constraints=()):
 
 _FIRST = _record(Slot(1, 0, 0))
 _BETTER = _record(Slot(1, 3, 2), _ACTION, accuracy=0.98)
+_REUSED = dataclasses.replace(
+    _BETTER,
+    proposal=dataclasses.replace(_BETTER.proposal, slot=Slot(1, 4, 0), reuse="e01s03b2"),
+)
 
 
 def test_a_line_is_literally_this():
@@ -56,6 +61,23 @@ def test_a_starting_network_without_limits():
     assert console.line(oracle, _FIRST, seen=1) == (
         "[1/4] e01s00b0 | start | acc 0.9712 | best 0.9712 (e01s00b0) | 1:01:40, ETA 3:05:01"
     )
+
+
+def test_a_reused_result_names_its_trial():
+    line = console.line(_oracle(_FIRST, _BETTER, _REUSED), _REUSED, seen=3)
+    assert line.startswith("[ 3/28] e01s04b0 | ")
+    assert " | acc 0.9800 (as e01s03b2) | best 0.9800 (e01s03b2) | " in line
+
+
+def test_the_time_left_leaves_out_what_does_not_count(capsys):
+    # Of the two trials that this run finished, one took the 100 s and nothing is left of the other.
+    printer, oracle = Console(1), _oracle(_FIRST, _BETTER, total=4, limited=True)
+    printer(oracle, _REUSED)
+    assert capsys.readouterr().out.endswith("0:01:40, ETA 0:03:20\n")
+    printer(oracle, _BETTER)
+    assert capsys.readouterr().out.endswith("0:01:40, ETA 0:03:20\n")
+    printer(_oracle(_FIRST, _BETTER, total=4), _REUSED)  # without a limit it counts
+    assert capsys.readouterr().out.endswith("0:01:40, ETA 0:01:40\n")
 
 
 def test_a_broken_limit_is_marked_and_both_sides_are_shown():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 
 import pytest
@@ -19,7 +20,7 @@ from epnas_tf.tuner.record import Record
 
 _HEADER = (
     "slot,attempt,trial_id,episode,step,branch,parent,action,spec_key,accuracy,reward,params,flops,"
-    "intensity,traffic_bytes,feasible,status,seconds,overhead_seconds,worker"
+    "intensity,traffic_bytes,feasible,status,seconds,overhead_seconds,worker,reused"
 )
 _CONV = LayerSpec("conv2d", 3, None, 8, "relu")
 _BUDGET = Budget((8, 8, 1), 10)
@@ -44,15 +45,21 @@ _MORPHED = _record(
     status="over_limits",
 )
 
+_REUSED = dataclasses.replace(
+    _START, proposal=dataclasses.replace(_START.proposal, slot=Slot(1, 4, 0), reuse="e01s00b1")
+)
+
 
 def test_the_csv_is_literally_this():
-    assert journal.csv_text([_START, _MORPHED]) == (
+    assert journal.csv_text([_START, _MORPHED, _REUSED]) == (
         f"{_HEADER}\n"
         f"e01s00b1,1,0003,1,0,1,,start,{_START.proposal.spec.key},0.950000,0.9,"
-        "438,42144,5.165,8160,1,trained,2.500,0.750,tuner0\n"
+        "438,42144,5.165,8160,1,trained,2.500,0.750,tuner0,\n"
         "e01s03b5,2,0003,1,3,5,e01s02b5,part 1 channels up; insert max_pool 2x2 after 1,"
         f"{_MORPHED.proposal.spec.key},0.100000,0.03333333333333333,438,42272,4.603,9184,0,over_limits,"
-        "2.500,0.750,tuner0\n"
+        "2.500,0.750,tuner0,\n"
+        f"e01s04b0,1,0003,1,4,0,,start,{_START.proposal.spec.key},0.950000,0.9,"
+        "438,42144,5.165,8160,1,trained,2.500,0.750,tuner0,e01s00b1\n"
     )
 
 
@@ -107,7 +114,8 @@ def test_a_step_has_a_line(quick, make_tuner, data, policy):
         assert (step["feasible"], step["trained"]) == (2, 2)
     assert "entropy" not in steps[0]  # nobody chose the starting networks
     assert all(step["entropy"] > 0 for step in steps[1:])
-    assert [step["baseline"] is None for step in steps[1:]] == [True, True, False, False]
+    assert all(-1 <= step["skill"] <= 1 for step in steps[1:])
+    assert all(step["offered"] >= 2 for step in steps[1:])
     if policy == "lstm":
         for step in steps[1:]:
             assert list(step["decision"]) == ["insert", "remove", "keep"]

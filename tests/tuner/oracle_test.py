@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import os
@@ -14,6 +15,7 @@ from epnas_tf import paths
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.spec import spec_from_json
+from epnas_tf.searching.learning import PAPER, Learning
 from epnas_tf.training.evaluate import Evaluator
 from epnas_tf.tuner import durable
 from epnas_tf.tuner import oracle as oracle_lib
@@ -84,9 +86,9 @@ def test_values_and_metrics_are_plain(make):
     oracle = make()
     trial = oracle.create_trial("w3")
     values = trial.hyperparameters.values
-    assert list(values) == ["slot", "attempt", "worker", "parent", "action", "spec"]
+    assert list(values) == ["slot", "attempt", "worker", "parent", "action", "reuse", "spec"]
     assert (values["slot"], values["attempt"], values["worker"]) == ("e01s00b0", 1, "w3")
-    assert values["parent"] == values["action"] == ""
+    assert values["parent"] == values["action"] == values["reuse"] == ""
     spec = spec_from_json(values["spec"])
     _end(oracle, trial, 0.5, 0.6)
     ended = oracle.get_trial(trial.trial_id)
@@ -194,6 +196,75 @@ def test_max_trials_counts_what_is_running(make):
     assert _slot(oracle.create_trial("w2")) == "e01s00b0"
 
 
+# Of the nine trials of this search, the network of the fifth was trained as the second.
+_AGAIN = {"seed": 7, "learning": PAPER}
+_REUSED, _FIRST = "e01s01b1", "e01s00b1"
+
+
+def test_a_network_of_an_earlier_step_is_handed_out_with_its_slot(make):
+    oracle = make(**_AGAIN)
+    assert _run(oracle) == _ALL
+    reuse = {record.slot.name: record.proposal.reuse for record in oracle.records()}
+    assert {slot: first for slot, first in reuse.items() if first} == {_REUSED: _FIRST}
+    specs = {record.slot.name: record.proposal.spec for record in oracle.records()}
+    assert specs[_REUSED] == specs[_FIRST]
+    assert (oracle.total, oracle.done, oracle.remaining_trials()) == (9, 9, 0)
+
+
+def test_a_network_may_be_trained_again_instead(make):
+    oracle = make(**_AGAIN, reuse_duplicates=False)
+    assert _run(oracle) == _ALL
+    assert {record.proposal.reuse for record in oracle.records()} == {None}
+
+
+def test_max_trials_leaves_out_what_is_reused(make):
+    oracle = make(**_AGAIN, max_trials=6)
+    assert (oracle.total, oracle.remaining_trials()) == (6, 6)
+    assert _run(oracle) == _ALL[:7]
+    assert (oracle.total, oracle.done, oracle.remaining_trials()) == (6, 6, 0)
+    oracle = make(**_AGAIN, max_trials=99)
+    assert oracle.total == 8
+    assert _run(oracle) == _ALL[7:]
+    assert (oracle.done, oracle.remaining_trials()) == (8, 0)
+
+
+def test_max_trials_counts_repeated_networks_that_are_trained(make):
+    assert _run(make(**_AGAIN, reuse_duplicates=False, max_trials=6)) == _ALL[:6]
+
+
+def test_max_trials_leaves_out_what_is_running_to_be_reused(make):
+    oracle = make(**_AGAIN, max_trials=5)
+    for _ in range(3):
+        _end(oracle, oracle.create_trial("w"))
+    running = [oracle.create_trial(f"w{n}") for n in range(3)]
+    assert [_slot(trial) for trial in running] == _ALL[3:6]
+    assert durable.values(running[1])["reuse"] == _FIRST
+    _end(oracle, running[0])
+    _end(oracle, running[2])
+    assert oracle.create_trial("w3").status == Status.IDLE  # the limit is reached, one is out
+    _end(oracle, running[1])
+    assert oracle.create_trial("w3").status == Status.STOPPED
+
+
+def test_an_interrupted_trial_keeps_the_slot_to_reuse(make):
+    oracle = make(**_AGAIN)
+    for _ in range(4):
+        _end(oracle, oracle.create_trial("w"))
+    assert durable.values(oracle.create_trial("w"))["reuse"] == _FIRST  # and the process dies
+    again = make(**_AGAIN).create_trial("w")
+    values = durable.values(again)
+    assert (values["slot"], values["attempt"], values["reuse"]) == (_REUSED, 2, _FIRST)
+
+
+def test_a_record_is_found_by_its_slots_name(make, space):
+    oracle = make()
+    _end(oracle, oracle.create_trial("w"), accuracy=0.7)
+    assert oracle.find(_ALL[0]).accuracy == 0.7
+    oracle.create_trial("w")
+    assert oracle.find(_ALL[1]) is None  # still running
+    assert EPNASOracle(space).find(_ALL[0]) is None  # a worker's is never bound
+
+
 def test_max_hours_ends_the_run_but_not_the_search(make, monkeypatch):
     oracle = make(max_hours=1.0)
     first = oracle.create_trial("w0")
@@ -282,11 +353,15 @@ def test_arguments_that_cannot_be_are_refused(space, settings, message):
 
 
 def test_settings_are_those_that_decide_the_trials(space):
-    oracle = EPNASOracle(space, policy="random", branches=2, seed=3, max_trials=7, max_hours=1)
+    own = {"policy": "random", "branches": 2, "seed": 3, "policy_learning_rate": 6e-4}
+    oracle = EPNASOracle(space, **own, max_trials=7, max_hours=1)
     assert oracle.settings == {
         **{"policy": "random", "seed": 3, "branches": 2, "episodes": 15, "steps": 10},
-        **{"learning_rate": 6e-4, "check_table_mix": 0.2},
+        **{"learning_rate": 6e-4, "check_table_mix": 0.2, "epochs": 1, "clip": 0.2},
+        **{"entropy": 0.3, "part_inputs": True, "learning": dataclasses.asdict(Learning())},
+        "reuse_duplicates": True,
     }
+    assert EPNASOracle(space, reuse_duplicates=False).settings["reuse_duplicates"] is False
 
 
 def test_what_remains_is_without_a_result(make):
@@ -331,8 +406,9 @@ class _Killed(BaseException):
 def _outcome(tuner):
     """Returns what must not depend on kills: trials and the files made from them."""
     rows = paths.read_text(tuner.work_dir.trials_csv).splitlines()
-    # Without attempt, trial id, and the last columns: seconds, overhead and worker.
-    kept = [[*row.split(",")[:1], *row.split(",")[3:-3]] for row in rows]
+    # Without attempt, trial id, seconds, overhead and worker.
+    cells = [row.split(",") for row in rows]
+    kept = [[row[0], *row[3:-4], row[-1]] for row in cells]
     files = [paths.read_text(path) for path in (tuner.work_dir.best, tuner.work_dir.steps)]
     log = [(r.slot.name, r.proposal, r.result) for r in tuner.oracle.records()]
     return log, kept, files
@@ -416,10 +492,25 @@ def test_a_learning_search_resumes_as_it_was(quick, make_tuner, data, monkeypatc
     resumed = make_tuner("killed", **settings)
     resumed.search(data)
     assert _outcome(resumed) == _outcome(whole)
-    policies = [t.oracle.search._policy.get_weights() for t in (whole, resumed)]
+    policies = [t.oracle.search._learner._policy.get_weights() for t in (whole, resumed)]
     assert all((a == b).all() for a, b in zip(*policies, strict=True))
     attempts = {r.slot.name: r.attempt for r in resumed.oracle.records()}
     assert attempts == {r.slot.name: 1 for r in whole.oracle.records()} | {at: 2}
+
+
+def test_a_search_in_pieces_reuses_the_same_trials(quick, make_tuner, data):
+    again = {"seed": 2, "episodes": 3, "learning": PAPER}
+    whole = make_tuner("whole", **again)
+    whole.search(data)
+    assert sum(bool(r.proposal.reuse) for r in whole.oracle.records()) > 2
+    for limit in range(1, 15):
+        pieces = make_tuner("pieces", **again, max_trials=limit)
+        pieces.search(data)
+        trained = [r for r in pieces.oracle.records() if not r.proposal.reuse]
+        assert len(trained) == min(limit, pieces.oracle.total)
+    log, rows, (best, _) = _outcome(pieces)
+    expected_log, expected_rows, (expected_best, _) = _outcome(whole)
+    assert (log, rows, best) == (expected_log, expected_rows, expected_best)
 
 
 def test_a_child_that_kills_the_process_again_and_again_fails_in_the_end(

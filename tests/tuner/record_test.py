@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -22,6 +23,7 @@ _MORPHED = Proposal(
     "e02s12b5",
     _ACTION,
 )
+_REUSED = dataclasses.replace(_MORPHED, reuse="e01s03b0")
 _METRICS = {"reward": 0.9, "accuracy": 0.95, "seconds": 3.0, "overhead_seconds": 0.5, "status": 0.0}
 _BUDGET = Budget((8, 8, 1), 3, (Constraint("params", upper=500),))
 
@@ -33,18 +35,26 @@ def test_values_are_literally_these():
         "worker": "tuner0",
         "parent": "e02s12b5",
         "action": json.dumps(_MORPHED.to_dict()["action"], sort_keys=True),
+        "reuse": "",
         "spec": _MORPHED.spec.to_json(),
     }
     start = record.values_of(_START, 1, "w7")
     assert (start["parent"], start["action"]) == ("", "")
+    assert record.values_of(_REUSED, 1, "w7")["reuse"] == "e01s03b0"
 
 
-@pytest.mark.parametrize("proposal", [_START, _MORPHED])
+@pytest.mark.parametrize("proposal", [_START, _MORPHED, _REUSED])
 def test_a_proposal_comes_back_as_it_was_logged(proposal, space):
     values = record.values_of(proposal, 3, "w1")
     # Keras Tuner takes nothing but text and numbers.
     assert {type(value) for value in values.values()} <= {str, int}
     assert record.proposal_of(json.loads(json.dumps(values)), space) == proposal
+
+
+def test_values_of_an_earlier_version_name_no_slot_to_reuse(space):
+    values = record.values_of(_MORPHED, 3, "w1")
+    del values["reuse"]
+    assert record.proposal_of(values, space) == _MORPHED
 
 
 def test_a_record_joins_values_metrics_and_costs(space):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
 import itertools
 import os
 import pathlib
@@ -20,12 +22,14 @@ from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.ops import OpDef
 from epnas_tf.architecture.space import Field, SearchSpace
 from epnas_tf.modeling import layers
+from epnas_tf.searching.learning import PAPER
 from epnas_tf.training import trainer
-from epnas_tf.training.evaluate import Evaluator
+from epnas_tf.training.evaluate import Evaluation, Evaluator
 from epnas_tf.training.schedule import Schedule
 from epnas_tf.tuner import durable
 from epnas_tf.tuner import tuner as tuner_lib
 from epnas_tf.tuner.durable import Status
+from epnas_tf.tuner.oracle import EPNASOracle
 
 
 def _log(tuner):
@@ -190,6 +194,111 @@ def test_a_space_for_images_of_another_size_is_refused(make_tuner):
         tuner.search(x, np.arange(40) % 2)
     assert tuner.oracle.trials == {}
     assert not paths.exists(tuner.work_dir.project)
+
+
+# Networks that come again
+
+_AGAIN = {"seed": 2, "episodes": 3, "learning": PAPER}
+
+
+@pytest.fixture(name="evaluated")
+def _evaluated(monkeypatch):
+    """Gives networks an accuracy that follows from the seed, and weights; returns their keys."""
+    keys = []
+
+    class Network:
+        def save_weights(self, path):
+            pathlib.Path(path).write_text("weights")
+
+    def evaluate(self, spec, seed, keep=None):
+        keys.append(spec.key)
+        keep(Network())
+        accuracy = seed % 9973 / 9973
+        return Evaluation(accuracy, self.budget.reward(accuracy, spec), "trained", seconds=1.0)
+
+    monkeypatch.setattr(Evaluator, "evaluate", evaluate)
+    return keys
+
+
+def _first_slots(records):
+    """Returns of each trial the slot that trained its network in an earlier step, or None."""
+    return [
+        next(
+            (
+                earlier.slot.name
+                for earlier in records
+                if earlier.proposal.spec == record.proposal.spec
+                and (earlier.slot.episode, earlier.slot.step)
+                < (record.slot.episode, record.slot.step)
+            ),
+            None,
+        )
+        for record in records
+    ]
+
+
+def test_a_network_of_an_earlier_step_is_not_trained_again(evaluated, make_tuner, data):
+    tuner = make_tuner(**_AGAIN)
+    tuner.search(data)
+    records = tuner.oracle.records()
+    assert [record.proposal.reuse for record in records] == _first_slots(records)
+    reused = [record for record in records if record.proposal.reuse]
+    assert len(reused) > 1, "no network came twice"
+    assert evaluated == [r.proposal.spec.key for r in records if r not in reused]
+    for record in reused:
+        first = tuner.oracle.find(record.proposal.reuse)
+        assert record.result == dataclasses.replace(first.result, slot=record.slot)
+        assert (record.seconds, first.seconds) == (0.0, 1.0)
+        assert record.overhead_seconds > 0
+    rows = csv.DictReader(paths.read_text(tuner.work_dir.trials_csv).splitlines())
+    assert [row["reused"] or None for row in rows] == _first_slots(records)
+
+
+def test_a_repeated_network_is_trained_again_where_that_is_asked(evaluated, make_tuner, data):
+    tuner = make_tuner(**_AGAIN, reuse_duplicates=False)
+    tuner.search(data)
+    records = tuner.oracle.records()
+    assert any(_first_slots(records)), "no network came twice"
+    assert evaluated == [record.proposal.spec.key for record in records]
+    assert all(record.seconds == 1.0 for record in records)
+
+
+def test_the_first_trial_keeps_place_and_weights(evaluated, make_tuner, data):
+    tuner = make_tuner(**_AGAIN, keep_models=99)
+    tuner.search(data)
+    records = tuner.oracle.records()
+    best = tuner.oracle.best_records()
+    firsts = {record.proposal.reuse for record in records} - {None}
+    assert len(best) == len({record.proposal.spec for record in records})
+    assert not any(record.proposal.reuse for record in best)
+    # A network that came twice in one step was trained twice: the better one is listed.
+    assert firsts & {record.slot.name for record in best}
+    assert [durable.values(t)["slot"] for t in tuner.oracle.get_best_trials(99)] == [
+        record.slot.name for record in best
+    ]
+    assert paths.names(tuner.work_dir.models) == sorted(f"{r.slot.name}.weights.h5" for r in best)
+
+
+def test_another_search_in_the_folder_is_told_by_the_setting(evaluated, make_tuner, data):
+    make_tuner().search(data)
+    with pytest.raises(ValueError, match="reuse_duplicates is True, asked for False"):
+        make_tuner(reuse_duplicates=False).search(data)
+
+
+def test_a_worker_comes_to_the_same_result(make_tuner, data, plan, space):
+    tuner = make_tuner(schedule=plan, seed=2, learning=PAPER, keep_models=9)
+    tuner.search(data)
+    (reused,) = (record for record in tuner.oracle.records() if record.proposal.reuse)
+    trial = tuner.oracle.get_trial(reused.trial_id)
+    tuner._oracle = EPNASOracle(space, seed=2)  # as in a worker: it has no trials
+    metrics = tuner.run_trial(trial)
+    assert metrics["seconds"] > 0  # it was trained
+    assert (metrics["accuracy"], metrics["reward"]) == (reused.accuracy, reused.result.reward)
+    assert metrics["status"] == 0.0
+    first = tuner.oracle.find(reused.proposal.reuse)
+    networks = [tuner.trained_network(tuner.oracle.get_trial(t.trial_id)) for t in (reused, first)]
+    weights = [network.get_weights() for network in networks]
+    assert all((a == b).all() for a, b in zip(*weights, strict=True))
 
 
 # What may go wrong

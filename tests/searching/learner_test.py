@@ -1,0 +1,225 @@
+"""What is proposed and what is learnt from: screening, imagination, repeats, and the fold."""
+
+import numpy as np
+import pytest
+
+from epnas_tf.architecture import morph
+from epnas_tf.architecture.ops import OpDef
+from epnas_tf.architecture.space import Field, SearchSpace
+from epnas_tf.searching.learning import PAPER, Learning
+from epnas_tf.searching.progressive import ProgressiveSearch
+from epnas_tf.searching.random_policy import RandomPolicy
+from epnas_tf.searching.trials import Result
+
+_OPS = ("a", "b", "c")
+_SPACE = SearchSpace(
+    "layerwise",
+    (Field("op", _OPS, scaled=True),),
+    max_items=4,
+    parts=4,
+    fixed_length=True,
+    ops={op: OpDef(()) for op in _OPS},
+)
+_EAGER = {"skill": -1.0}  # the predictor is listened to from the first step
+
+
+class _Watched(RandomPolicy):
+    """A uniform policy that notes what it is taught."""
+
+    def __init__(self):
+        super().__init__(_SPACE)
+        self.lessons = []
+
+    def update(self, specs, actions, advantages):
+        children = [morph.apply(s, a, _SPACE) for s, a in zip(specs, actions, strict=True)]
+        self.lessons.append((list(specs), children, np.asarray(advantages)))
+
+
+def _reward(spec):
+    return sum(item.op == "a" for item in spec.items) / 4
+
+
+def _search(policy, branches=4, episodes=3, steps=3, **options):
+    reuse = options.pop("reuse_duplicates", False)
+    learning = Learning(**options)
+    sizes = {"branches": branches, "episodes": episodes, "steps": steps, "seed": 3}
+    return ProgressiveSearch(_SPACE, policy, **sizes, learning=learning, reuse_duplicates=reuse)
+
+
+def _step(search):
+    proposals = search.ask()
+    search.tell([Result(p.slot, _reward(p.spec)) for p in proposals])
+    return proposals
+
+
+def _run(search):
+    while not search.done:
+        _step(search)
+    return search
+
+
+def _ready(policy, **options):
+    """Returns a search whose predictor knows enough to be trusted."""
+    search = _search(policy, **({"branches": 8} | _EAGER | options))
+    _step(search)
+    return search
+
+
+def test_a_screened_step_trains_new_networks_where_any_are_offered():
+    search = _ready(_Watched(), screen=16, imagined_updates=0)
+    known = {trial.proposal.spec.key for trial in search.history}
+    for _ in range(3):
+        proposals = search.ask()
+        offered = {child.key for own in search.offered for child in own}
+        assert [len(own) for own in search.offered] == [16] * 8
+        keys = [p.spec.key for p in proposals]
+        assert len(set(keys)) == 8 and not known & set(keys) and set(keys) <= offered
+        known |= set(keys)
+        _step(search)
+
+
+def test_the_screen_raises_the_reward_of_what_is_trained():
+    means = []
+    for screen in (1, 32):
+        search = _ready(_Watched(), screen=screen, imagined_updates=0)
+        _step(search)
+        means.append(np.mean([_reward(p.spec) for p in search.ask()]))
+    assert means[1] > means[0]
+
+
+def test_no_gradient_is_taken_of_picked_actions():
+    policy = _Watched()
+    search = _ready(policy, screen=8, imagined_updates=0)
+    _step(search)
+    assert policy.lessons == []
+    assert search.step_log[-1]["screened"] and search.step_log[-1]["offered"] == 64
+
+
+def test_the_policys_own_draws_are_learnt_from_after_each_step():
+    policy = _Watched()
+    search = _ready(policy, screen=1, imagined_updates=0)
+    proposals = _step(search)
+    (specs, children, advantages), *rest = policy.lessons
+    assert not rest and children == [p.spec for p in proposals]
+    rewards = np.array([_reward(spec) for spec in children])
+    centred = rewards - rewards.mean()
+    np.testing.assert_allclose(advantages, centred / (np.sqrt(np.mean(centred**2)) + 1e-3))
+
+
+def test_the_parents_reward_as_the_baseline():
+    policy = _Watched()
+    search = _ready(policy, screen=1, imagined_updates=0, baseline="parent")
+    _step(search)
+    ((specs, children, advantages),) = policy.lessons
+    gains = np.array([_reward(c) - _reward(s) for c, s in zip(children, specs, strict=True)])
+    np.testing.assert_allclose(advantages, gains / (np.sqrt(np.mean(gains**2)) + 1e-3))
+
+
+def test_the_critic_takes_off_what_is_predicted_of_the_parent():
+    policy = _Watched()
+    search = _ready(policy, screen=1, imagined_updates=0, baseline="critic")
+    _step(search)
+    ((specs, children, advantages),) = policy.lessons
+    gains = np.array([_reward(c) - _reward(s) for c, s in zip(children, specs, strict=True)])
+    assert np.corrcoef(advantages, gains)[0, 1] > 0.6
+
+
+def test_imagined_morphs_are_of_the_next_parents_and_centred_for_each():
+    policy = _Watched()
+    search = _ready(policy, screen=8, imagined_updates=5, imagined_batch=6)
+    _step(search)
+    assert len(policy.lessons) == 5
+    parents = [trial.proposal.spec for trial in search._current]
+    for specs, _, advantages in policy.lessons:
+        assert specs == [spec for spec in parents for _ in range(6)]
+        np.testing.assert_allclose(advantages.reshape(8, 6).sum(axis=1), 0, atol=1e-9)
+    # What is imagined agrees with what is so.
+    truth = [_reward(child) for _, children, _ in policy.lessons for child in children]
+    known = {trial.proposal.spec.key for trial in search.history}
+    new = [c.key not in known for _, children, _ in policy.lessons for c in children]
+    advantages = np.concatenate([advantages for *_, advantages in policy.lessons])
+    assert np.corrcoef(np.array(truth)[new], advantages[new])[0, 1] > 0.3
+
+
+def test_nothing_is_imagined_or_screened_below_the_bound():
+    policy = _Watched()
+    search = _ready(policy, skill=1.0)
+    _step(search)
+    assert len(policy.lessons) == 1 and not search.step_log[-1]["screened"]
+
+
+def test_the_best_changes_are_learnt_again():
+    policy = _Watched()
+    search = _ready(policy, screen=1, imagined_updates=0, replay=2)
+    _step(search)
+    better = sorted((_reward(c) - _reward(s) > 0) for s, c in zip(*policy.lessons[0][:2]))
+    if any(better):
+        _, children, advantages = policy.lessons[1]
+        assert len(children) <= 2 and (advantages > 0).all()
+        assert _reward(children[0]) == max(
+            _reward(c) for s, c in zip(*policy.lessons[0][:2]) if _reward(c) > _reward(s)
+        )
+
+
+def test_one_update_an_episode_as_in_the_paper():
+    policy = _Watched()
+    sizes = {"branches": 4, "episodes": 3, "steps": 3}
+    _run(ProgressiveSearch(_SPACE, policy, **sizes, learning=PAPER))
+    assert [len(specs) for specs, *_ in policy.lessons] == [12, 12, 12]
+
+
+@pytest.mark.parametrize("parents", ["best", "tournament"])
+def test_parents_are_the_best_so_far(parents):
+    search = _ready(_Watched(), screen=1, imagined_updates=0, parents=parents)
+    for _ in range(3):
+        _step(search)
+    known = sorted({t.proposal.spec.key: t.result.reward for t in search.history}.values())
+    rewards = [trial.result.reward for trial in search._current]
+    assert np.mean(rewards) > np.mean(known)
+    if parents == "best":
+        assert sorted(rewards) == known[-8:]
+
+
+def test_a_network_with_nothing_new_to_offer_gives_way():
+    search = _ready(_Watched(), episodes=9, screen=2, imagined_updates=0)
+    while not search._learner.exhausted:
+        _step(search)
+    exhausted = search._learner.exhausted
+    assert exhausted <= {trial.proposal.spec.key for trial in search.history}
+    assert not exhausted & {trial.proposal.spec.key for trial in search._current}
+
+
+def test_repeats_name_the_first_trial_of_their_network():
+    search = _run(_search(_Watched(), screen=1, imagined_updates=0, reuse_duplicates=True))
+    first, repeats = {}, 0
+    for trial in search.history:
+        key = trial.proposal.spec.key
+        if trial.proposal.reuse is not None:
+            repeats += 1
+            assert trial.proposal.reuse == first[key].name
+            assert first[key] < trial.slot
+        first.setdefault(key, trial.slot)
+    assert repeats > 0
+
+
+def test_repeats_are_trained_again_where_that_is_asked():
+    search = _run(_search(_Watched(), screen=1, imagined_updates=0))
+    assert all(trial.proposal.reuse is None for trial in search.history)
+
+
+@pytest.mark.parametrize("upto", [1, 3, 5])
+def test_a_replayed_search_is_taught_the_same(upto):
+    options = _EAGER | {"screen": 4, "imagined_updates": 2, "parents": "best", "replay": 2}
+    policy = _Watched()
+    search = _search(policy, branches=8, **options)
+    for _ in range(upto):
+        _step(search)
+    again = _Watched()
+    replayed = _search(again, branches=8, **options)
+    replayed.replay([(trial.proposal, trial.result) for trial in search.history])
+    assert replayed.ask() == search.ask()
+    assert replayed.step_log == search.step_log
+    assert len(again.lessons) == len(policy.lessons)
+    for one, other in zip(again.lessons, policy.lessons, strict=True):
+        assert one[:2] == other[:2]
+        np.testing.assert_array_equal(one[2], other[2])
