@@ -5,7 +5,9 @@ import pathlib
 import pytest
 
 from epnas_tf import config as config_lib
+from epnas_tf import run
 from epnas_tf.config import SearchConfig
+from epnas_tf.searching.learning import PAPER, PAPER_LSTM
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _FILES = sorted((_ROOT / "flags").glob("*.flags"))
@@ -90,6 +92,17 @@ def test_a_flagfile_names_no_place_of_one_machine(path):
 def test_the_papers_settings_are_exact(name, settings):
     config = _preset(name)
     assert {key: getattr(config, key) for key in settings} == settings
+
+
+@pytest.mark.parametrize("name", [path.stem for path in _FILES if path.stem.startswith("paper")])
+def test_the_paper_learns_by_its_own_rule(name):
+    config = _preset(name)
+    assert run.make_learning(config) == PAPER
+    assert config.policy_learning_rate == PAPER_LSTM["learning_rate"]
+    assert config.check_table_mix == PAPER_LSTM["check_table_mix"]
+    assert config.policy_entropy == PAPER_LSTM["entropy"]
+    assert config.policy_part_inputs == PAPER_LSTM["part_inputs"]
+    assert (config.policy_epochs, config.reuse_duplicates) == (1, 0)
 
 
 @pytest.mark.parametrize("name", [path.stem for path in _FILES if path.stem.startswith("paper")])

@@ -9,7 +9,7 @@ trap 'rm -rf "$scratch"' EXIT
 
 python -m pip wheel --no-deps --wheel-dir "$scratch" "$root"
 wheel="$(echo "$scratch"/epnas_tf-*.whl)"
-python -m pip install "${wheel}[test]"
+python -m pip install "${wheel}[test,bench]"
 # Again, because pip keeps an older build of the same version.
 python -m pip install --no-deps --force-reinstall "$wheel"
 

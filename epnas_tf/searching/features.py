@@ -115,8 +115,8 @@ def summary(specs: Sequence[Spec], space: SearchSpace) -> tuple[np.ndarray, np.n
 
     Returns:
       The items in order, counted from the front and from the back, float64 [networks, ...]: an
-      item that differs in everything adds 1 to the squared distance (1.5 at most). The items as a bag with pairs
-      of neighbouring operations, float64 [networks, ...].
+      item that differs in everything adds 1 to the squared distance (1.5 at most). The items as a
+      bag with pairs of neighbouring operations, float64 [networks, ...].
     """
     codes = _codes(space)
     widths = [code.shape[1] for code in codes]

@@ -10,11 +10,12 @@ import pytest
 from epnas_tf import randomness
 from epnas_tf.architecture import choices, initial, morph
 from epnas_tf.architecture.morph import Insert, Keep, Remove
-from epnas_tf.architecture.space import layerwise_space, module_space
+from epnas_tf.architecture.ops import OpDef
+from epnas_tf.architecture.space import Field, SearchSpace, layerwise_space, module_space
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
 from epnas_tf.searching import features
 from epnas_tf.searching import policy as policy_lib
-from epnas_tf.searching.learning import PAPER
+from epnas_tf.searching.learning import LSTM, PAPER, Learning
 from epnas_tf.searching.policy import LSTMPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
 from epnas_tf.searching.trials import Result
@@ -245,3 +246,83 @@ def test_nothing_is_traced_again_as_networks_grow():
     assert lengths == {1, 2, 3, 4, 5, 6}
     functions = [policy._embed, policy._train, policy._evaluate, *policy._step.values()]
     assert [f.experimental_get_tracing_count() for f in functions] == [1] * 5
+
+
+# Options beyond the paper's
+
+
+def _probabilities(policy, specs, actions):
+    return np.exp(policy.log_probability(specs, actions).astype(np.float64))
+
+
+def test_several_epochs_stop_where_the_ratio_is_clipped():
+    space = _SPACES["layerwise"]
+    specs, moved = _specs(space, 4), []
+    actions = LSTMPolicy(space).propose(specs, _rngs(4))
+    for clip in (0.05, 0.5):
+        policy = LSTMPolicy(space, learning_rate=3e-3, epochs=40, clip=clip)
+        before = _probabilities(policy, specs, actions)
+        policy.update(specs, actions, np.ones(4))
+        moved.append(_probabilities(policy, specs, actions) / before)
+    assert (moved[0] > 1).all()
+    assert moved[0].mean() < moved[1].mean()
+
+
+def test_the_entropy_bonus_keeps_choices_open():
+    space = _SPACES["layerwise"]
+    specs = _specs(space, 8)
+    actions = LSTMPolicy(space).propose(specs, _rngs(8))
+    left = []
+    for entropy in (0.0, 1.0):
+        policy = LSTMPolicy(space, learning_rate=3e-3, entropy=entropy)
+        for _ in range(30):
+            policy.update(specs, actions, np.ones(8))
+        left.append(policy.statistics(specs, actions)["entropy"])
+    assert left[1] > left[0] + 0.1
+
+
+def test_what_a_part_holds_decides_its_scaling():
+    """A task that needs to see the part: set it to the other operation than the one it has."""
+    names = ("a", "b", "c")
+    space = SearchSpace(
+        "layerwise",
+        (Field("op", names, scaled=True),),
+        max_items=4,
+        parts=4,
+        fixed_length=True,
+        ops={name: OpDef(()) for name in names},
+    )
+    wanted = {"a": "b", "b": "c", "c": "a"}
+    hits = []
+    for part_inputs in (False, True):
+        policy = LSTMPolicy(space, learning_rate=0.01, entropy=0.1, part_inputs=part_inputs)
+        for step in range(60):
+            specs = [initial.random_spec(space, rng) for rng in _rngs(32, seed=step)]
+            actions = policy.propose(specs, _rngs(32, seed=1000 + step))
+            rewards = [_hits(s, a, wanted) for s, a in zip(specs, actions, strict=True)]
+            advantages = np.asarray(rewards) - np.mean(rewards)
+            policy.update(specs, actions, advantages / (advantages.std() + 1e-3))
+        hits.append(np.mean(rewards))
+    assert hits[1] > 3.5 > 3 > hits[0]
+
+
+def _hits(spec, action, wanted):
+    """Counts the parts that are set to what their operation asks for."""
+    return sum(scale.to == wanted[spec.items[scale.part].op] for scale in action.scales)
+
+
+@pytest.mark.parametrize("options", [{"epochs": 0}, {"clip": 0.0}, {"clip": 1.0}, {"entropy": -1}])
+def test_options_that_are_not_allowed_are_refused(options):
+    with pytest.raises(ValueError, match="epochs must be at least 1, clip in .* entropy"):
+        LSTMPolicy(_SPACES["layerwise"], **options)
+
+
+def test_two_sizes_of_batches_are_all_that_is_traced():
+    space = _SPACES["layerwise"]
+    policy = LSTMPolicy(space, **LSTM)
+    learning = Learning(screen=4, imagined_updates=2, skill=-1.0)
+    search = ProgressiveSearch(space, policy, branches=8, episodes=2, steps=3, learning=learning)
+    while not search.done:
+        search.tell([Result(p.slot, int(p.spec.key[:4], 16) / 2**16) for p in search.ask()])
+    functions = [policy._embed, policy._train, policy._evaluate, *policy._step.values()]
+    assert max(f.experimental_get_tracing_count() for f in functions) <= 2
