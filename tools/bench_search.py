@@ -552,7 +552,7 @@ def median_curve(rows: Rows, max_queries: int) -> np.ndarray:
 
 
 def plot(rows: Iterable[dict[str, Any]], max_queries: int, path: pathlib.Path) -> None:
-    """Draws the median best-so-far regret over queries, a panel a table.
+    """Draws regret over queries, and below it the learning curves, a column a table.
 
     Args:
       rows: of results.jsonl, all with this `max_queries`.
@@ -563,17 +563,41 @@ def plot(rows: Iterable[dict[str, Any]], max_queries: int, path: pathlib.Path) -
     from matplotlib import figure
 
     grouped = _grouped(rows)
-    canvas = figure.Figure(figsize=(5 * len(grouped), 4), layout="constrained")
-    axes = canvas.subplots(1, len(grouped), squeeze=False)[0]
-    for panel, (table, methods) in zip(axes, grouped.items(), strict=True):
-        for name, runs in _reported(methods, max_queries).items():
-            curve = 100 * median_curve(runs, max_queries)
-            # A logarithm has no place for 0: a curve ends where the best network is found.
-            curve[curve <= 0] = np.nan
-            panel.plot(np.arange(1, max_queries + 1), curve, label=name)
-        panel.set(title=table, xlabel="queries", ylabel="median regret (points)", yscale="log")
+    canvas = figure.Figure(figsize=(5 * len(grouped), 8), layout="constrained")
+    axes = canvas.subplots(2, len(grouped), squeeze=False)
+    for (above, below), (table, methods) in zip(axes.T, grouped.items(), strict=True):
+        reported = _reported(methods, max_queries)
+        _plot_regret(above, reported, max_queries)
+        _plot_proposals(below, reported, max_queries)
+        above.set_title(table)
+    canvas.savefig(path, dpi=80)
+
+
+def _colour(name: str) -> str:
+    """Returns a method's colour, the same in every panel; all evolutions share one."""
+    names = ["evolution" if method.startswith("evolution") else method for method in METHODS]
+    return f"C{list(dict.fromkeys(names)).index(name.partition(' ')[0])}"
+
+
+def _plot_regret(panel: Any, methods: Mapping[str, Rows], max_queries: int) -> None:
+    for name, runs in methods.items():
+        curve = 100 * median_curve(runs, max_queries)
+        # A logarithm has no place for 0: a curve ends where the best network is found.
+        curve[curve <= 0] = np.nan
+        panel.plot(np.arange(1, max_queries + 1), curve, label=name, color=_colour(name))
+    panel.set(xlabel="queries", ylabel="median regret (points)", yscale="log")
+    panel.legend(fontsize="small")
+
+
+def _plot_proposals(panel: Any, methods: Mapping[str, Rows], max_queries: int) -> None:
+    """Draws the learning curves: the policy's own proposals, before any screen."""
+    for name, runs in methods.items():
+        means = _summary(runs, max_queries).get("proposed_reward", [])
+        if means:
+            panel.plot(np.arange(1, len(means) + 1), means, label=name, color=_colour(name))
+    panel.set(xlabel="steps of 8 networks", ylabel="mean accuracy of own proposals", xlim=(1, 20))
+    if panel.lines:
         panel.legend(fontsize="small")
-    canvas.savefig(path, dpi=120)
 
 
 # --- the command ---------------------------------------------------------------------------------
