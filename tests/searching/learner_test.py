@@ -106,22 +106,25 @@ def test_the_policys_own_draws_are_learnt_from_after_each_step():
     np.testing.assert_allclose(advantages, centred / (np.sqrt(np.mean(centred**2)) + 1e-3))
 
 
-def test_the_parents_reward_as_the_baseline():
+def _gains(baseline):
+    """Returns the advantages of a step with a baseline, and by how much its rewards rose."""
     policy = _Watched()
-    search = _ready(policy, screen=1, imagined_updates=0, baseline="parent")
-    _step(search)
+    _step(_ready(policy, screen=1, imagined_updates=0, baseline=baseline))
     ((specs, children, advantages),) = policy.lessons
-    gains = np.array([_reward(c) - _reward(s) for c, s in zip(children, specs, strict=True)])
+    pairs = zip(specs, children, strict=True)
+    return advantages, np.array([_reward(child) - _reward(spec) for spec, child in pairs])
+
+
+def test_the_parents_reward_as_the_baseline():
+    advantages, gains = _gains("parent")
     np.testing.assert_allclose(advantages, gains / (np.sqrt(np.mean(gains**2)) + 1e-3))
 
 
 def test_the_critic_takes_off_what_is_predicted_of_the_parent():
-    policy = _Watched()
-    search = _ready(policy, screen=1, imagined_updates=0, baseline="critic")
-    _step(search)
-    ((specs, children, advantages),) = policy.lessons
-    gains = np.array([_reward(c) - _reward(s) for c, s in zip(children, specs, strict=True)])
+    advantages, gains = _gains("critic")
     assert np.corrcoef(advantages, gains)[0, 1] > 0.6
+    # Predictions of the parents are smoother than their rewards.
+    assert not np.allclose(advantages, gains / (np.sqrt(np.mean(gains**2)) + 1e-3))
 
 
 def test_imagined_morphs_are_of_the_next_parents_and_centred_for_each():
