@@ -6,7 +6,7 @@ morphs whose rewards are predicted (the idea of DyNA-PPO, Angermueller et al., I
 
 Picked actions are not the policy's own draws (they are off-policy), so that no gradient is taken of
 them: from a screened step the policy learns through the predictor alone. Actions of a step that was
-not screened are learnt from as in the paper.
+not screened are the policy's own, and REINFORCE learns from their rewards.
 """
 
 from __future__ import annotations

@@ -78,10 +78,10 @@ class Predictor:
 
     def predict(self, specs: Sequence[Spec]) -> tuple[np.ndarray, np.ndarray]:
         """Returns mean and standard deviation of each network's normal score, [n] and [n]."""
-        mean, root, prior = self._conditional(features.summary(specs, self._space))
+        mean, root = self._conditional(features.summary(specs, self._space))
         assert self._fit is not None
-        explained = np.sum(root**2, axis=0)
-        return mean, np.sqrt(self._fit.variance * np.maximum(prior - explained, 0.0))
+        unexplained = np.maximum(1.0 - np.sum(root**2, axis=0), 0.0)  # the kernel's diagonal is 1
+        return mean, np.sqrt(self._fit.variance * unexplained)
 
     def rewards(self, specs: Sequence[Spec]) -> np.ndarray:
         """Returns the networks' predicted rewards, [n]: mean scores as quantiles of all rewards."""
@@ -91,7 +91,7 @@ class Predictor:
     def sample(self, specs: Sequence[Spec], draws: int, rng: np.random.Generator) -> np.ndarray:
         """Returns joint draws of the networks' scores, [draws, n] (for Thompson sampling)."""
         points = features.summary(specs, self._space)
-        mean, root, _ = self._conditional(points)
+        mean, root = self._conditional(points)
         assert self._fit is not None
         prior = _kernel(self._distances(points), self._fit.weights)
         covariance = self._fit.variance * (prior - root.T @ root)
@@ -107,15 +107,13 @@ class Predictor:
         sequence, bag = (_squared_distances(a, b) for a, b in zip(left, right, strict=True))
         return sequence, bag
 
-    def _conditional(
-        self, points: tuple[np.ndarray, np.ndarray]
-    ) -> tuple[np.ndarray, np.ndarray, float]:
-        """Returns the posterior mean, the root of what is explained [known, n], the prior."""
+    def _conditional(self, points: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the posterior mean [n] and the root of what is explained [known, n]."""
         if self._fit is None or self._points is None:
             raise RuntimeError("fit() must have been given enough networks before a prediction")
         cross = _kernel(self._distances(self._points, points), self._fit.weights)
         root = linalg.solve_triangular(self._fit.factor, cross, lower=True, check_finite=False)
-        return cross.T @ self._fit.answer, root, 1.0
+        return cross.T @ self._fit.answer, root
 
 
 def normal_scores(values: np.ndarray) -> np.ndarray:
