@@ -137,6 +137,21 @@ class SearchConfig:
     warmup_epochs: int = setting(-1, "epochs of warm-up (-1: the schedule's)", least=-1, auto=True)
     weight_decay: float = setting(1e-4, "decay of kernels", least=0)
     clip_norm: float = setting(5.0, "longest gradient (0: any)", least=0)
+    stop_hopeless: float = setting(
+        0.0,
+        "stop a child whose training accuracy is this far below the step before (0: never)",
+        least=0,
+        most=0.9,
+    )
+    parameter_sharing: str = setting(
+        "none",
+        "what a child starts from: fresh weights, those of earlier children at the same layer "
+        "numbers, or those of the same layers whatever their numbers",
+        choices=("none", "dictionary", "lineage"),
+    )
+    max_disk: float | None = setting(
+        2e9, "most bytes of shared parameters on disk (none: no limit)", above=0
+    )
     strategy: str = setting("none", "devices of a child", choices=("none", "mirrored", "tpu"))
     tpu: str = setting("", "TPU name or address, for --strategy=tpu")
     threads_per_child: int = setting(0, "threads a child (0: all cores)", least=0, auto=True)
@@ -165,7 +180,10 @@ _HEADINGS = {
 
 # What a resumed search may be given anew: nothing here changes a trial's network or result.
 MAY_CHANGE_ON_RESUME = frozenset(
-    {"work_dir", "data_dir", "max_trials", "max_hours", "max_attempts", "tpu", "verbosity"}
+    {
+        *("work_dir", "data_dir", "max_trials", "max_hours", "max_attempts", "max_disk", "tpu"),
+        "verbosity",
+    }
 )
 
 

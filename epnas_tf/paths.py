@@ -55,6 +55,11 @@ class WorkDir:
         """The folder of the best trials' weights."""
         return os.path.join(self.path, "models")
 
+    @property
+    def shared_params(self) -> str:
+        """The folder of the shared parameter dictionary."""
+        return os.path.join(self.path, "shared_params")
+
     def model(self, slot: str) -> str:
         """The weights of the trial `slot`, for instance e01s03b5."""
         return os.path.join(self.models, f"{slot}.weights.h5")
@@ -80,6 +85,17 @@ def read_text(path: str) -> str:
         with _gfile().GFile(path, "r") as file:
             return file.read()
     with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def read_bytes(path: str) -> bytes:
+    """Returns the content of a file; raises FileNotFoundError if there is none."""
+    if _is_remote(path):
+        if not exists(path):
+            raise FileNotFoundError(path)
+        with _gfile().GFile(path, "rb") as file:
+            return bytes(file.read())
+    with open(path, "rb") as file:
         return file.read()
 
 

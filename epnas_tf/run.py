@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -132,6 +133,8 @@ def make_tuner(config: SearchConfig, data: Data) -> EPNASTuner:
         check_table_mix=config.check_table_mix,
         learning=make_learning(config),
         reuse_duplicates=bool(config.reuse_duplicates),
+        parameter_sharing=config.parameter_sharing,
+        stop_hopeless=config.stop_hopeless,
         max_trials=config.max_trials,
         max_hours=config.max_hours,
     )
@@ -144,6 +147,7 @@ def make_tuner(config: SearchConfig, data: Data) -> EPNASTuner:
         machine_gflops=config.machine_gflops,
         max_attempts=config.max_attempts,
         keep_models=config.keep_models,
+        max_disk=config.max_disk or 0.0,
         verbose=config.verbosity,
         directory=folder,
         project_name=name,
@@ -290,6 +294,10 @@ def _resolved(config: SearchConfig, data: Data, threads: int) -> SearchConfig:
     with _blamed_on(config, "schedule"):
         plan = schedule.for_dataset(config.dataset, name, **asked)
     height, width, _ = data.input_shape
+    micro = plan.micro_batch_size
+    if not micro and plan.batch_size >= machine.LEAST_BATCH:
+        # Measured once and stored: batch norm sees micro-batches, so results depend on it.
+        micro = _micro_batch(plan, data, config)
     return dataclasses.replace(
         config,
         steps=config.steps or _DEFAULT_STEPS[config.pattern],
@@ -297,12 +305,22 @@ def _resolved(config: SearchConfig, data: Data, threads: int) -> SearchConfig:
         schedule=plan.name,
         epochs=plan.epochs,
         batch_size=plan.batch_size,
-        micro_batch_size=plan.micro_batch_size,
+        micro_batch_size=micro,
         learning_rate=plan.learning_rate,
         warmup_epochs=plan.warmup_epochs,
         threads_per_child=threads,
         machine_gflops=config.machine_gflops or machine.measure_gflops(),
     )
+
+
+def _micro_batch(plan: Schedule, data: Data, config: SearchConfig) -> int:
+    """Returns the micro-batch that trains fastest here, 0 for the batch in one piece."""
+    with _blamed_on(config, "strategy"):
+        replicas = trainer.make_strategy(config.strategy, config.tpu).num_replicas_in_sync
+    fitted = schedule.fit_to(plan, len(data.train), replicas)
+    share = 2 ** int(math.log2(max(fitted.batch_size // replicas, 1)))  # divides by the pieces
+    piece = machine.measure_micro_batch(data.input_shape, share, data.num_classes)
+    return piece if piece and plan.batch_size % piece == 0 else 0
 
 
 # The end

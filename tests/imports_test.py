@@ -57,7 +57,7 @@ _RESERVED = {"keras_tuner": {"tuner"}, "absl": {"config", "tools"}}
 # Files that put off their imports, so that what does not need a library does not wait for it.
 _LAZY = {
     *("epnas_tf/__init__.py", "epnas_tf/config.py", "epnas_tf/paths.py"),
-    *("epnas_tf/searching/tables.py", "tools/bench_search.py"),
+    *("epnas_tf/searching/tables.py", "tools/bench_search.py", "tools/rank_study.py"),
 }
 
 

@@ -28,7 +28,8 @@ OVER_LIMITS = "over_limits"
 TOO_LONG = "too_long"
 NOT_FINITE = "not_finite"
 FAILED = "failed"
-STATUSES = (TRAINED, OVER_LIMITS, TOO_LONG, NOT_FINITE, FAILED)
+HOPELESS = "hopeless"
+STATUSES = (TRAINED, OVER_LIMITS, TOO_LONG, NOT_FINITE, FAILED, HOPELESS)
 
 
 @dataclasses.dataclass(frozen=True)

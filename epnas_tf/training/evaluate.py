@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping
 import keras
 import tensorflow as tf
 
-from epnas_tf.architecture.budget import NOT_FINITE, TRAINED, Budget
+from epnas_tf.architecture.budget import HOPELESS, NOT_FINITE, TRAINED, Budget
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.modeling import build_model
 from epnas_tf.modeling.layers import BUILDERS, Builder
 from epnas_tf.training import memory, trainer
 from epnas_tf.training.data import Data
+from epnas_tf.training.hopeless import StopRule
 from epnas_tf.training.schedule import Schedule
+from epnas_tf.training.sharing import Sharing
 from epnas_tf.training.trainer import TrainResult
 
 
@@ -29,10 +31,12 @@ class Evaluation:
     Attributes:
       accuracy: validation accuracy after the last epoch run, chance where it was not trained.
       reward: accuracy times the penalties, always finite.
-      status: "trained", or why not: "over_limits", "too_long", "not_finite", "failed".
+      status: "trained", or why not to the end: one of `budget.STATUSES`.
       seconds: time of its training and validation steps.
       training: its epochs, None where it was not trained.
       reason: what went wrong, for a person to read.
+      inherited: share of the parameters that came from the shared dictionary.
+      offer: hash of what it left there, 0 for nothing.
     """
 
     accuracy: float
@@ -41,6 +45,8 @@ class Evaluation:
     seconds: float = 0.0
     training: TrainResult | None = None
     reason: str = ""
+    inherited: float = 0.0
+    offer: int = 0
 
 
 def build_child(
@@ -80,7 +86,12 @@ class Evaluator:
     builders: Mapping[str, Builder] = dataclasses.field(default_factory=lambda: BUILDERS)
 
     def evaluate(
-        self, spec: Spec, seed: int, keep: Callable[[keras.Model], None] | None = None
+        self,
+        spec: Spec,
+        seed: int,
+        keep: Callable[[keras.Model], None] | None = None,
+        sharing: Sharing | None = None,
+        stop_rule: StopRule | None = None,
     ) -> Evaluation:
         """Trains and measures a network, or says why it is not worth it.
 
@@ -88,6 +99,8 @@ class Evaluator:
           spec: the network.
           seed: decides its initial weights, the order of the images and their augmentation.
           keep: called with the model once it is trained, before it is taken down.
+          sharing: the shared parameters that it starts from and adds to; None for fresh ones.
+          stop_rule: ends a hopeless training early; None for no such rule.
 
         Raises:
           BuildError: the network cannot be built.
@@ -97,16 +110,34 @@ class Evaluator:
             return self.untrained(spec, reason)
         with memory.child_graphs():
             model = build_child(spec, self.budget, self.strategy, self.builders, seed)
-            result = trainer.train(model, self.data, self.schedule, self.strategy, seed=seed)
-            if keep is not None and result.finite:
+            inherited = sharing.begin(model) if sharing is not None else 0.0
+            result = trainer.train(
+                model,
+                self.data,
+                self.schedule,
+                self.strategy,
+                seed=seed,
+                on_epoch=None if stop_rule is None else stop_rule.on_epoch,
+            )
+            whole = result.finite and len(result.epochs) == self.schedule.epochs
+            if keep is not None and whole:
                 keep(model)
+            if sharing is not None and whole:
+                sharing.end(model, result.validation_accuracy)
             del model
         if result.finite:
             accuracy = result.validation_accuracy
-            evaluation = Evaluation(accuracy, self.budget.reward(accuracy, spec), TRAINED)
+            status = TRAINED if whole else HOPELESS
+            evaluation = Evaluation(accuracy, self.budget.reward(accuracy, spec), status)
         else:
             evaluation = self.untrained(spec, NOT_FINITE)
-        return dataclasses.replace(evaluation, seconds=result.train_seconds, training=result)
+        return dataclasses.replace(
+            evaluation,
+            seconds=result.train_seconds,
+            training=result,
+            inherited=inherited,
+            offer=sharing.offers[-1].digest if sharing is not None and sharing.offers else 0,
+        )
 
     def untrained(self, spec: Spec, status: str, reason: str = "") -> Evaluation:
         """Returns what stands for a network without a measured accuracy (DECISIONS 10)."""

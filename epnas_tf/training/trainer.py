@@ -19,7 +19,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from epnas_tf.training import pipeline, step
+from epnas_tf.training import batch_norm, pipeline, step
 from epnas_tf.training.data import Data, Part
 from epnas_tf.training.schedule import Schedule, learning_rate_at
 
@@ -127,8 +127,9 @@ def train(
         ValueError: The batch does not fit the training part or the replicas.
     """
     start = time.perf_counter()
-    run_steps = _steps_function(model, data, schedule, strategy, seed, jit_compile)
-    validate = _accuracy_function(model, data.validation, data, strategy, _EVALUATION_BATCH)
+    with batch_norm.fused(model):
+        run_steps = _steps_function(model, data, schedule, strategy, seed, jit_compile)
+        validate = _accuracy_function(model, data.validation, data, strategy, _EVALUATION_BATCH)
     # No steps: this only prepares the graphs.
     run_steps(tf.zeros([0]))
     validate(steps=0)

@@ -25,7 +25,7 @@ from epnas_tf.tuner.record import Record
 COLUMNS = (
     *("slot", "attempt", "trial_id", "episode", "step", "branch", "parent", "action"),
     *("spec_key", "accuracy", "reward", "params", "flops", "intensity", "traffic_bytes"),
-    *("feasible", "status", "seconds", "overhead_seconds", "worker", "reused"),
+    *("feasible", "status", "seconds", "overhead_seconds", "worker", "reused", "inherited"),
 )
 
 
@@ -89,6 +89,7 @@ def row(record: Record) -> dict[str, Any]:
         "overhead_seconds": f"{record.overhead_seconds:.3f}",
         "worker": record.worker,
         "reused": record.proposal.reuse or "",
+        "inherited": f"{record.inherited:.4f}",
     }
 
 

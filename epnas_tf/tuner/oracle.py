@@ -7,6 +7,7 @@ is the fold over the finished ones, so a reloaded project continues where it was
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,13 +18,17 @@ from epnas_tf import randomness
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.space import SearchSpace
+from epnas_tf.searching import lineage
 from epnas_tf.searching.learner import Policy
 from epnas_tf.searching.learning import Learning
+from epnas_tf.searching.lineage import Names
 from epnas_tf.searching.policy import LSTMPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch, total_trials
 from epnas_tf.searching.random_policy import RandomPolicy
 from epnas_tf.searching.trials import Proposal, Result, Slot
+from epnas_tf.training.shared_params import SHARING
 from epnas_tf.tuner import durable, record
+from epnas_tf.tuner.dictionary import generation_of
 from epnas_tf.tuner.durable import DurableOracle, Status, Trial
 from epnas_tf.tuner.record import Record
 
@@ -35,14 +40,20 @@ class EPNASOracle(DurableOracle):
     """Proposes progressive morphs; made for EPNASTuner, which tells it of the images by `bind`.
 
     A trial's values are `slot`, `attempt`, `worker`, `parent`, `action` (JSON), `reuse` (the slot
-    whose result stands for it, or empty) and `spec` (JSON); its metrics are `reward` (the
-    objective), `accuracy`, `seconds`, `overhead_seconds` and `status` (an index of
-    `budget.STATUSES`).
+    whose result stands for it, or empty) and `spec` (JSON), and where parameters are shared the
+    `generation` that it starts from and by lineage the `names` of its layers; where hopeless ones
+    are stopped, the `reference` curves (JSON). Its metrics are `reward` (the objective),
+    `accuracy`, `seconds`, `overhead_seconds`, `status` (an index of `budget.STATUSES`),
+    `inherited`, `offer` and, for the next step's reference, `curve_001` and so on.
 
     Attributes:
       space: the networks it may propose.
       constraints: soft limits on the networks' resources.
       root_seed: root of all randomness (Keras Tuner's own `seed` reads 0 as "none").
+      branches: networks a step.
+      steps: steps an episode.
+      parameter_sharing: "none", "dictionary" or "lineage".
+      stop_hopeless: how far below the step before a child is stopped; 0 for never.
       listeners: called with the oracle and a record after each trial with a result.
     """
 
@@ -64,6 +75,8 @@ class EPNASOracle(DurableOracle):
         check_table_mix: float = 0.2,
         learning: Learning | None = None,
         reuse_duplicates: bool = True,
+        parameter_sharing: str = "none",
+        stop_hopeless: float = 0.0,
         max_trials: int = 0,
         max_hours: float = 0.0,
     ):
@@ -85,6 +98,11 @@ class EPNASOracle(DurableOracle):
           check_table_mix: share of the check table in the choice of the inserting place.
           learning: how the search learns; the defaults of `Learning` if None.
           reuse_duplicates: take the result of a network that an earlier step trained from there.
+          parameter_sharing: what children start from: "none" for fresh weights, "dictionary" for
+            those of earlier children at the same layer numbers (paper, section 3.4), "lineage" for
+            those of the same layers, whatever their numbers became.
+          stop_hopeless: stop a child whose training accuracy is this far below the median of the
+            step before; 0 for never.
           max_trials: stop after this many trials with a result that was not reused; 0 for no limit.
           max_hours: hand out no trial after this many hours of this run; 0 for no limit.
 
@@ -93,6 +111,10 @@ class EPNASOracle(DurableOracle):
         """
         if policy not in POLICIES:
             raise ValueError(f"policy must be one of {POLICIES}, got {policy!r}")
+        if parameter_sharing not in SHARING:
+            raise ValueError(f"parameter_sharing must be one of {SHARING}, got {parameter_sharing}")
+        if not 0 <= stop_hopeless < 1:
+            raise ValueError(f"stop_hopeless must be in [0, 1), got {stop_hopeless}")
         for name, value, least in (
             ("branches", branches, 1),
             ("episodes", episodes, 1),
@@ -113,6 +135,8 @@ class EPNASOracle(DurableOracle):
         self.space = space
         self.constraints = tuple(constraints)
         self.root_seed = seed
+        self.branches, self.steps = branches, steps
+        self.parameter_sharing, self.stop_hopeless = parameter_sharing, stop_hopeless
         self.listeners: list[Callable[[EPNASOracle, Record], None]] = []
         self._policy_name = policy
         self._policy_settings: dict[str, Any] = {
@@ -133,6 +157,7 @@ class EPNASOracle(DurableOracle):
         self._search: ProgressiveSearch | None = None
         self._records: dict[str, Record] = {}
         self._worker = ""
+        self._names: dict[str, Names] = {}
 
     def bind(self, budget: Budget) -> None:
         """Tells the oracle what images the networks are for; the run's time counts from here."""
@@ -146,8 +171,12 @@ class EPNASOracle(DurableOracle):
         """The settings that decide the search's trials, besides space, limits and images."""
         named = {"policy": self._policy_name, "seed": self.root_seed}
         learning = {"learning": dataclasses.asdict(self._learning)}
-        reuse = {"reuse_duplicates": self._reuse_duplicates}
-        return named | self._sizes | self._policy_settings | learning | reuse
+        children = {
+            "reuse_duplicates": self._reuse_duplicates,
+            "parameter_sharing": self.parameter_sharing,
+            "stop_hopeless": self.stop_hopeless,
+        }
+        return named | self._sizes | self._policy_settings | learning | children
 
     @property
     def budget(self) -> Budget:
@@ -205,8 +234,35 @@ class EPNASOracle(DurableOracle):
             if proposal.slot.name not in running:
                 attempt = 1 + self._tries(proposal.slot)
                 values = record.values_of(proposal, attempt, self._worker)
-                return {"status": Status.RUNNING, "values": values}
+                return {"status": Status.RUNNING, "values": values | self._context(proposal)}
         return {"status": Status.STOPPED if self.search.done else Status.IDLE}
+
+    def _context(self, proposal: Proposal) -> dict[str, Any]:
+        """Returns what a trial must know of earlier ones."""
+        context: dict[str, Any] = {}
+        if self.parameter_sharing != "none":
+            context["generation"] = generation_of(proposal.slot, self.steps)
+        if self.parameter_sharing == "lineage":
+            context["names"] = " ".join(self._layer_names(proposal))
+        if self.stop_hopeless:
+            context["reference"] = json.dumps(self._reference(proposal.slot))
+        return context
+
+    def _layer_names(self, proposal: Proposal) -> Names:
+        """Returns the names of a network's layers or branches by lineage."""
+        for trial in self.search.history:
+            if trial.slot.name not in self._names:
+                self._names[trial.slot.name] = lineage.names_of(trial.proposal, self._names)
+        return lineage.names_of(proposal, self._names)
+
+    def _reference(self, slot: Slot) -> list[tuple[float, ...]]:
+        """Returns the training curves of the step before a slot's."""
+        before = generation_of(slot, self.steps) - 1
+        return [
+            known.curve
+            for known in self.records()
+            if known.trained and known.curve and generation_of(known.slot, self.steps) == before
+        ]
 
     def _exhausted(self, begun: int) -> bool:
         if self._trial_limit and begun >= self._trial_limit:
@@ -240,6 +296,17 @@ class EPNASOracle(DurableOracle):
         super().reload()
         self._search = None
         self._records = {}
+        self._names = {}
+
+    def set_aside(self, lacking: Callable[[str, int, float], bool]) -> None:
+        """Counts as failed the attempts that lack what they left to others: slot, attempt, hash."""
+        for trial in self.trials.values():
+            if trial.status == Status.COMPLETED:
+                known = durable.values(trial)
+                offer = durable.metrics(trial).get("offer", 0.0)
+                if lacking(known["slot"], int(known["attempt"]), offer):
+                    trial.status, trial.message = Status.FAILED, "shared parameters are missing"
+        self._search, self._records = None, {}
 
     def remaining_trials(self) -> int:
         """Returns how many trials are still without a result, of those that count."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from epnas_tf.architecture.budget import STATUSES, TRAINED, Budget
@@ -27,6 +27,9 @@ class Record:
       seconds: time of training and validation steps.
       overhead_seconds: the rest of the trial's time.
       reason: what went wrong, for a person to read.
+      inherited: share of the parameters that came from the shared dictionary.
+      offer: hash of what it left there, 0 for nothing.
+      curve: training accuracy after each epoch, where it was asked for.
     """
 
     trial_id: str
@@ -38,6 +41,9 @@ class Record:
     seconds: float
     overhead_seconds: float
     reason: str = ""
+    inherited: float = 0.0
+    offer: float = 0.0
+    curve: tuple[float, ...] = ()
 
     @property
     def slot(self) -> Slot:
@@ -112,4 +118,19 @@ def record_of(
         metrics["seconds"],
         metrics["overhead_seconds"],
         reason,
+        # Trials of earlier versions have no such metrics.
+        metrics.get("inherited", 0.0),
+        metrics.get("offer", 0.0),
+        curve_in(metrics),
     )
+
+
+def curve_metrics(curve: Sequence[float]) -> dict[str, float]:
+    """Returns a curve as metrics, of which each is a number: curve_001, curve_002, ..."""
+    return {f"curve_{epoch:03d}": value for epoch, value in enumerate(curve, start=1)}
+
+
+def curve_in(metrics: Mapping[str, float]) -> tuple[float, ...]:
+    """Returns the curve that `curve_metrics` put among a trial's metrics."""
+    names = sorted(name for name in metrics if name.startswith("curve_"))
+    return tuple(metrics[name] for name in names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Mapping
@@ -23,9 +24,12 @@ from epnas_tf.searching.trials import Slot
 from epnas_tf.training import evaluate, machine, schedule, trainer
 from epnas_tf.training.data import Data
 from epnas_tf.training.evaluate import Evaluation, Evaluator
+from epnas_tf.training.hopeless import StopRule
+from epnas_tf.training.param_store import ParamStore
 from epnas_tf.training.schedule import Schedule
-from epnas_tf.tuner import durable, inputs, project
+from epnas_tf.tuner import durable, inputs, project, record
 from epnas_tf.tuner.console import Console
+from epnas_tf.tuner.dictionary import Dictionary
 from epnas_tf.tuner.durable import DurableTuner, Trial
 from epnas_tf.tuner.journal import Journal
 from epnas_tf.tuner.oracle import EPNASOracle
@@ -80,6 +84,7 @@ class EPNASTuner(DurableTuner):
         machine_gflops: float = 0.0,
         max_attempts: int = 5,
         keep_models: int = 3,
+        max_disk: float = 0.0,
         verbose: int = 1,
         directory: str | None = None,
         project_name: str | None = None,
@@ -97,6 +102,7 @@ class EPNASTuner(DurableTuner):
           machine_gflops: rate of training that the estimate takes; 0 measures it if it is needed.
           max_attempts: tries of a slot before it counts as failed.
           keep_models: best networks whose weights stay on disk.
+          max_disk: most bytes of shared parameters on disk; 0 for no limit.
           verbose: 0 prints nothing, 1 a line a trial, 2 its network as well.
           directory: parent of the project's folder.
           project_name: name of the project's folder.
@@ -108,7 +114,9 @@ class EPNASTuner(DurableTuner):
         self._skip_over, self._max_child_minutes = skip_over, max_child_minutes
         self._machine_gflops = machine_gflops
         self._max_attempts = max_attempts
+        self._max_disk = max_disk
         self._evaluator: Evaluator | None = None
+        self._dictionary: Dictionary | None = None
         self._project: Project | None = None
         self._mark = time.perf_counter()
         self.keep_models = keep_models
@@ -123,7 +131,8 @@ class EPNASTuner(DurableTuner):
         if not self._is_worker():
             oracle.verbose = 0  # Keras Tuner's own table would print whole specs
             self.console = Console(verbose)
-            oracle.listeners += [Journal(self.work_dir, keep_models), self.console]
+            shares = [] if oracle.parameter_sharing == "none" else [self._share]
+            oracle.listeners += [*shares, Journal(self.work_dir, keep_models), self.console]
 
     @property
     def work_dir(self) -> WorkDir:
@@ -137,6 +146,16 @@ class EPNASTuner(DurableTuner):
         if self._project is not None and not self._is_worker():
             known = self._budget(self._project.images, self._project.machine_gflops)
             self._oracle.bind(known)
+        if self._oracle.parameter_sharing != "none":
+            self._open_dictionary()
+
+    def _open_dictionary(self) -> None:
+        """Opens the shared parameters as they are; nothing is written before `search`."""
+        store = ParamStore(self.work_dir.shared_params, self._max_disk)
+        sizes = {"branches": self._oracle.branches, "steps": self._oracle.steps}
+        self._dictionary = Dictionary(store, **sizes)
+        if not self._is_worker():
+            self._oracle.set_aside(self._dictionary.lacks)
 
     def _known_project(self) -> Project:
         if self._project is None:
@@ -173,8 +192,14 @@ class EPNASTuner(DurableTuner):
         with paths.exclusive(self.work_dir.lock):
             self.reload()  # another process may have searched since this tuner looked
             self.prepare(data, overrides)
+            self._share()
             self._mark = time.perf_counter()
             super().search()
+
+    def _share(self, *_: Any) -> None:
+        """Takes in the offers of the steps that are whole."""
+        if self._dictionary is not None:
+            self._dictionary.take_in(self._oracle.records())
 
     def prepare(self, data: Data, overrides: Mapping[str, Any] | None = None) -> None:
         """Takes the data in and settles the project; `search` does this itself.
@@ -265,7 +290,15 @@ class EPNASTuner(DurableTuner):
             "seconds": evaluation.seconds,
             "overhead_seconds": taken - evaluation.seconds,
             "status": float(STATUSES.index(evaluation.status)),
-        }
+            "inherited": evaluation.inherited,
+            "offer": float(evaluation.offer),
+        } | self._curve(evaluation)
+
+    def _curve(self, evaluation: Evaluation) -> dict[str, float]:
+        """Returns the training curve as metrics where the next step is held against it."""
+        if not self._oracle.stop_hopeless or evaluation.training is None:
+            return {}
+        return record.curve_metrics([epoch.accuracy for epoch in evaluation.training.epochs])
 
     def _remembered(self, name: str) -> Evaluation | None:
         """Returns the result of the slot that stands for a trial, None without one at hand."""
@@ -288,13 +321,26 @@ class EPNASTuner(DurableTuner):
             self._oracle.root_seed, "child", first.episode, first.step, first.branch
         )
         try:
-            return self._evaluator.evaluate(spec, seed, lambda net: self._save_weights(net, slot))
+            return self._evaluator.evaluate(
+                spec,
+                seed,
+                lambda net: self._save_weights(net, slot),
+                sharing=None if self._dictionary is None else self._dictionary.sharing(values),
+                stop_rule=self._stop_rule(values),
+            )
         except evaluate.BuildError as error:
             return self._evaluator.untrained(spec, FAILED, str(error))
         except EXPECTED_FAILURES as error:
             if attempt < self._max_attempts:
                 raise errors.FailedTrialError(str(error)) from error
             return self._evaluator.untrained(spec, FAILED, str(error))
+
+    def _stop_rule(self, values: Mapping[str, Any]) -> StopRule | None:
+        if not self._oracle.stop_hopeless:
+            return None
+        assert self._evaluator is not None, "search() prepares the evaluator"
+        reference = tuple(tuple(curve) for curve in json.loads(values["reference"]))
+        return StopRule(self._oracle.stop_hopeless, reference, self._evaluator.schedule.epochs)
 
     # Models
 

@@ -58,6 +58,7 @@ def _make_tuner(tmp_path: pathlib.Path, space: SearchSpace) -> TunerMaker:
     def make(project: str = "search", **settings: Any) -> EPNASTuner:
         names = {"constraints", "policy", "branches", "episodes", "steps", "seed"}
         names |= {"max_trials", "max_hours", "learning", "reuse_duplicates"}
+        names |= {"parameter_sharing", "stop_hopeless"}
         own = _SIZES | {name: settings.pop(name) for name in names & settings.keys()}
         return EPNASTuner(
             EPNASOracle(settings.pop("space", space), **own),
@@ -102,7 +103,7 @@ def _searched(open_searched: Callable[[], EPNASTuner], data: Data) -> EPNASTuner
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets networks get an accuracy that follows from their spec alone instead of training."""
 
-    def evaluate(self: Evaluator, spec: Any, seed: int, keep: Any = None) -> Evaluation:
+    def evaluate(self: Evaluator, spec: Any, seed: int, keep: Any = None, **_: Any) -> Evaluation:
         reason = self.budget.reason_to_skip(spec)
         if reason is not None:
             return self.untrained(spec, reason)

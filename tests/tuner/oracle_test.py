@@ -341,6 +341,8 @@ def test_the_budget_is_told_first_and_stays(space, make):
         ({"episodes": 0}, "episodes must be at least 1, got 0"),
         ({"steps": -1}, "steps must be at least 1, got -1"),
         ({"max_trials": -1}, "max_trials must be at least 0, got -1"),
+        ({"parameter_sharing": "all"}, r"parameter_sharing must be one of \(.*\), got all"),
+        ({"stop_hopeless": 1.0}, r"stop_hopeless must be in \[0, 1\), got 1.0"),
         (
             {"constraints": [Constraint("params", upper=9), Constraint("params", lower=1)]},
             r"one constraint at most, got \['params', 'params'\]",
@@ -359,7 +361,7 @@ def test_settings_are_those_that_decide_the_trials(space):
         **{"policy": "random", "seed": 3, "branches": 2, "episodes": 15, "steps": 10},
         **{"learning_rate": 6e-4, "check_table_mix": 0.2, "epochs": 1, "clip": 0.2},
         **{"entropy": 0.3, "part_inputs": True, "learning": dataclasses.asdict(Learning())},
-        "reuse_duplicates": True,
+        **{"reuse_duplicates": True, "parameter_sharing": "none", "stop_hopeless": 0.0},
     }
     assert EPNASOracle(space, reuse_duplicates=False).settings["reuse_duplicates"] is False
 
@@ -408,7 +410,7 @@ def _outcome(tuner):
     rows = paths.read_text(tuner.work_dir.trials_csv).splitlines()
     # Without attempt, trial id, seconds, overhead and worker.
     cells = [row.split(",") for row in rows]
-    kept = [[row[0], *row[3:-4], row[-1]] for row in cells]
+    kept = [[row[0], *row[3:-5], *row[-2:]] for row in cells]
     files = [paths.read_text(path) for path in (tuner.work_dir.best, tuner.work_dir.steps)]
     log = [(r.slot.name, r.proposal, r.result) for r in tuner.oracle.records()]
     return log, kept, files
@@ -481,7 +483,7 @@ def test_a_learning_search_resumes_as_it_was(quick, make_tuner, data, monkeypatc
     evaluate = Evaluator.evaluate
     tuner = make_tuner("killed", **settings)
 
-    def die(self, spec, seed, keep=None):
+    def die(self, spec, seed, keep=None, **_):
         if any(_slot(trial) == at for trial in tuner.oracle.ongoing_trials.values()):
             raise _Killed
         return evaluate(self, spec, seed, keep)
@@ -516,7 +518,7 @@ def test_a_search_in_pieces_reuses_the_same_trials(quick, make_tuner, data):
 def test_a_child_that_kills_the_process_again_and_again_fails_in_the_end(
     quick, make_tuner, data, monkeypatch
 ):
-    def die(self, spec, seed, keep=None):
+    def die(self, spec, seed, keep=None, **_):
         raise _Killed
 
     with monkeypatch.context() as patch:
@@ -536,7 +538,7 @@ def test_a_fatal_error_keeps_what_was_finished(quick, make_tuner, data, monkeypa
     evaluate = Evaluator.evaluate
     calls = itertools.count()
 
-    def stumble(self, spec, seed, keep=None):
+    def stumble(self, spec, seed, keep=None, **_):
         if next(calls) == 3:
             raise AssertionError("a bug")
         return evaluate(self, spec, seed, keep)

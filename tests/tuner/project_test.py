@@ -146,7 +146,7 @@ def test_the_rate_is_measured_once_for_a_project(quick, make_tuner, data, rates,
     seen = []
     evaluate = Evaluator.evaluate
 
-    def watch(self, spec, seed, keep=None):
+    def watch(self, spec, seed, keep=None, **_):
         seen.append(self.budget.machine_gflops)
         return evaluate(self, spec, seed, keep)
 

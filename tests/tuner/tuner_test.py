@@ -210,7 +210,7 @@ def _evaluated(monkeypatch):
         def save_weights(self, path):
             pathlib.Path(path).write_text("weights")
 
-    def evaluate(self, spec, seed, keep=None):
+    def evaluate(self, spec, seed, keep=None, **_):
         keys.append(spec.key)
         keep(Network())
         accuracy = seed % 9973 / 9973

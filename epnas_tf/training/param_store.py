@@ -1,0 +1,254 @@
+"""The files of the shared parameter dictionary: an index in JSON and one .npz for each donor.
+
+A child writes what it offers before its trial ends, under a name that holds the hash of its content
+(DECISIONS 19). When a step is whole, one write of the index makes the next generation of its
+offers; only then is deleted what the index no longer names. Files are written once and read without
+pickle.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from epnas_tf import paths
+from epnas_tf.training import shared_params
+from epnas_tf.training.shared_params import Entry, Values
+
+# Hex digits of a hash: 52 bits, which a float holds exactly, as Keras Tuner's metrics are floats.
+_DIGITS = 13
+_ENTRIES = "entries.json"
+# What reading anything but an .npz of ours may raise.
+_NO_ARCHIVE = (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
+
+
+@dataclasses.dataclass(frozen=True)
+class Offer:
+    """What a trained child leaves to others.
+
+    Attributes:
+        name: of its trial and attempt, such as e01s03b5-1.
+        digest: hash of its file's content, as a number.
+    """
+
+    name: str
+    digest: int
+
+    @property
+    def file(self) -> str:
+        """Name of its file."""
+        return f"{self.name}-{self.digest:0{_DIGITS}x}.npz"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Index:
+    """What index.json holds.
+
+    Attributes:
+        generation: number of steps whose offers were taken in.
+        entries: by key.
+        files: the file of each entry, by key.
+        sizes: bytes of each file.
+    """
+
+    generation: int = 0
+    entries: Mapping[str, Entry] = dataclasses.field(default_factory=dict)
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    def to_text(self) -> str:
+        entries = [
+            {"file": self.files[key]} | entry.to_dict() for key, entry in self.entries.items()
+        ]
+        values = {"generation": self.generation, "sizes": self.sizes, "entries": entries}
+        return json.dumps(values, indent=1) + "\n"
+
+    @classmethod
+    def from_text(cls, text: str) -> _Index:
+        values = json.loads(text)
+        entries = [(Entry.from_dict(item), str(item["file"])) for item in values["entries"]]
+        return cls(
+            int(values["generation"]),
+            {entry.key: entry for entry, _ in entries},
+            {entry.key: file for entry, file in entries},
+            {str(name): int(size) for name, size in values["sizes"].items()},
+        )
+
+
+class ParamStore:
+    """The dictionary in a folder, which may be a path with a scheme."""
+
+    def __init__(self, folder: str, max_bytes: float = 0):
+        """Opens the dictionary; nothing is written before the first offer.
+
+        Args:
+            folder: where its files are.
+            max_bytes: most bytes that the dictionary keeps, the least accurate donors going first;
+                0 for no limit. What the running step offers comes on top until it is taken in.
+        """
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._index = _Index()
+        self._load_file = functools.lru_cache(maxsize=16)(self._read_file)
+        self.reload()
+
+    @property
+    def generation(self) -> int:
+        """Number of steps whose offers the dictionary holds."""
+        return self._index.generation
+
+    @property
+    def entries(self) -> list[Entry]:
+        """What the dictionary knows."""
+        return list(self._index.entries.values())
+
+    def reload(self) -> None:
+        """Reads the index.
+
+        Raises:
+            ValueError: it is not one.
+        """
+        path = self._path("index.json")
+        if not paths.exists(path):
+            self._index = _Index()
+            return
+        try:
+            self._index = _Index.from_text(paths.read_text(path))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path} is not an index of shared parameters: {error!r}") from error
+
+    def load(self, entry: Entry) -> Values:
+        """Returns the values of an entry of the index; an entry without shapes has none.
+
+        Raises:
+            ValueError: its file is missing, torn or foreign.
+        """
+        if not entry.shapes:
+            return {}
+        arrays = self._load_file(self._index.files[entry.key])
+        values: Values = {role: {} for role in entry.shapes}
+        for role, named in entry.shapes.items():
+            for name, shape in named.items():
+                found = arrays.get(_member(entry.label, role, name))
+                if found is None or found.shape != shape:
+                    got = None if found is None else found.shape
+                    raise ValueError(f"{entry.key} {role} {name} must be {shape}, got {got}")
+                values[role][name] = found
+        return values
+
+    def offer(self, name: str, blocks: Iterable[tuple[Entry, Values]]) -> Offer:
+        """Writes what a child offers; the dictionary stays as it is until it is committed."""
+        content = _packed(blocks)
+        offer = Offer(name, int(hashlib.sha256(content).hexdigest()[:_DIGITS], 16))
+        paths.write_atomic(self._path(offer.file), content)
+        return offer
+
+    def holds(self, offer: Offer) -> bool:
+        """Says whether an offer's file is there."""
+        return paths.exists(self._path(offer.file))
+
+    def commit(self, generation: int, offers: Sequence[Offer]) -> None:
+        """Takes in a step's offers, in order, and deletes what is no longer needed.
+
+        Does nothing where this generation was committed before.
+
+        Raises:
+            ValueError: a generation was left out, or an offer's file is missing, torn or foreign.
+        """
+        if generation <= self.generation:
+            return
+        if generation != self.generation + 1:
+            raise ValueError(f"generation {self.generation + 1} must come next, got {generation}")
+        entries, files = dict(self._index.entries), dict(self._index.files)
+        sizes = dict(self._index.sizes)
+        for offer in offers:
+            content = self._content(offer.file)
+            sizes[offer.file] = len(content)
+            offered = _unpacked_entries(content, offer.file)
+            after = shared_params.merged(entries, offered)
+            files |= {e.key: offer.file for e in offered if after[e.key] is e}
+            entries = after
+        index = self._within_limit(_Index(generation, entries, files, sizes))
+        paths.write_atomic(self._path("index.json"), index.to_text())
+        self._index = index
+        self.prune()
+
+    def prune(self) -> None:
+        """Deletes all offers that the index does not name."""
+        for name in paths.names(self._folder):
+            if name.endswith(".npz") and name not in self._index.sizes:
+                paths.remove(self._path(name))
+
+    def _within_limit(self, index: _Index) -> _Index:
+        """Returns the index without unused files and, above the limit, the least accurate ones."""
+        used = {index.files[key] for key, entry in index.entries.items() if entry.shapes}
+        sizes = {name: size for name, size in index.sizes.items() if name in used}
+        best: dict[str, float] = {}
+        for key, entry in index.entries.items():
+            best[index.files[key]] = entry.accuracy
+        for name in sorted(sizes, key=lambda name: (best[name], name)):
+            if not self._max_bytes or sum(sizes.values()) <= self._max_bytes:
+                break
+            del sizes[name]
+        kept = {
+            key: entry
+            for key, entry in index.entries.items()
+            if not entry.shapes or index.files[key] in sizes
+        }
+        return _Index(index.generation, kept, {key: index.files[key] for key in kept}, sizes)
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self._folder, name)
+
+    def _content(self, file: str) -> bytes:
+        path = self._path(file)
+        try:
+            content = paths.read_bytes(path)
+        except FileNotFoundError as error:
+            raise ValueError(f"{path} of the shared parameters is missing") from error
+        if not file.endswith(f"-{hashlib.sha256(content).hexdigest()[:_DIGITS]}.npz"):
+            raise ValueError(f"{path} of the shared parameters is torn: its hash differs")
+        return content
+
+    def _read_file(self, file: str) -> dict[str, np.ndarray]:
+        content = self._content(file)
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+        except _NO_ARCHIVE as error:
+            raise ValueError(f"{file} holds no shared parameters: {error!r}") from error
+
+
+def _member(label: str, role: str, name: str) -> str:
+    return f"{label}|{role}|{name}"
+
+
+def _packed(blocks: Iterable[tuple[Entry, Values]]) -> bytes:
+    """Returns an .npz of all values and, as bytes of JSON, the entries."""
+    arrays: dict[str, np.ndarray] = {}
+    entries = []
+    for entry, values in blocks:
+        entries.append(entry.to_dict())
+        for role, named in values.items():
+            arrays |= {_member(entry.label, role, name): v for name, v in named.items()}
+    arrays[_ENTRIES] = np.frombuffer(json.dumps(entries).encode(), np.uint8)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def _unpacked_entries(content: bytes, file: str) -> list[Entry]:
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            items = json.loads(archive[_ENTRIES].tobytes())
+        return [Entry.from_dict(item) for item in items]
+    except _NO_ARCHIVE as error:
+        raise ValueError(f"{file} holds no shared parameters: {error!r}") from error

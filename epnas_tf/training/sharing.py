@@ -1,0 +1,45 @@
+"""What one child takes from the shared parameter dictionary and what it leaves there."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+
+from epnas_tf.training import inherit, layout
+from epnas_tf.training.param_store import Offer, ParamStore
+from epnas_tf.training.shared_params import Labels
+
+
+@dataclasses.dataclass(frozen=True)
+class Sharing:
+    """A child's access to the dictionary.
+
+    Attributes:
+      store: the dictionary, as it stood when the child's step began.
+      labels: what the child's blocks are called in it.
+      slot: the child's trial.
+      attempt: which try of the slot this is.
+      offers: what the child left: one if it was trained, none otherwise.
+    """
+
+    store: ParamStore
+    labels: Labels
+    slot: str
+    attempt: int = 1
+    offers: list[Offer] = dataclasses.field(default_factory=list)
+
+    def begin(self, model: keras.Model) -> float:
+        """Gives a fresh model what it inherits; returns the share of its parameters that is."""
+        nodes = layout.layout_of(model)
+        inherited = inherit.inherit(
+            nodes, layout.weights_of(model), self.labels, self.store.entries, self.store.load
+        )
+        layout.assign(model, inherited.weights)
+        return inherited.share
+
+    def end(self, model: keras.Model, accuracy: float) -> None:
+        """Offers a trained model's parameters; others see them once the step is whole."""
+        nodes, weights = layout.layout_of(model), layout.weights_of(model)
+        blocks = inherit.offers(nodes, weights, self.labels, self.slot, accuracy)
+        self.offers.append(self.store.offer(f"{self.slot}-{self.attempt}", blocks))
