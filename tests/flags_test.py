@@ -47,8 +47,14 @@ _MODULE = {
     ),
     "channels": (8, 12, 16, 24, 32),
 }
-_PLAIN = {"schedule": "plain", "epochs": 20, "batch_size": 128, "learning_rate": 0.05}
-_PREDICTION = {"schedule": "aggressive", "epochs": 10, "batch_size": 1024, "learning_rate": 0.5}
+_PLAIN = {
+    **{"schedule": "plain", "epochs": 20, "batch_size": 128, "learning_rate": 0.05},
+    **{"parameter_sharing": "none", "stop_hopeless": 0.0},
+}
+_PREDICTION = {
+    **{"schedule": "aggressive", "epochs": 10, "batch_size": 1024, "learning_rate": 0.5},
+    **{"parameter_sharing": "dictionary", "stop_hopeless": 0.0},
+}
 
 
 def _preset(name: str) -> SearchConfig:

@@ -19,7 +19,7 @@ from epnas_tf.config import SearchConfig
 from epnas_tf.fields import ConfigError
 from epnas_tf.paths import WorkDir
 from epnas_tf.training import data as data_lib
-from epnas_tf.training import schedule, trainer
+from epnas_tf.training import machine, schedule, trainer
 from epnas_tf.tuner.tuner import EPNASTuner
 
 # Six children of a second each.
@@ -281,6 +281,56 @@ def test_images_that_are_no_squares_keep_their_shape(stored_flags, tmp_path):
     stored = stored_flags(dataset=f"npz:{tmp_path / 'wide.npz'}", machine_gflops=1)
     # Were a size stored, a search from flags.txt would see other images.
     assert stored.image_size == 0
+
+
+@pytest.fixture(name="measured")
+def _measured(monkeypatch):
+    """Lets micro-batches of 64 be the fastest; returns the batches they were asked for."""
+    asked = []
+
+    def measure(input_shape, batch_size, num_classes=10):
+        asked.append((input_shape, batch_size, num_classes))
+        return 64
+
+    monkeypatch.setattr(machine, "measure_micro_batch", measure)
+    return asked
+
+
+@pytest.fixture(name="many", scope="module")
+def _many(tmp_path_factory) -> str:
+    """A data set of 8,192 training images."""
+    path = tmp_path_factory.mktemp("many") / "many.npz"
+    labels = np.arange(8_192) % 3
+    images = {"x_train": np.zeros((8_192, 4, 4), np.uint8), "x_val": np.zeros((9, 4, 4), np.uint8)}
+    np.savez(path, y_train=labels, y_val=labels[:9], **images)
+    return f"npz:{path}"
+
+
+def test_a_large_batch_is_cut_as_the_machine_likes_it(stored_flags, measured, many):
+    stored = stored_flags(dataset=many, schedule="aggressive", machine_gflops=1)
+    assert (stored.batch_size, stored.micro_batch_size) == (1024, 64)
+    assert measured == [((4, 4, 1), 512, 3)]  # a sixteenth of the images
+
+
+def test_a_micro_batch_that_is_given_is_not_measured(stored_flags, measured, many):
+    large = {"dataset": many, "schedule": "aggressive", "batch_size": 1024, "machine_gflops": 1}
+    assert stored_flags(**large, micro_batch_size=128).micro_batch_size == 128
+    assert measured == []
+
+
+def test_a_small_batch_stays_whole(stored_flags, measured):
+    assert stored_flags(machine_gflops=1).micro_batch_size == 0
+    assert measured == []
+
+
+@pytest.mark.parametrize("sharing", ["none", "dictionary", "lineage"])
+def test_the_sharing_of_parameters_reaches_the_oracle(tiny, sharing):
+    data = run._load_data(tiny)
+    changes = {"parameter_sharing": sharing, "stop_hopeless": 0.2, "max_disk": None}
+    config = run._resolved(dataclasses.replace(tiny, **changes), data, threads=1)
+    tuner = run.make_tuner(config, data)
+    assert tuner.oracle.settings["parameter_sharing"] == sharing
+    assert tuner.oracle.settings["stop_hopeless"] == 0.2
 
 
 def _starting_networks(tmp_path, **settings):
