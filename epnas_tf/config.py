@@ -124,12 +124,18 @@ class SearchConfig:
     max_attempts: int = setting(5, "tries of a trial before it counts as failed", least=1)
 
     schedule: str = setting(
-        "", "recipe of a child (empty: the set's)", choices=("", "plain", "aggressive"), auto=True
+        "",
+        "recipe of a child (empty: quick, or the set's own)",
+        choices=("", "quick", "plain", "aggressive"),
+        auto=True,
     )
     epochs: int = setting(0, "epochs a child (0: the schedule's)", least=0, auto=True)
     batch_size: int = setting(0, "images an update (0: the schedule's)", least=0, auto=True)
     micro_batch_size: int = setting(
-        0, "images at once, summed up to a batch (0: the batch)", least=0, auto=True
+        0,
+        "images at once, summed up to a batch (0: the batch, or what is fastest of a large one)",
+        least=0,
+        auto=True,
     )
     learning_rate: float = setting(
         0.0, "highest rate (0: the schedule's, in proportion to the batch)", least=0, auto=True
@@ -178,7 +184,8 @@ _HEADINGS = {
     "keep_models": "Results",
 }
 
-# What a resumed search may be given anew: nothing here changes a trial's network or result.
+# What a resumed search may be given anew: nothing here changes a trial's network or result, but
+# for --max_disk, which decides what later children can inherit.
 MAY_CHANGE_ON_RESUME = frozenset(
     {
         *("work_dir", "data_dir", "max_trials", "max_hours", "max_attempts", "max_disk", "tpu"),

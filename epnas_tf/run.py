@@ -290,9 +290,8 @@ def _resolved(config: SearchConfig, data: Data, threads: int) -> SearchConfig:
     }
     if config.warmup_epochs >= 0:
         asked["warmup_epochs"] = config.warmup_epochs
-    name = config.schedule or "plain"
     with _blamed_on(config, "schedule"):
-        plan = schedule.for_dataset(config.dataset, name, **asked)
+        plan = schedule.for_dataset(config.dataset, config.schedule, len(data.train), **asked)
     height, width, _ = data.input_shape
     micro = plan.micro_batch_size
     if not micro and plan.batch_size >= machine.LEAST_BATCH:
@@ -314,11 +313,15 @@ def _resolved(config: SearchConfig, data: Data, threads: int) -> SearchConfig:
 
 
 def _micro_batch(plan: Schedule, data: Data, config: SearchConfig) -> int:
-    """Returns the micro-batch that trains fastest here, 0 for the batch in one piece."""
-    with _blamed_on(config, "strategy"):
-        replicas = trainer.make_strategy(config.strategy, config.tpu).num_replicas_in_sync
-    fitted = schedule.fit_to(plan, len(data.train), replicas)
-    share = 2 ** int(math.log2(max(fitted.batch_size // replicas, 1)))  # divides by the pieces
+    """Returns the micro-batch that trains fastest here, 0 for the batch in one piece.
+
+    Measured where children are trained by this process' own device: an accelerator takes large
+    batches whole, and replicas hold their share unrolled.
+    """
+    if config.strategy != "none" or tf.config.list_logical_devices("GPU"):
+        return 0
+    images = schedule.fit_to(plan, len(data.train)).batch_size
+    share = 2 ** int(math.log2(images))  # a number that the pieces divide
     piece = machine.measure_micro_batch(data.input_shape, share, data.num_classes)
     return piece if piece and plan.batch_size % piece == 0 else 0
 

@@ -30,6 +30,7 @@ from epnas_tf.architecture import budget as budget_lib
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.spec import BranchSpec, CellSpec, LayerSpec, LayerwiseSpec, Spec
 from epnas_tf.modeling import build_model
+from epnas_tf.report import markdown
 from epnas_tf.training import augment, machine, memory, schedule, trainer
 from epnas_tf.training import data as data_lib
 from epnas_tf.training.data import Data, Part
@@ -313,7 +314,7 @@ def _compared(
     ]
     means = [statistics.geometric_mean(column) for column in zip(*ratios, strict=True)]
     rows.append(["geometric mean", *("" for _ in names), *(f"{mean:.2f}" for mean in means)])
-    return _table(["network", *heads, *(f"{a} / {b}" for a, b in pairs)], rows)
+    return markdown.table(["network", *heads, *(f"{a} / {b}" for a, b in pairs)], rows)
 
 
 def _shares(bench: Bench, measured: Figures, gflops: float, titles: Mapping[str, str]) -> str:
@@ -324,16 +325,11 @@ def _shares(bench: Bench, measured: Figures, gflops: float, titles: Mapping[str,
         flops = budget.cost(bench.networks[network]).flops
         share = budget_lib.PASSES * flops / (gflops * 1e9)
         rows.append([network, f"{flops / 1e6:.1f}", *(f"{row[n] * share:.1%}" for n in titles)])
-    return _table(["network", "MFLOPs", *titles.values()], rows)
+    return markdown.table(["network", "MFLOPs", *titles.values()], rows)
 
 
 def _figure(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    rule = ["---"] + ["---:"] * (len(heads) - 1)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [heads, rule, *rows])
 
 
 # The command

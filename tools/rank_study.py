@@ -47,7 +47,6 @@ from epnas_tf.training.schedule import Schedule
 from epnas_tf.training.sharing import Sharing
 
 _WORK_DIR = flags.DEFINE_string("work_dir", "ranks", "folder of what is done so far")
-_DATASET = flags.DEFINE_string("dataset", "cifar10", "digits, a tfds name, folder:PATH or npz:PATH")
 _DATA_DIR = flags.DEFINE_string("data_dir", "", "folder of prepared tfds data sets")
 _TRAIN_FRACTION = flags.DEFINE_float("train_fraction", 0.1111, "share of the training part to use")
 _NETWORKS = flags.DEFINE_integer("networks", 48, "networks, half of each pattern", 4)
@@ -55,6 +54,12 @@ _METHODS = flags.DEFINE_list("methods", [], "names of METHODS (empty: all)")
 _WORKERS = flags.DEFINE_integer("workers", 1, "processes of one thread each", 1)
 _REPORT_ONLY = flags.DEFINE_bool("report_only", False, "train nothing, report what is there")
 _PLOT = flags.DEFINE_string("plot", "", "file.png of proxy against truth; needs matplotlib")
+_TIMINGS = flags.DEFINE_integer(
+    "timings",
+    0,
+    "networks of each pattern to be timed by every method in turn, on a quiet machine",
+    0,
+)
 _CURVES = flags.DEFINE_string("curves", "", "folder of learning curves of others, *.json")
 
 STEPS = 3  # as in a search: a step of random networks, then steps of morphs of earlier ones
@@ -92,21 +97,16 @@ def _small(batch_size: int, epochs: int = 4) -> Schedule:
 
 METHODS = {
     TRUTH: Method(_plain(), seeds=(0, 1)),
-    "plain_2": Method(_plain(epochs=2)),
     "plain_4": Method(_plain(epochs=4)),
-    "plain_8": Method(_plain(epochs=8)),
     "batch_64": Method(_small(64)),
-    "batch_64_dictionary": Method(_small(64), sharing="dictionary"),
-    "batch_64_lineage": Method(_small(64), sharing="lineage"),
     "batch_32": Method(_small(32)),
     "batch_32_dictionary": Method(_small(32), sharing="dictionary"),
     "batch_32_lineage": Method(_small(32), sharing="lineage"),
-    "batch_32_2_lineage": Method(_small(32, epochs=2), sharing="lineage"),
+    "batch_32_3": Method(_small(32, epochs=3)),
     "aggressive_4": Method(_aggressive(epochs=4)),
     "aggressive_4_dictionary": Method(_aggressive(epochs=4), sharing="dictionary"),
     "aggressive_4_lineage": Method(_aggressive(epochs=4), sharing="lineage"),
     "aggressive_10": Method(_aggressive()),
-    "aggressive_10_dictionary": Method(_aggressive(), sharing="dictionary"),
     "half_channels": Method(_small(32), half=True),
 }
 
@@ -205,9 +205,13 @@ def _start_worker(request: dict[str, Any]) -> None:
     _data = load(**request)
 
 
-def load(dataset: str, data_dir: str, train_fraction: float) -> Data:
+def _request() -> dict[str, Any]:
+    return {"data_dir": _DATA_DIR.value, "train_fraction": _TRAIN_FRACTION.value}
+
+
+def load(data_dir: str, train_fraction: float) -> Data:
     """Returns the study's images."""
-    return data_lib.load(dataset, data_dir=data_dir, train_fraction=train_fraction, seed=0)
+    return data_lib.load("cifar10", data_dir=data_dir, train_fraction=train_fraction, seed=0)
 
 
 def run(
@@ -298,6 +302,24 @@ def batch_norm_gap(model: keras.Model, data: Data) -> float:
     return (right[True] - right[False]) / len(part)
 
 
+def check_settings(path: pathlib.Path) -> None:
+    """Writes down what all runs of a folder have in common, or refuses others.
+
+    Raises:
+      UsageError: the folder holds a study of other images, networks or schedules.
+    """
+    plans = {name: dataclasses.asdict(method) for name, method in METHODS.items()}
+    asked = {"train_fraction": _TRAIN_FRACTION.value, "networks": _NETWORKS.value, "methods": plans}
+    asked = json.loads(json.dumps(asked))
+    if path.exists():
+        known = json.loads(path.read_text("utf-8"))
+        same = {name: plan for name, plan in plans.items() if name in known["methods"]}
+        common = {name: known["methods"][name] for name in same}
+        if {**asked, "methods": json.loads(json.dumps(same))} != {**known, "methods": common}:
+            raise app.UsageError(f"{path.parent} holds a study with other settings ({path.name})")
+    path.write_text(json.dumps(asked, indent=1) + "\n", "utf-8")
+
+
 def finished(path: pathlib.Path) -> list[dict[str, Any]]:
     """Returns the runs done so far; a torn last line is left out."""
     if not path.exists():
@@ -324,14 +346,9 @@ def train_missing(
     print(f"{len(missing)} runs to do", flush=True)
     if not missing:
         return
-    request = {
-        "dataset": _DATASET.value,
-        "data_dir": _DATA_DIR.value,
-        "train_fraction": _TRAIN_FRACTION.value,
-    }
     with (
         concurrent.futures.ProcessPoolExecutor(
-            workers, multiprocessing.get_context("spawn"), _start_worker, (request,)
+            workers, multiprocessing.get_context("spawn"), _start_worker, (_request(),)
         ) as pool,
         path.open("a", encoding="utf-8") as file,
     ):
@@ -367,6 +384,21 @@ def run_job(networks: Sequence[Candidate], name: str, seed: int) -> list[dict[st
     return run_steps(networks, name, seed)
 
 
+def time_methods(path: pathlib.Path, networks: Sequence[Candidate], names: Sequence[str]) -> None:
+    """Times some networks of each pattern by every method in turn; costs are taken from these.
+
+    The runs of the study itself meet a machine that is more or less busy, and fill both its cores.
+    """
+    _start_worker(_request())
+    rows: list[dict[str, Any]] = []
+    for space in spaces():
+        mine = [c for c in networks if c.spec.pattern == space.pattern]
+        sample = [mine[index * len(mine) // _TIMINGS.value] for index in range(_TIMINGS.value)]
+        for name in names:
+            rows += run_job(sample, name, METHODS[name].seeds[0])
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+
+
 # The report
 
 
@@ -382,7 +414,8 @@ def networks_of(found: Sequence[Candidate], budget: Budget) -> list[Network]:
 
 def study_of(path: pathlib.Path, networks: Sequence[Network]) -> Study:
     """Returns the study of these networks as far as it is done."""
-    return Study(finished(path), networks, {name: each.seeds for name, each in METHODS.items()})
+    seeds = {name: each.seeds for name, each in METHODS.items()}
+    return Study(finished(path), networks, seeds, finished(path.with_name("timings.jsonl")))
 
 
 def read_curves(path: pathlib.Path) -> list[list[float]]:
@@ -476,7 +509,11 @@ def main(argv: Sequence[str]) -> None:
     networks = candidates(_NETWORKS.value, budget)
     if not _REPORT_ONLY.value:
         runs.parent.mkdir(parents=True, exist_ok=True)
-        train_missing(runs, networks, _METHODS.value or list(METHODS), _WORKERS.value)
+        check_settings(runs.with_name("settings.json"))
+        names = _METHODS.value or list(METHODS)
+        train_missing(runs, networks, names, _WORKERS.value)
+        if _TIMINGS.value:
+            time_methods(runs.with_name("timings.jsonl"), networks, names)
     study = study_of(runs, networks_of(networks, budget))
     print(rank_table.report(study))
     if curves:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from epnas_tf.report import ranking
+from epnas_tf.report import markdown, ranking
 from epnas_tf.report.ranking import Agreement
 
 Run = Mapping[str, Any]
@@ -92,6 +92,7 @@ class Study:
       runs: lines of runs.jsonl; of two alike the later counts, and unknown networks do not.
       networks: of the study, in order.
       seeds: the seeds of each method; of methods not named, those that appear in the runs.
+      timings: runs of some networks by each method in turn, from which costs are taken if given.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Study:
         runs: Iterable[Run],
         networks: Sequence[Network],
         seeds: Mapping[str, Sequence[int]],
+        timings: Iterable[Run] = (),
     ) -> None:
         found: dict[str, dict[tuple[str, int], Run]] = {name: {} for name in seeds}
         for run in runs:
@@ -115,9 +117,9 @@ class Study:
         self.all_networks = tuple(networks)
         self.networks = tuple(network for network in networks if network.key in truth)
         self.truth = {key: _mean(map(_accuracy, runs)) for key, runs in truth.items()}
-        self._truth_seconds = {
-            key: _mean(run["all_seconds"] for run in runs) for key, runs in truth.items()
-        }
+        self._timings: dict[str, dict[str, float]] = {}
+        for run in timings:
+            self._timings.setdefault(run["method"], {})[run["key"]] = run["all_seconds"]
 
     @property
     def proxies(self) -> list[str]:
@@ -139,11 +141,24 @@ class Study:
         ]
 
     def cost(self, method: str, networks: Sequence[Network]) -> float:
-        """Returns the mean seconds of a network, in those of its training by the truth."""
-        return _mean(
-            sum(run["all_seconds"] for run in runs) / self._truth_seconds[key]
-            for key, runs in self.of(method, networks).items()
-        )
+        """Returns the seconds of the networks, in those of their training by one truth's seed.
+
+        From the timings if the method is among them, else from the runs, which may have met a
+        machine that was more or less busy.
+        """
+        mine, truth = (self._seconds(name, networks) for name in (method, TRUTH))
+        both = mine.keys() & truth.keys()
+        if not both:
+            return math.nan
+        return sum(mine[key] for key in both) / sum(truth[key] for key in both)
+
+    def _seconds(self, method: str, networks: Sequence[Network]) -> dict[str, float]:
+        keys = {network.key for network in networks}
+        if self._timings:
+            found = self._timings.get(method, {})
+            return {key: seconds for key, seconds in found.items() if key in keys}
+        runs = self.of(method, networks)
+        return {key: _mean(run["all_seconds"] for run in mine) for key, mine in runs.items()}
 
 
 def _mean(values: Iterable[float]) -> float:
@@ -219,12 +234,26 @@ class Inheritance:
 
 
 def inheritance(study: Study, method: str) -> Inheritance | None:
-    """Returns what the method's dictionary did; None without one or with fewer than 3 networks."""
-    done = study.of(method, study.networks)
-    if len(done) < ranking.FEWEST or any("inherited" not in runs[0] for runs in done.values()):
+    """Returns what the method's dictionary did, against the same schedule without one.
+
+    None where it has no dictionary, where the schedule alone was not run (the method's name without
+    its last part), or with fewer than 3 networks that both have.
+    """
+    alone = method.rpartition("_")[0]
+    if alone not in study.proxies:
         return None
-    truth, proxy = study.pairs(method, study.networks)
-    shifts = ranking.ranks(proxy) - ranking.ranks(truth)
+    both = study.of(alone, study.networks).keys()
+    networks = [network for network in study.networks if network.key in both]
+    done = study.of(method, networks)
+    if len(done) < ranking.FEWEST or any(r[0].get("inherited") is None for r in done.values()):
+        return None
+    networks = [network for network in networks if network.key in done]
+    shifts = np.zeros(len(networks))
+    for pattern in {network.pattern for network in networks}:  # each has a dictionary of its own
+        at = [index for index, network in enumerate(networks) if network.pattern == pattern]
+        mine = [networks[index] for index in at]
+        scores = [study.pairs(name, mine)[1] for name in (method, alone)]
+        shifts[at] = ranking.ranks(scores[0]) - ranking.ranks(scores[1])
     shares = np.array([_mean(run["inherited"] for run in runs) for runs in done.values()])
     steps = np.array([runs[0]["step"] for runs in done.values()])
     by_step = {int(step): steps == step for step in np.unique(steps)}
@@ -264,9 +293,9 @@ of the truth's 5 best among the proxy's. Missing networks are left out of a line
 validation accuracy with each batch's own statistics less that with the stored ones."""
 
 _INHERITANCE_NOTES = """\
-A shift is the rank by the proxy's validation accuracy less that by the truth, counted from the
-worst: above 0 the proxy flatters. Bias is Spearman's correlation of a network's inherited share
-with its shift."""
+A shift is a network's rank within its pattern with the dictionary less that by the same schedule
+without one, counted from the worst: above 0 the dictionary flatters. Bias is Spearman's correlation
+of a network's inherited share with its shift."""
 
 
 def _seed_notes(table: Sequence[Line]) -> list[str]:
@@ -304,7 +333,7 @@ def _long_table(table: Sequence[Line]) -> str:
             row += [str(found.top_spearman), str(found.top_kendall), _share(found.top5_recall, 2)]
         gap = "" if line.batch_norm_gap is None else f"{line.batch_norm_gap:+.3f}"
         rows.append([*row, _share(line.accuracy), gap])
-    return ranking.markdown(heads, rows)
+    return markdown.table(heads, rows)
 
 
 def _short_table(table: Sequence[Line]) -> str:
@@ -317,7 +346,7 @@ def _short_table(table: Sequence[Line]) -> str:
             cells = [str(found.networks), cost, str(found.spearman)]
             cells += [f"{found.top_spearman.value:.2f}", _share(found.top5_recall, 2)]
         rows.append([line.method, line.score, *cells])
-    return ranking.markdown(heads, rows)
+    return markdown.table(heads, rows)
 
 
 def _inheritance_table(found: Mapping[str, Inheritance]) -> str:
@@ -330,7 +359,7 @@ def _inheritance_table(found: Mapping[str, Inheritance]) -> str:
         shifts = [f"{value.shifts[step]:+.1f}" if step in value.shifts else "" for step in steps]
         bias = "none" if math.isnan(value.bias) else f"{value.bias:+.2f}"
         rows.append([name, *shares, *shifts, bias])
-    return ranking.markdown(heads, rows)
+    return markdown.table(heads, rows)
 
 
 def curve_table(found: Mapping[str, Mapping[int, float]]) -> str:
@@ -341,7 +370,7 @@ def curve_table(found: Mapping[str, Mapping[int, float]]) -> str:
     ]
     width = max(len(row) for row in rows)
     heads = ["curves", *["Spearman"] * (width - 1)]
-    return ranking.markdown(heads, [row + [""] * (width - len(row)) for row in rows])
+    return markdown.table(heads, [row + [""] * (width - len(row)) for row in rows])
 
 
 def stopping_table(found: Mapping[tuple[str, float], ranking.Stopping]) -> str:
@@ -352,4 +381,4 @@ def stopping_table(found: Mapping[tuple[str, float], ranking.Stopping]) -> str:
         + [f"{value.harmed:.0%}", f"{value.top_tenth:.2f} of {value.tenth}"]
         for (name, margin), value in found.items()
     ]
-    return ranking.markdown([*heads, "of the top 10%"], rows)
+    return markdown.table([*heads, "of the top 10%"], rows)

@@ -296,18 +296,5 @@ def _lengths(
             so_far = (length for length in range(1, epochs) if hopeless(curve[:length], before))
             lengths[network] = next(so_far, epochs)
             mine.append(curve[: lengths[network]])
-        before = mine
+        before = [curve for curve in mine if len(curve) == epochs]  # the search's own rule
     return lengths
-
-
-def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Returns a table in Markdown, the first column to the left and the others to the right.
-
-    Raises:
-      ValueError: a row has not as many cells as there are heads.
-    """
-    for row in rows:
-        if len(row) != len(heads):
-            raise ValueError(f"a row must have {len(heads)} cells, got {len(row)}: {list(row)}")
-    line = ["---"] + ["---:"] * (len(heads) - 1)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, line, *rows))

@@ -27,6 +27,10 @@ class Slot:
         """The trial's name for people and files, such as e01s03b5."""
         return f"e{self.episode:02d}s{self.step:02d}b{self.branch}"
 
+    def steps_before(self, steps: int) -> int:
+        """Returns how many steps come before its own, in episodes of `steps` steps."""
+        return 0 if self.step == 0 else (self.episode - 1) * steps + self.step
+
     @classmethod
     def parse(cls, name: str) -> Slot:
         """Returns the slot of a name; raises ValueError where it is none."""

@@ -40,6 +40,7 @@ def _can_be_fused(layer: Any) -> bool:
         and layer.scale
         and layer.center
         and layer.trainable
+        and not getattr(layer, "renorm", False)
         and layer.axis in (-1, 3)
         and len(layer.input.shape) == 4
         and layer.variable_dtype == "float32"

@@ -12,7 +12,7 @@ from epnas_tf.architecture.budget import HOPELESS, NOT_FINITE, TRAINED, Budget
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.modeling import build_model
 from epnas_tf.modeling.layers import BUILDERS, Builder
-from epnas_tf.training import memory, trainer
+from epnas_tf.training import layout, memory, trainer
 from epnas_tf.training.data import Data
 from epnas_tf.training.hopeless import StopRule
 from epnas_tf.training.schedule import Schedule
@@ -110,7 +110,7 @@ class Evaluator:
             return self.untrained(spec, reason)
         with memory.child_graphs():
             model = build_child(spec, self.budget, self.strategy, self.builders, seed)
-            inherited = sharing.begin(model) if sharing is not None else 0.0
+            inherited = _begin(sharing, model) if sharing is not None else 0.0
             result = trainer.train(
                 model,
                 self.data,
@@ -136,10 +136,17 @@ class Evaluator:
             seconds=result.train_seconds,
             training=result,
             inherited=inherited,
-            offer=sharing.offers[-1].digest if sharing is not None and sharing.offers else 0,
+            offer=sharing.offers[-1].digest if sharing is not None and whole else 0,
         )
 
     def untrained(self, spec: Spec, status: str, reason: str = "") -> Evaluation:
         """Returns what stands for a network without a measured accuracy (DECISIONS 10)."""
         chance = self.budget.chance
         return Evaluation(chance, self.budget.reward(chance, spec), status, reason=reason)
+
+
+def _begin(sharing: Sharing, model: keras.Model) -> float:
+    try:
+        return sharing.begin(model)
+    except layout.LayoutError as error:
+        raise BuildError(f"{error} (or search with --parameter_sharing=none)") from error

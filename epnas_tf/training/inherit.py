@@ -20,17 +20,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from epnas_tf.modeling.layers import BATCH_NORM_EPSILON
+from epnas_tf.training import channels, shared_params
 from epnas_tf.training import layout as layout_lib
-from epnas_tf.training import shared_params
+from epnas_tf.training.channels import Piece, Tensor
 from epnas_tf.training.layout import Node, Weights
 from epnas_tf.training.shared_params import Entry, Labels, Run, Values
 
 IMAGE = "image"
-_ANYONE = "*"  # every donor saw the same image
 # Of a skip's sum: what is added to, and what is added.
 _MAIN, _SKIP = "main", "skip"
 _PROJECTION = re.compile(r"layer\d+_skip")
-_QUADRATURE = np.polynomial.hermite_e.hermegauss(32)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,25 +43,6 @@ class Inheritance:
 
     weights: Weights
     share: float
-
-
-@dataclasses.dataclass(frozen=True)
-class _Piece:
-    """A run of a tensor's channels: its label, whose they are, the donor's number of each."""
-
-    label: str
-    donor: str  # "" for none
-    index: np.ndarray  # the donor's channel of each, -1 for a new one
-    size: int  # the donor's channels of this run
-
-
-@dataclasses.dataclass(frozen=True)
-class _Tensor:
-    """A layer's output: its channels, and what their values are like (NaN where not known)."""
-
-    pieces: tuple[_Piece, ...]
-    mean: np.ndarray
-    std: np.ndarray
 
 
 # What a trained child offers
@@ -182,7 +162,7 @@ class _Walk:
         self._blocks = shared_params.blocks_of(layout, fresh)
         adding = {node.block for node in layout if node.kind == layout_lib.ADD}
         self._projections = {b for b in adding & self._blocks.keys() if _PROJECTION.fullmatch(b)}
-        self._tensors: dict[str, _Tensor] = {}
+        self._tensors: dict[str, Tensor] = {}
         self._weights: Weights = {}
         self._taken = 0
         self._kept = _kept_filters(layout, labels, chosen, values)
@@ -197,22 +177,24 @@ class _Walk:
         total = sum(_trainable(values) for values in self._fresh.values())
         return Inheritance(self._weights, self._taken / max(total, 1))
 
-    def _visit(self, node: Node, inputs: Sequence[_Tensor]) -> _Tensor:
+    def _visit(self, node: Node, inputs: Sequence[Tensor]) -> Tensor:
         kind = node.kind
         if node.block in self._projections and kind != layout_lib.ADD:
             return inputs[0]  # settled with the sum: its filters follow what they are added to
         if kind == layout_lib.INPUT:
-            piece = _Piece(IMAGE, _ANYONE, np.arange(node.channels), node.channels)
-            return _Tensor((piece,), np.zeros(node.channels), np.ones(node.channels))
+            piece = Piece(IMAGE, channels.ANYONE, np.arange(node.channels), node.channels)
+            return Tensor((piece,), np.zeros(node.channels), np.ones(node.channels))
         if kind == layout_lib.CONCATENATE:
-            return _joined(inputs)
+            return channels.joined(inputs)
         if kind == layout_lib.ADD and node.block in self._projections:
             self._project(node, inputs[0])
-            return _unknown(inputs[0].pieces)
-        if kind in (layout_lib.ADD, layout_lib.SUBTRACT):
-            return _combined(kind, inputs)
+            return channels.unknown(inputs[0].pieces)
+        if kind == layout_lib.ADD:
+            return channels.added(inputs)
+        if kind == layout_lib.SUBTRACT:
+            return channels.negative_half(*inputs)
         if kind == layout_lib.ACTIVATION:
-            return _activated(inputs[0], node.activation)
+            return channels.activated(inputs[0], node.activation)
         if kind == layout_lib.BATCH_NORM:
             return self._batch_norm(node, inputs[0])
         if kind == layout_lib.DEPTHWISE:
@@ -226,16 +208,18 @@ class _Walk:
     def _donated(self, node: Node) -> tuple[Entry, dict[str, np.ndarray]] | None:
         """Returns the entry chosen for a layer's block and the layer's values in it."""
         entry = self._chosen.get(node.block)
-        return None if entry is None else (entry, self._values[node.block][node.role])
+        if entry is None or node.role not in self._values[node.block]:
+            return None  # a layer without weights may stand in a block that has some
+        return entry, self._values[node.block][node.role]
 
-    def _filters(self, node: Node, source: _Tensor, columns: np.ndarray | None = None) -> _Tensor:
+    def _filters(self, node: Node, source: Tensor, columns: np.ndarray | None = None) -> Tensor:
         """A convolution or dense layer: reads its input's channels, makes new ones."""
         donated = self._donated(node)
         if donated is None:
             return self._fresh_filters(node, source)
         entry, values = donated
         own, kernel = self._fresh[node.name], values["kernel"]
-        rows, _ = _aligned(source, entry, node.role, kernel.shape[-2])
+        rows, _ = channels.aligned(source, entry, node.role, kernel.shape[-2])
         columns = self._kept[node.name] if columns is None else columns
         at = (0, 0)
         if kernel.ndim == 4:
@@ -249,14 +233,14 @@ class _Walk:
             self._weights[node.name]["bias"] = bias
             self._taken += int((columns >= 0).sum())
         made = _made_by(node, self._labels)
-        return _unknown((_Piece(made, entry.donor, columns, kernel.shape[-1]),))
+        return channels.unknown((Piece(made, entry.donor, columns, kernel.shape[-1]),))
 
-    def _fresh_filters(self, node: Node, source: _Tensor) -> _Tensor:
+    def _fresh_filters(self, node: Node, source: Tensor) -> Tensor:
         own = self._fresh[node.name]["kernel"]
         made = _made_by(node, self._labels)
-        new = _Piece(made, "", np.full(node.channels, -1), 0)
+        new = Piece(made, "", np.full(node.channels, -1), 0)
         if not self._may_be_identity(node, source):
-            return _unknown((new,))
+            return channels.unknown((new,))
         count = min(own.shape[-2:])
         kernel = own.copy()
         kernel[..., :count] = 0
@@ -265,13 +249,13 @@ class _Walk:
             kernel[(*middle, channel, channel)] = 1
         self._weights[node.name]["kernel"] = kernel
         more = node.channels - count
-        pieces = _first(source.pieces, count)
+        pieces = channels.first(source.pieces, count)
         if more:
             pieces += (dataclasses.replace(new, index=new.index[count:]),)
         known = [np.append(v[:count], np.full(more, np.nan)) for v in (source.mean, source.std)]
-        return _Tensor(pieces, known[0], known[1])
+        return Tensor(pieces, known[0], known[1])
 
-    def _may_be_identity(self, node: Node, source: _Tensor) -> bool:
+    def _may_be_identity(self, node: Node, source: Tensor) -> bool:
         inherited = any(piece.donor for piece in source.pieces)
         return (
             inherited
@@ -280,19 +264,19 @@ class _Walk:
             and shared_params.in_chain(node.block)
         )
 
-    def _depthwise(self, node: Node, source: _Tensor) -> _Tensor:
+    def _depthwise(self, node: Node, source: Tensor) -> Tensor:
         """A filter a channel: its channels are its input's."""
         own = self._fresh[node.name]["kernel"]
         donated = self._donated(node)
         if donated is None:
             if not self._may_be_identity(node, source):
-                return _unknown(source.pieces)
+                return channels.unknown(source.pieces)
             kernel = np.zeros_like(own)
             kernel[(own.shape[0] - 1) // 2, (own.shape[1] - 1) // 2] = 1
             self._weights[node.name]["kernel"] = kernel
             return source
         entry, values = donated
-        rows, pieces = _aligned(source, entry, node.role, values["kernel"].shape[2])
+        rows, pieces = channels.aligned(source, entry, node.role, values["kernel"].shape[2])
         at = shared_params.offsets(node, own.shape, values["kernel"].shape)
         body = shared_params.placed(own, values["kernel"], at)
         self._weights[node.name]["kernel"] = shared_params.gathered(body, rows, 2, own)
@@ -301,9 +285,9 @@ class _Walk:
             bias = shared_params.gathered(values["bias"], rows, 0, self._fresh[node.name]["bias"])
             self._weights[node.name]["bias"] = bias
             self._taken += int((rows >= 0).sum())
-        return _unknown(pieces)
+        return channels.unknown(pieces)
 
-    def _batch_norm(self, node: Node, source: _Tensor) -> _Tensor:
+    def _batch_norm(self, node: Node, source: Tensor) -> Tensor:
         """Batch norm: its channels are its input's, its statistics travel with them."""
         own = self._weights[node.name]
         donated = self._donated(node)
@@ -312,17 +296,20 @@ class _Walk:
             pieces = source.pieces
         else:
             entry, values = donated
-            rows, pieces = _aligned(source, entry, node.role, len(next(iter(values.values()))))
+            rows, pieces = channels.aligned(
+                source, entry, node.role, len(next(iter(values.values())))
+            )
             for name, fresh in self._fresh[node.name].items():
                 own[name] = shared_params.gathered(values[name], rows, 0, fresh)
                 if not name.startswith("moving"):
                     self._taken += int((rows >= 0).sum())
         zeros = np.zeros(node.channels)
-        return _Tensor(pieces, own.get("beta", zeros) + 0.0, np.abs(own.get("gamma", zeros + 1)))
+        return Tensor(pieces, own.get("beta", zeros) + 0.0, np.abs(own.get("gamma", zeros + 1)))
 
-    def _start_batch_norm(self, node: Node, source: _Tensor, own: dict[str, np.ndarray]) -> None:
-        """Lets a new batch norm pass on what it gets, where that is known."""
-        known = np.isfinite(source.mean)
+    def _start_batch_norm(self, node: Node, source: Tensor, own: dict[str, np.ndarray]) -> None:
+        """Lets a new batch norm pass on what it gets, where that is inherited and known."""
+        inherited = [np.full(len(piece.index), bool(piece.donor)) for piece in source.pieces]
+        known = np.isfinite(source.mean) & np.concatenate(inherited)
         # A channel that is always 0 has no deviation to divide by.
         variance = np.maximum(np.square(source.std) - BATCH_NORM_EPSILON, 0)
         moments = {
@@ -334,7 +321,7 @@ class _Walk:
         for name in own.keys() & moments.keys():
             own[name] = np.where(known, moments[name], own[name]).astype(own[name].dtype)
 
-    def _project(self, node: Node, main: _Tensor) -> None:
+    def _project(self, node: Node, main: Tensor) -> None:
         """Settles a sum's projection, whose filters follow the channels that they are added to."""
         conv, norm = self._blocks[node.block]
         entry = self._chosen.get(node.block)
@@ -342,11 +329,11 @@ class _Walk:
         if entry is None:
             self._start_projection(node, conv, norm, main)
             return
-        columns = _by_maker(main, entry.inputs.get(_MAIN, ()), entry.donor)
+        columns = channels.by_maker(main, entry.inputs.get(_MAIN, ()), entry.donor)
         followed = columns if (columns >= 0).any() else None
         self._batch_norm(norm, self._filters(conv, source, followed))
 
-    def _start_projection(self, node: Node, conv: Node, norm: Node, main: _Tensor) -> None:
+    def _start_projection(self, node: Node, conv: Node, norm: Node, main: Tensor) -> None:
         """Starts a new projection: as the skip that the donor had without one, or silent."""
         if not self._chosen:
             return
@@ -354,8 +341,8 @@ class _Walk:
         own, kernel = self._weights[norm.name], self._weights[conv.name]["kernel"]
         pairs = np.zeros(kernel.shape[-2:], bool)
         if known is not None and conv.strides == (1, 1):
-            rows = _by_maker(source, known.inputs[_SKIP], known.donor)
-            columns = _by_maker(main, known.inputs[_MAIN], known.donor)
+            rows = channels.by_maker(source, known.inputs[_SKIP], known.donor)
+            columns = channels.by_maker(main, known.inputs[_MAIN], known.donor)
             pairs = (rows[:, None] == columns) & (rows >= 0)[:, None]
             self._weights[conv.name]["kernel"] = np.where(pairs.any(0), pairs, kernel)
         paired = pairs.any(0)
@@ -364,19 +351,19 @@ class _Walk:
             paired, 1 - BATCH_NORM_EPSILON, own["moving_variance"]
         ).astype(own["gamma"].dtype)
 
-    def _other(self, node: Node) -> _Tensor:
+    def _other(self, node: Node) -> Tensor:
         """A layer that no rule is about: what it holds is inherited as it is or not at all."""
         donated = self._donated(node)
         made = _made_by(node, self._labels)
-        piece = _Piece(made, "", np.full(node.channels, -1), 0)
+        piece = Piece(made, "", np.full(node.channels, -1), 0)
         if donated is not None:
             entry, values = donated
             own = self._fresh[node.name]
             if {n: v.shape for n, v in own.items()} == {n: v.shape for n, v in values.items()}:
                 self._weights[node.name] = dict(values)
                 self._taken += _trainable(values)
-                piece = _Piece(made, entry.donor, np.arange(node.channels), node.channels)
-        return _unknown((piece,))
+                piece = Piece(made, entry.donor, np.arange(node.channels), node.channels)
+        return channels.unknown((piece,))
 
 
 def _trainable(values: Mapping[str, np.ndarray]) -> int:
@@ -391,106 +378,6 @@ def _overlap(own: Sequence[int], donor: Sequence[int], at: Sequence[int]) -> int
     for new, old, offset in zip(own[:2], donor[:2], at, strict=True):
         area *= max(min(offset + old, new) - max(offset, 0), 0)
     return area
-
-
-def _unknown(pieces: tuple[_Piece, ...]) -> _Tensor:
-    count = sum(len(piece.index) for piece in pieces)
-    return _Tensor(pieces, np.full(count, np.nan), np.full(count, np.nan))
-
-
-def _first(pieces: Sequence[_Piece], count: int) -> tuple[_Piece, ...]:
-    """Returns the pieces of the first channels."""
-    found = []
-    for piece in pieces:
-        if count > 0:
-            found.append(dataclasses.replace(piece, index=piece.index[:count]))
-        count -= len(piece.index)
-    return tuple(found)
-
-
-def _joined(inputs: Sequence[_Tensor]) -> _Tensor:
-    pieces = tuple(piece for tensor in inputs for piece in tensor.pieces)
-    mean = np.concatenate([tensor.mean for tensor in inputs])
-    return _Tensor(pieces, mean, np.concatenate([tensor.std for tensor in inputs]))
-
-
-def _combined(kind: str, inputs: Sequence[_Tensor]) -> _Tensor:
-    """A sum or difference: the channels are those of the first."""
-    sign = -1.0 if kind == layout_lib.SUBTRACT else 1.0
-    mean = inputs[0].mean + sign * sum(tensor.mean for tensor in inputs[1:])
-    std = np.sqrt(sum(np.square(tensor.std) for tensor in inputs))
-    return _Tensor(inputs[0].pieces, mean, std)
-
-
-_FUNCTIONS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
-    "linear": lambda x: x,
-    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
-    "selu": lambda x: 1.0507 * np.where(x > 0, x, 1.67326 * np.expm1(np.minimum(x, 0))),
-    "silu": lambda x: x / (1 + np.exp(-x)),
-    "tanh": np.tanh,
-}
-
-
-def _activated(source: _Tensor, kind: str) -> _Tensor:
-    """An activation, of which the mean and deviation follow from those of a Gaussian."""
-    function = _FUNCTIONS.get(kind, lambda x: np.maximum(x, 0))
-    points, masses = _QUADRATURE
-    values = function(source.mean[:, None] + source.std[:, None] * points)
-    masses = masses / masses.sum()
-    mean = values @ masses
-    return _Tensor(source.pieces, mean, np.sqrt(np.square(values - mean[:, None]) @ masses))
-
-
-def _aligned(
-    source: _Tensor, entry: Entry, role: str, size: int
-) -> tuple[np.ndarray, tuple[_Piece, ...]]:
-    """Returns the donor's channel of each input channel, -1 for none, and whose they then are.
-
-    By who made them, where that is known of both; else by number.
-    """
-    runs = entry.inputs.get(role, ())
-    found = _by_maker(source, runs, entry.donor)
-    if (found >= 0).any():
-        return found, source.pieces
-    by_number = shared_params.matching(len(found), size)
-    return by_number, _by_number(by_number, runs, entry.donor)
-
-
-def _by_maker(source: _Tensor, runs: Sequence[Run], donor: str) -> np.ndarray:
-    """Returns the channel of the donor's runs that each channel is, -1 where it is none."""
-    starts = _starts([run.label for run in runs], [run.size for run in runs])
-    order = _starts([piece.label for piece in source.pieces], [0] * len(source.pieces))
-    rows = []
-    for (label, nth), piece in zip(order, source.pieces, strict=True):
-        start, length = starts.get((label, nth), (0, -1))
-        shared = piece.donor in (donor, _ANYONE) and length == piece.size
-        rows.append(np.where(shared & (piece.index >= 0), piece.index + start, -1))
-    return np.concatenate(rows)
-
-
-def _starts(labels: Sequence[str], sizes: Sequence[int]) -> dict[tuple[str, int], tuple[int, int]]:
-    """Returns (first channel, size) of each run by its label and how often that came before."""
-    found: dict[tuple[str, int], tuple[int, int]] = {}
-    start = 0
-    for label, size in zip(labels, sizes, strict=True):
-        nth = sum(known == label for known, _ in found)
-        found[label, nth] = (start, size)
-        start += size
-    return found
-
-
-def _by_number(rows: np.ndarray, runs: Sequence[Run], donor: str) -> tuple[_Piece, ...]:
-    """Returns the pieces of channels that were paired by number with a donor's runs."""
-    pieces, start = [], 0
-    for run in runs:
-        mine = rows[start : start + run.size]
-        if len(mine):
-            index = np.where(mine >= 0, np.arange(len(mine)), -1)
-            pieces.append(_Piece(run.label, donor, index, run.size))
-        start += run.size
-    if start < len(rows):
-        pieces.append(_Piece("", "", np.full(len(rows) - start, -1), 0))
-    return tuple(pieces)
 
 
 def _kept_filters(

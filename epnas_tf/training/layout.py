@@ -1,8 +1,8 @@
 """A Keras model as plain data: which layer reads which, and whose channels its outputs are.
 
-What is inherited is decided on this graph (`inherit.py`) without Keras. A layer's name says where
-it stands (`layer3_conv2d_conv`: place, operation, role); the layers of one place and operation,
-such as a convolution and its batch norm, make a block.
+What is inherited is decided on this graph (`inherit.py`), which holds no Keras object. A layer's
+name says where it stands (`layer3_conv2d_conv`: place, operation, role); the layers of one place
+and operation, such as a convolution and its batch norm, make a block.
 """
 
 from __future__ import annotations
@@ -39,6 +39,10 @@ _KINDS: Mapping[type, str] = {
     keras.layers.Dropout: SAME,
     keras.layers.Identity: SAME,
 }
+
+
+class LayoutError(ValueError):
+    """A model whose parameters cannot be told apart by its layers."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +82,7 @@ def layout_of(model: keras.Model) -> tuple[Node, ...]:
     """Returns the model's layers, bare operations included, each after those that it reads.
 
     Raises:
-      ValueError: a layer is called more than once, is a model itself or returns several tensors.
+      LayoutError: a layer is called more than once, is a model itself or returns several tensors.
     """
     maker: dict[int, str] = {}
     nodes = []
@@ -88,7 +92,7 @@ def layout_of(model: keras.Model) -> tuple[Node, ...]:
             (output,) = keras.tree.flatten(layer.output)
             reads = tuple(maker[id(tensor)] for tensor in inputs)
         except (AttributeError, KeyError, ValueError) as error:
-            raise ValueError(
+            raise LayoutError(
                 f"a layer must be called once, be no model and return one tensor; what "
                 f"{layer.name!r} reads or returns is not so: {error!r}"
             ) from error
@@ -96,7 +100,7 @@ def layout_of(model: keras.Model) -> tuple[Node, ...]:
         nodes.append(_node(layer, reads, [tensor.shape for tensor in inputs], output.shape))
     for tensor in model.outputs:
         if id(tensor) not in maker:
-            raise ValueError(f"a layer must be called once, got output {tensor.name!r}")
+            raise LayoutError(f"a layer must be called once, got output {tensor.name!r}")
     return tuple(nodes)
 
 

@@ -11,6 +11,7 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
+import keras
 from tensorflow.python.framework import ops
 
 
@@ -23,6 +24,9 @@ def child_graphs() -> Iterator[None]:
     """
     registry = _gradient_registry()
     before = set(registry)
+    # So that a user's unnamed layers are named alike in every child, whatever was built before:
+    # sums in a graph follow its names, in their last bits.
+    _reset_names()
     # What exists now is not looked at when the child's remains are collected, which takes 0.02 s
     # instead of 0.28; it is looked at again in between.
     gc.freeze()
@@ -45,3 +49,9 @@ def _gradient_registry() -> dict[str, object]:
         return ops.gradient_registry._registry
     except AttributeError:
         return {}
+
+
+def _reset_names() -> None:
+    """Starts Keras' numbers of unnamed layers anew; there is no public way to do only this."""
+    with contextlib.suppress(AttributeError):
+        keras.src.utils.naming.reset_uids()

@@ -14,8 +14,9 @@ import hashlib
 import io
 import json
 import os
+import re
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -65,11 +66,13 @@ class _Index:
     sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def to_text(self) -> str:
-        entries = [
-            {"file": self.files[key]} | entry.to_dict() for key, entry in self.entries.items()
-        ]
-        values = {"generation": self.generation, "sizes": self.sizes, "entries": entries}
-        return json.dumps(values, indent=1) + "\n"
+        """Returns JSON with a line an entry."""
+        entries = ",\n".join(
+            json.dumps({"file": self.files[key]} | entry.to_dict())
+            for key, entry in self.entries.items()
+        )
+        head = f'"generation": {self.generation},\n"sizes": {json.dumps(self.sizes)}'
+        return f'{{{head},\n"entries": [\n{entries}\n]}}\n'
 
     @classmethod
     def from_text(cls, text: str) -> _Index:
@@ -84,7 +87,11 @@ class _Index:
 
 
 class ParamStore:
-    """The dictionary in a folder, which may be a path with a scheme."""
+    """The dictionary in a folder, which may be a path with a scheme.
+
+    Attributes:
+        folder: where its files are.
+    """
 
     def __init__(self, folder: str, max_bytes: float = 0):
         """Opens the dictionary; nothing is written before the first offer.
@@ -94,10 +101,9 @@ class ParamStore:
             max_bytes: most bytes that the dictionary keeps, the least accurate donors going first;
                 0 for no limit. What the running step offers comes on top until it is taken in.
         """
-        self._folder = folder
+        self.folder = folder
         self._max_bytes = max_bytes
         self._index = _Index()
-        self._load_file = functools.lru_cache(maxsize=16)(self._read_file)
         self.reload()
 
     @property
@@ -125,15 +131,22 @@ class ParamStore:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is not an index of shared parameters: {error!r}") from error
 
-    def load(self, entry: Entry) -> Values:
-        """Returns the values of an entry of the index; an entry without shapes has none.
+    def loader(self) -> Callable[[Entry], Values]:
+        """Returns a function that gives the values of entries and reads each file once.
 
-        Raises:
-            ValueError: its file is missing, torn or foreign.
+        It keeps what it read as long as it lives. An entry without shapes has no values. It raises
+        ValueError where a file is missing, torn or foreign.
         """
+        return functools.partial(self._values, functools.cache(self._read_file))
+
+    def load(self, entry: Entry) -> Values:
+        """Returns the values of one entry; `loader` is for several."""
+        return self.loader()(entry)
+
+    def _values(self, read: Callable[[str], Mapping[str, np.ndarray]], entry: Entry) -> Values:
         if not entry.shapes:
             return {}
-        arrays = self._load_file(self._index.files[entry.key])
+        arrays = read(self._index.files[entry.key])
         values: Values = {role: {} for role in entry.shapes}
         for role, named in entry.shapes.items():
             for name, shape in named.items():
@@ -152,8 +165,11 @@ class ParamStore:
         return offer
 
     def holds(self, offer: Offer) -> bool:
-        """Says whether an offer's file is there."""
-        return paths.exists(self._path(offer.file))
+        """Says whether an offer's file is there and whole."""
+        try:
+            return bool(self._content(offer.file))
+        except ValueError:
+            return False
 
     def commit(self, generation: int, offers: Sequence[Offer]) -> None:
         """Takes in a step's offers, in order, and deletes what is no longer needed.
@@ -179,12 +195,12 @@ class ParamStore:
         index = self._within_limit(_Index(generation, entries, files, sizes))
         paths.write_atomic(self._path("index.json"), index.to_text())
         self._index = index
-        self.prune()
+        self._prune()
 
-    def prune(self) -> None:
-        """Deletes all offers that the index does not name."""
-        for name in paths.names(self._folder):
-            if name.endswith(".npz") and name not in self._index.sizes:
+    def _prune(self) -> None:
+        """Deletes all offers that the index does not name, also those that a kill left half."""
+        for name in paths.names(self.folder):
+            if re.search(r"\.npz(\.\w+\.tmp)?$", name) and name not in self._index.sizes:
                 paths.remove(self._path(name))
 
     def _within_limit(self, index: _Index) -> _Index:
@@ -198,15 +214,11 @@ class ParamStore:
             if not self._max_bytes or sum(sizes.values()) <= self._max_bytes:
                 break
             del sizes[name]
-        kept = {
-            key: entry
-            for key, entry in index.entries.items()
-            if not entry.shapes or index.files[key] in sizes
-        }
+        kept = {key: entry for key, entry in index.entries.items() if index.files[key] in sizes}
         return _Index(index.generation, kept, {key: index.files[key] for key in kept}, sizes)
 
     def _path(self, name: str) -> str:
-        return os.path.join(self._folder, name)
+        return os.path.join(self.folder, name)
 
     def _content(self, file: str) -> bytes:
         path = self._path(file)

@@ -111,7 +111,12 @@ def _sizes(shapes: Shapes) -> list[tuple[tuple[str, str], tuple[int, ...]]]:
 
 
 def distance(wanted: Shapes, stored: Shapes) -> float:
-    """Returns the sum of |log size ratio| over all kernel dimensions; inf where they do not fit."""
+    """Returns the sum of |log size ratio| over all kernel dimensions; inf where they do not fit.
+
+    Entries fit that hold the same variables: a builder's bias may depend on a field.
+    """
+    if {r: set(named) for r, named in wanted.items()} != {r: set(n) for r, n in stored.items()}:
+        return math.inf
     ours, theirs = _sizes(wanted), _sizes(stored)
     if [(name, len(shape)) for name, shape in ours] != [(n, len(shape)) for n, shape in theirs]:
         return math.inf
@@ -206,8 +211,7 @@ def fit_kernel(
     """
     body = placed(own, donor, at) if own.ndim == 4 else donor
     body = gathered(body, rows, -2, np.zeros((), own.dtype))
-    fresh = own if columns.size else np.zeros((), own.dtype)
-    return gathered(body, columns, -1, fresh)
+    return gathered(body, columns, -1, own)
 
 
 def matching(own: int, donor: int) -> np.ndarray:
@@ -228,6 +232,7 @@ def strongest(kernels: Sequence[np.ndarray], count: int) -> np.ndarray:
 # Under which label
 
 
+_PLACED = re.compile(r"(stem|head|layer\d+|cell\d+)_")
 _PLACE = re.compile(r"^(cell\d+_branch|layer)(\d+)(?=_)")
 
 
@@ -255,9 +260,13 @@ def in_chain(block: str) -> bool:
 
 
 def blocks_of(layout: Sequence[Node], weights: Weights) -> dict[str, list[Node]]:
-    """Returns the layers with weights, by block, in order."""
+    """Returns the layers with weights, by block, in order.
+
+    A layer that a user's builder gave no name of its place is left out: Keras' numbers for unnamed
+    layers say nothing about which layer it is.
+    """
     found: dict[str, list[Node]] = {}
     for node in layout:
-        if node.name in weights:
+        if node.name in weights and _PLACED.match(node.name):
             found.setdefault(node.block, []).append(node)
     return found

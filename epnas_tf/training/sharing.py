@@ -20,7 +20,7 @@ class Sharing:
       labels: what the child's blocks are called in it.
       slot: the child's trial.
       attempt: which try of the slot this is.
-      offers: what the child left: one if it was trained, none otherwise.
+      offers: what the child left: one if it was trained to its end, none otherwise.
     """
 
     store: ParamStore
@@ -30,10 +30,14 @@ class Sharing:
     offers: list[Offer] = dataclasses.field(default_factory=list)
 
     def begin(self, model: keras.Model) -> float:
-        """Gives a fresh model what it inherits; returns the share of its parameters that is."""
+        """Gives a fresh model what it inherits; returns the share of its parameters that is.
+
+        Raises:
+          LayoutError: a user's builder calls a layer twice, or one that returns several tensors.
+        """
         nodes = layout.layout_of(model)
         inherited = inherit.inherit(
-            nodes, layout.weights_of(model), self.labels, self.store.entries, self.store.load
+            nodes, layout.weights_of(model), self.labels, self.store.entries, self.store.loader()
         )
         layout.assign(model, inherited.weights)
         return inherited.share

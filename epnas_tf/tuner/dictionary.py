@@ -11,16 +11,10 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from epnas_tf.searching.trials import Slot
 from epnas_tf.training import shared_params
 from epnas_tf.training.param_store import Offer, ParamStore
 from epnas_tf.training.sharing import Sharing
 from epnas_tf.tuner.record import Record
-
-
-def generation_of(slot: Slot, steps: int) -> int:
-    """Returns the generation that a slot's step starts from: the number of steps before it."""
-    return 0 if slot.step == 0 else (slot.episode - 1) * steps + slot.step
 
 
 class Dictionary:
@@ -37,38 +31,54 @@ class Dictionary:
     def sharing(self, values: Mapping[str, Any]) -> Sharing:
         """Returns a trial's access to the dictionary as it stood when its step began.
 
+        A trial whose file was lost after its step was taken in gets a later generation: the one
+        of its step is gone.
+
         Raises:
-          ValueError: the dictionary is at another generation.
+          ValueError: the dictionary is at an earlier generation.
         """
-        wanted = int(values["generation"])
-        if self.store.generation != wanted:
+        if self.store.generation != values["generation"]:
             self.store.reload()
-        if self.store.generation != wanted:
-            raise ValueError(
-                f"{values['slot']} needs generation {wanted} of the shared parameters, "
-                f"got {self.store.generation}"
-            )
+        self._check(int(values["generation"]))
         names = values.get("names", "").split()
         labels = shared_params.by_lineage(names) if names else shared_params.by_number
         return Sharing(self.store, labels, values["slot"], int(values["attempt"]))
 
     def take_in(self, records: Iterable[Record]) -> None:
-        """Commits the steps that are whole and were not committed yet; records are in order."""
-        for slot, group in itertools.groupby(records, key=lambda r: (r.slot.episode, r.slot.step)):
-            step = list(group)
-            generation = 1 + generation_of(Slot(*slot, 0), self._steps)
-            if len(step) == self._branches:
-                self.store.commit(generation, _offers(step))
+        """Commits the steps that are whole and were not committed yet; records are in order.
 
-    def lacks(self, slot: str, attempt: int, digest: float) -> bool:
-        """Says whether a finished trial's offer is missing though its step still needs it."""
-        needed = generation_of(Slot.parse(slot), self._steps) >= self.store.generation
-        return bool(digest) and needed and not self.store.holds(_offer(slot, attempt, digest))
+        Raises:
+          ValueError: the dictionary lacks generations of which the offers are gone.
+        """
+        whole = [step for step in _steps(records) if len(step) == self._branches]
+        if whole:
+            self._check(whole[-1][0].slot.steps_before(self._steps))
+        for step in whole:
+            self.store.commit(1 + step[0].slot.steps_before(self._steps), _offers(step))
+
+    def lacking(self, records: Iterable[Record]) -> list[Record]:
+        """Returns the trials of the last step whose offers are missing or torn but needed."""
+        steps = _steps(records)
+        if not steps or steps[-1][0].slot.steps_before(self._steps) != self.store.generation:
+            return []
+        return [r for r in steps[-1] if r.offer and not self.store.holds(_offer(r))]
+
+    def _check(self, wanted: int) -> None:
+        if self.store.generation < wanted:
+            raise ValueError(
+                f"{self.store.folder} must hold generation {wanted} of the shared parameters, got "
+                f"{self.store.generation}: put the folder back, or search anew elsewhere"
+            )
 
 
-def _offer(slot: str, attempt: int, digest: float) -> Offer:
-    return Offer(f"{slot}-{attempt}", int(digest))
+def _steps(records: Iterable[Record]) -> list[list[Record]]:
+    grouped = itertools.groupby(records, key=lambda record: record.slot.name.partition("b")[0])
+    return [list(step) for _, step in grouped]
+
+
+def _offer(record: Record) -> Offer:
+    return Offer(f"{record.slot.name}-{record.attempt}", int(record.offer))
 
 
 def _offers(step: Sequence[Record]) -> list[Offer]:
-    return [_offer(r.slot.name, r.attempt, r.offer) for r in step if r.offer]
+    return [_offer(record) for record in step if record.offer]

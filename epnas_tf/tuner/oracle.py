@@ -28,7 +28,6 @@ from epnas_tf.searching.random_policy import RandomPolicy
 from epnas_tf.searching.trials import Proposal, Result, Slot
 from epnas_tf.training.shared_params import SHARING
 from epnas_tf.tuner import durable, record
-from epnas_tf.tuner.dictionary import generation_of
 from epnas_tf.tuner.durable import DurableOracle, Status, Trial
 from epnas_tf.tuner.record import Record
 
@@ -42,7 +41,8 @@ class EPNASOracle(DurableOracle):
     A trial's values are `slot`, `attempt`, `worker`, `parent`, `action` (JSON), `reuse` (the slot
     whose result stands for it, or empty) and `spec` (JSON), and where parameters are shared the
     `generation` that it starts from and by lineage the `names` of its layers; where hopeless ones
-    are stopped, the `reference` curves (JSON). Its metrics are `reward` (the objective),
+    are stopped, the `reference` curves (JSON); where an earlier result stands for it, what that was
+    (`remembered`, JSON). Its metrics are `reward` (the objective),
     `accuracy`, `seconds`, `overhead_seconds`, `status` (an index of `budget.STATUSES`),
     `inherited`, `offer` and, for the next step's reference, `curve_001` and so on.
 
@@ -240,8 +240,12 @@ class EPNASOracle(DurableOracle):
     def _context(self, proposal: Proposal) -> dict[str, Any]:
         """Returns what a trial must know of earlier ones."""
         context: dict[str, Any] = {}
+        found = self.find(proposal.reuse or "")
+        if found is not None:
+            result = [found.accuracy, found.result.reward, found.result.status]
+            context["remembered"] = json.dumps(result)  # a worker has no records
         if self.parameter_sharing != "none":
-            context["generation"] = generation_of(proposal.slot, self.steps)
+            context["generation"] = proposal.slot.steps_before(self.steps)
         if self.parameter_sharing == "lineage":
             context["names"] = " ".join(self._layer_names(proposal))
         if self.stop_hopeless:
@@ -257,11 +261,11 @@ class EPNASOracle(DurableOracle):
 
     def _reference(self, slot: Slot) -> list[tuple[float, ...]]:
         """Returns the training curves of the step before a slot's."""
-        before = generation_of(slot, self.steps) - 1
+        before = slot.steps_before(self.steps) - 1
         return [
             known.curve
             for known in self.records()
-            if known.trained and known.curve and generation_of(known.slot, self.steps) == before
+            if known.trained and known.curve and known.slot.steps_before(self.steps) == before
         ]
 
     def _exhausted(self, begun: int) -> bool:
@@ -298,15 +302,14 @@ class EPNASOracle(DurableOracle):
         self._records = {}
         self._names = {}
 
-    def set_aside(self, lacking: Callable[[str, int, float], bool]) -> None:
-        """Counts as failed the attempts that lack what they left to others: slot, attempt, hash."""
-        for trial in self.trials.values():
-            if trial.status == Status.COMPLETED:
-                known = durable.values(trial)
-                offer = durable.metrics(trial).get("offer", 0.0)
-                if lacking(known["slot"], int(known["attempt"]), offer):
-                    trial.status, trial.message = Status.FAILED, "shared parameters are missing"
-        self._search, self._records = None, {}
+    def set_aside(self, records: Sequence[Record], reason: str) -> None:
+        """Counts finished trials as failed attempts: their slots are handed out again."""
+        for lost in records:
+            trial = self.trials[lost.trial_id]
+            trial.status, trial.message = Status.FAILED, reason
+            self._save_trial(trial)
+        if records:
+            self._search, self._records = None, {}
 
     def remaining_trials(self) -> int:
         """Returns how many trials are still without a result, of those that count."""
@@ -330,7 +333,9 @@ class EPNASOracle(DurableOracle):
     def records(self) -> list[Record]:
         """Returns the trials that ended with a result, in the order of their slots."""
         finished = [t for t in self.trials.values() if t.status == Status.COMPLETED]
-        return sorted((self.record(trial) for trial in finished), key=lambda r: r.slot)
+        # Of two attempts of a slot the later counts: something of the first was lost.
+        last = {record.slot: record for record in map(self.record, finished)}
+        return sorted(last.values(), key=lambda r: r.slot)
 
     def find(self, name: str) -> Record | None:
         """Returns the record of a slot's name; None without one, as always in a worker."""

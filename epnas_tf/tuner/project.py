@@ -18,6 +18,9 @@ from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.training.data import Data
 from epnas_tf.training.schedule import Schedule
 
+# Settings that projects of earlier versions do not name, as they were for them.
+_ADDED = {"parameter_sharing": "none", "stop_hopeless": 0.0}
+
 
 @dataclasses.dataclass(frozen=True)
 class Images:
@@ -83,8 +86,8 @@ def settings_of(
 def differences(stored: Project, asked: Project) -> list[str]:
     """Returns how a project differs from the one asked for, a phrase a setting."""
     pairs: list[tuple[str, Any, Any]] = [("images", stored.images, asked.images)]
-    names = sorted({*stored.settings, *asked.settings})
-    pairs += [(n, stored.settings.get(n), asked.settings.get(n)) for n in names]
+    known, wanted = _ADDED | stored.settings, _ADDED | asked.settings
+    pairs += [(n, known.get(n), wanted.get(n)) for n in sorted({*known, *wanted})]
     return [f"{name} is {old}, asked for {new}" for name, old, new in pairs if old != new]
 
 

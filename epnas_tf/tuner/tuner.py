@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
@@ -76,7 +77,7 @@ class EPNASTuner(DurableTuner):
         self,
         oracle: EPNASOracle,
         *,
-        schedule: Schedule | str = "plain",
+        schedule: Schedule | str = "",
         strategy: tf.distribute.Strategy | None = None,
         builders: Mapping[str, Builder] = BUILDERS,
         skip_over: float = 2.0,
@@ -84,7 +85,7 @@ class EPNASTuner(DurableTuner):
         machine_gflops: float = 0.0,
         max_attempts: int = 5,
         keep_models: int = 3,
-        max_disk: float = 0.0,
+        max_disk: float = 2e9,
         verbose: int = 1,
         directory: str | None = None,
         project_name: str | None = None,
@@ -94,7 +95,8 @@ class EPNASTuner(DurableTuner):
 
         Args:
           oracle: what proposes the networks.
-          schedule: how a child is trained; the name of one, or a Schedule.
+          schedule: how a child is trained; the name of one, or a Schedule; empty for the one that
+            suits the data.
           strategy: from `trainer.make_strategy`; the default one if None.
           builders: Keras builders of a user-defined space's operations.
           skip_over: a network more than this many times over an upper limit is not trained.
@@ -108,7 +110,7 @@ class EPNASTuner(DurableTuner):
           project_name: name of the project's folder.
           overwrite: delete what is there instead of reloading it.
         """
-        self._schedule = schedule_of(schedule)
+        self._schedule = schedule_of(schedule) if schedule else None
         self.strategy = strategy or trainer.make_strategy("none")
         self._builders = builders
         self._skip_over, self._max_child_minutes = skip_over, max_child_minutes
@@ -154,8 +156,6 @@ class EPNASTuner(DurableTuner):
         store = ParamStore(self.work_dir.shared_params, self._max_disk)
         sizes = {"branches": self._oracle.branches, "steps": self._oracle.steps}
         self._dictionary = Dictionary(store, **sizes)
-        if not self._is_worker():
-            self._oracle.set_aside(self._dictionary.lacks)
 
     def _known_project(self) -> Project:
         if self._project is None:
@@ -192,9 +192,20 @@ class EPNASTuner(DurableTuner):
         with paths.exclusive(self.work_dir.lock):
             self.reload()  # another process may have searched since this tuner looked
             self.prepare(data, overrides)
-            self._share()
+            if self._dictionary is not None:
+                self._recover(self._dictionary)
             self._mark = time.perf_counter()
             super().search()
+
+    def _recover(self, dictionary: Dictionary) -> None:
+        """Brings trials and shared parameters together again after a kill or a loss."""
+        if self._oracle.search.done:
+            with contextlib.suppress(ValueError):  # what is lost is not needed any more
+                self._share()
+            return
+        lost = dictionary.lacking(self._oracle.records())
+        self._oracle.set_aside(lost, "its shared parameters are missing")
+        self._share()
 
     def _share(self, *_: Any) -> None:
         """Takes in the offers of the steps that are whole."""
@@ -213,7 +224,8 @@ class EPNASTuner(DurableTuner):
             raise ValueError(
                 f"the space is for images of {space.image_size} pixels, got {data.input_shape[:2]}"
             )
-        plan = schedule.changed(self._schedule, **(overrides or {}))
+        plan = self._schedule or schedule.for_dataset(data.name, images=len(data.train))
+        plan = schedule.changed(plan, **(overrides or {}))
         plan = schedule.fit_to(plan, len(data.train), self.strategy.num_replicas_in_sync)
         images = project.images_of(data)
         budget = self._budget(images, self._rate(), plan.epochs * len(data.train))
@@ -274,7 +286,7 @@ class EPNASTuner(DurableTuner):
         values = durable.values(trial)
         slot = Slot.parse(values["slot"])
         try:
-            evaluation = self._remembered(values["reuse"]) or self._attempt(values)
+            evaluation = _remembered(values) or self._attempt(values)
         except errors.FailedTrialError:
             raise
         except Exception as error:
@@ -300,13 +312,6 @@ class EPNASTuner(DurableTuner):
             return {}
         return record.curve_metrics([epoch.accuracy for epoch in evaluation.training.epochs])
 
-    def _remembered(self, name: str) -> Evaluation | None:
-        """Returns the result of the slot that stands for a trial, None without one at hand."""
-        found = self._oracle.find(name) if name else None
-        if found is None:
-            return None
-        return Evaluation(found.accuracy, found.result.reward, found.result.status)
-
     def _attempt(self, values: Mapping[str, Any]) -> Evaluation:
         """Evaluates a network; raises FailedTrialError where another attempt may do better."""
         assert self._evaluator is not None, "search() prepares the evaluator"
@@ -315,10 +320,8 @@ class EPNASTuner(DurableTuner):
         if attempt > self._max_attempts:
             reason = f"interrupted {self._max_attempts} times"
             return self._evaluator.untrained(spec, FAILED, reason)
-        # A worker has no records: with the first trial's seed it comes to the same result.
-        first = Slot.parse(values["reuse"] or values["slot"])
         seed = randomness.seed_of(
-            self._oracle.root_seed, "child", first.episode, first.step, first.branch
+            self._oracle.root_seed, "child", slot.episode, slot.step, slot.branch
         )
         try:
             return self._evaluator.evaluate(
@@ -402,6 +405,11 @@ class EPNASTuner(DurableTuner):
         print(f"Search space: {space.pattern}, at most {space.max_items} items")
         for field in space.fields:
             print(f"  {field.name}: {', '.join(map(str, field.choices)) or 'an earlier output'}")
+
+
+def _remembered(values: Mapping[str, Any]) -> Evaluation | None:
+    """Returns the earlier result that stands for a trial, None where it is to be trained."""
+    return Evaluation(*json.loads(values["remembered"])) if "remembered" in values else None
 
 
 def schedule_of(given: Schedule | str) -> Schedule:

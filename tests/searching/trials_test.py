@@ -184,3 +184,8 @@ def test_the_ranking_does_not_depend_on_the_order_of_the_trials(order):
         for i, reward in enumerate(rewards)
     ]
     assert ranked(trials[i] for i in order) == ranked(trials)
+
+
+def test_a_slot_counts_the_steps_before_its_own():
+    slots = [Slot(1, 0, 3), Slot(1, 1, 0), Slot(1, 2, 1), Slot(2, 1, 0), Slot(3, 2, 0)]
+    assert [slot.steps_before(2) for slot in slots] == [0, 1, 2, 3, 6]

@@ -99,6 +99,9 @@ class _Pool:
     def __exit__(self, *raised):
         return None
 
+    def shutdown(self, cancel_futures):
+        assert cancel_futures
+
     def submit(self, function, *arguments):
         future = concurrent.futures.Future()
         try:
@@ -125,15 +128,15 @@ def _trained(monkeypatch):
 
 def test_only_what_is_missing_is_trained(found, trained, tmp_path, capsys):
     path = tmp_path / "runs.jsonl"
-    rank_study.train_missing(path, found, ["plain_2"], 1)
-    assert trained == [(candidate.key, "plain_2", 2) for candidate in found]
+    rank_study.train_missing(path, found, ["plain_4"], 1)
+    assert trained == [(candidate.key, "plain_4", 2) for candidate in found]
     kept = path.read_text("utf-8")
     trained.clear()
-    rank_study.train_missing(path, found, ["truth", "plain_2"], 1)
+    rank_study.train_missing(path, found, ["truth", "plain_4"], 1)
     assert trained == [(c.key, "truth", seed) for seed in (0, 1) for c in found]
     assert path.read_text("utf-8").startswith(kept)
     trained.clear()
-    rank_study.train_missing(path, found, ["truth", "plain_2"], 1)
+    rank_study.train_missing(path, found, ["truth", "plain_4"], 1)
     assert trained == []
     assert "0 runs to do" in capsys.readouterr().out
     assert len(rank_study.finished(path)) == 3 * _COUNT
@@ -152,11 +155,12 @@ def test_a_torn_last_line_is_not_done(tmp_path):
 def _run(key, method, seed, accuracy, seconds=1.0, **more):
     row = {"key": key, "method": method, "seed": seed, "accuracy": accuracy}
     row |= {"losses": [2.0, 1.0 - accuracy], "training_accuracies": [0.1, 1 - accuracy]}
+    row |= {"inherited": None}
     return row | {"batch_norm_gap": 0.01, "seconds": 0.1, "all_seconds": seconds} | more
 
 
 def _rows(networks):
-    """The proxy "exact" orders as the truth, "reversed" against it, "inherits" by its dictionary.
+    """The proxy "exact" orders as the truth, "reversed" against it, "exact_dictionary" by its own.
 
     Training accuracies always fall with accuracy, and losses do too.
     """
@@ -168,7 +172,8 @@ def _rows(networks):
         rows.append(_run(network.key, "reversed", 2, 1 - accuracy, 7.5, batch_norm_gap=None))
         flattered = accuracy / 2 + (0.5 if network.step == 2 else 0)
         share = 0.9 if network.step == 2 else 0.3 * network.step
-        rows.append(_run(network.key, "inherits", 2, flattered, inherited=share, step=network.step))
+        more = {"inherited": share, "step": network.step}
+        rows.append(_run(network.key, "exact_dictionary", 2, flattered, **more))
     return rows
 
 
@@ -196,7 +201,7 @@ def test_lines_have_the_known_correlations_and_costs(networks):
     assert (values["size", "parameters"], values["size", "FLOPs"]) == (1, -1)
     assert [values["exact", score] for score in rank_table.SCORES] == [1, 1, -1]
     assert [values["reversed", score] for score in rank_table.SCORES] == [-1, -1, 1]
-    assert 0 < values["inherits", rank_table.ACCURACY] < 1
+    assert 0 < values["exact_dictionary", rank_table.ACCURACY] < 1
     assert not any(name == "unstarted" for name, _ in lines)
 
     exact = lines["exact", rank_table.ACCURACY]
@@ -256,12 +261,20 @@ def test_patterns_stand_alone(networks):
 def test_inherited_parameters_flatter_the_step_that_has_them(networks):
     study = Study(_rows(networks), networks, _SEEDS)
     assert rank_table.inheritance(study, "exact") is None
-    found = rank_table.inheritance(study, "inherits")
+    found = rank_table.inheritance(study, "exact_dictionary")
     assert found.shares == pytest.approx({0: 0.0, 1: 0.3, 2: 0.9})
     assert found.shifts[2] > 0 > found.shifts[0]
     assert sum(found.shifts[network.step] for network in networks) == pytest.approx(0)
     assert found.bias > 0.5
-    assert "| inherits | 0.00 | 0.30 | 0.90 |" in rank_table.report(study)
+    assert "| exact_dictionary | 0.00 | 0.30 | 0.90 |" in rank_table.report(study)
+    assert rank_table.inheritance(study, "reversed") is None
+
+
+def test_the_cost_is_that_of_the_timings_where_there_are_any(networks):
+    timings = [_run("n3", "truth", 0, 0.5, 40.0), _run("n3", "exact", 0, 0.5, 4.0)]
+    study = Study(_rows(networks), networks, _SEEDS, timings)
+    assert study.cost("exact", networks) == pytest.approx(0.1)
+    assert math.isnan(study.cost("reversed", networks))
 
 
 @pytest.mark.parametrize("done", [0, 2, 3])

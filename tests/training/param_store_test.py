@@ -132,7 +132,7 @@ def test_a_commit_that_was_cut_off_is_made_whole(folder, monkeypatch):
         store.commit(1, offers)
     opened = ParamStore(folder)
     assert (opened.generation, _donors(opened)) == (1, {"a": "t2"})
-    opened.prune()
+    opened._prune()
     assert _files(folder) == {"index.json", offers[1].file}
 
 
@@ -316,17 +316,25 @@ def test_the_least_accurate_go_where_room_is_short(folder):
     elsewhere = f"{folder}/elsewhere"
     size = len(paths.read_bytes(f"{elsewhere}/{_put(ParamStore(elsewhere), 't', 0.5, 'a').file}"))
     store = ParamStore(folder, max_bytes=2.5 * size)
-    sums = store.offer("t0", [_bare("t0", 0.1)])
     offers = [_put(store, f"t{i}", i / 10, f"layer{i}") for i in (3, 1, 2)]
-    store.commit(1, [sums, *offers])
-    assert _donors(store) == {"layer2_skip": "t0", "layer3": "t3", "layer2": "t2"}
+    store.commit(1, offers)
+    assert _donors(store) == {"layer3": "t3", "layer2": "t2"}
     assert _files(folder) == {"index.json", "elsewhere", offers[0].file, offers[2].file}
     store.commit(2, [_put(store, "t4", 0.15, "layer4")])
-    assert set(_donors(store)) == {"layer2_skip", "layer3", "layer2"}
+    assert set(_donors(store)) == {"layer3", "layer2"}
     store.commit(3, [_put(store, "t5", 0.25, "layer5")])
-    assert set(_donors(ParamStore(folder))) == {"layer2_skip", "layer3", "layer5"}
+    assert set(_donors(ParamStore(folder))) == {"layer3", "layer5"}
     for entry in store.entries:
         assert shapes_of(store.load(entry)) == entry.shapes
+
+
+def test_a_skip_without_parameters_goes_with_its_donor(folder):
+    store = ParamStore(folder)
+    first = store.offer("t1", [_bare("t1", 0.5), _block("layer1", "t1", 0.5)])
+    store.commit(1, [first])
+    assert _donors(store) == {"layer2_skip": "t1", "layer1": "t1"}
+    store.commit(2, [_put(store, "t2", 0.75, "layer1")])
+    assert _donors(store) == {"layer1": "t2"}
 
 
 def test_without_room_nothing_is_kept(folder):

@@ -29,8 +29,23 @@ def test_overrides_replace_fields() -> None:
     assert schedule("plain", epochs=3).epochs == 3
     assert for_dataset("digits").epochs < 20
     assert for_dataset("digits", epochs=2).epochs == 2
-    assert for_dataset("cifar10") == schedule("plain")
+    assert for_dataset("cifar10", "plain") == schedule("plain")
     assert for_dataset("digits", "aggressive") == schedule("aggressive")
+
+
+def test_the_default_is_quick_but_for_sets_with_a_recipe_of_their_own() -> None:
+    assert for_dataset("cifar10") == schedule("quick")
+    assert for_dataset("digits").name == "plain"
+    assert schedule("quick").epochs * 5 <= schedule("plain").epochs
+
+
+@pytest.mark.parametrize(
+    ("images", "epochs"), [(45_000, 4), (5_000, 4), (4_999, 5), (2_000, 10), (100, 40), (1, 40)]
+)
+def test_few_images_are_seen_more_often(images: int, epochs: int) -> None:
+    assert for_dataset("folder:photos", images=images).epochs == epochs
+    assert for_dataset("folder:photos", "quick", images, epochs=2).epochs == 2
+    assert for_dataset("folder:photos", "plain", images).epochs == 20
 
 
 @pytest.mark.parametrize(

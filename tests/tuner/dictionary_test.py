@@ -6,18 +6,18 @@ import hashlib
 import itertools
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
 
 from epnas_tf import paths
-from epnas_tf.searching.trials import Slot
 from epnas_tf.training import shared_params
 from epnas_tf.training.evaluate import Evaluation, Evaluator
 from epnas_tf.training.param_store import Offer, ParamStore
 from epnas_tf.training.shared_params import Entry
 from epnas_tf.tuner import durable, record
-from epnas_tf.tuner.dictionary import Dictionary, generation_of
+from epnas_tf.tuner.dictionary import Dictionary
 from epnas_tf.tuner.durable import Status
 
 _SHARING = ("dictionary", "lineage")
@@ -79,11 +79,6 @@ def _outcome(tuner):
     store = ParamStore(tuner.work_dir.shared_params)
     entries = [(e, store.load(e)["conv"]["kernel"].tolist()) for e in store.entries]
     return log, store.generation, entries
-
-
-def test_generations_count_the_steps_before():
-    steps = [Slot(1, 0, 3), Slot(1, 1, 0), Slot(1, 2, 1), Slot(2, 1, 0), Slot(3, 2, 0)]
-    assert [generation_of(slot, 2) for slot in steps] == [0, 1, 2, 3, 6]
 
 
 @pytest.mark.parametrize("sharing", _SHARING)
@@ -153,21 +148,64 @@ def test_kills_in_a_row_change_nothing(seen, make_tuner, data, die_at):
     assert _outcome(tuner) == _outcome(whole)
 
 
-def test_a_missing_offer_of_the_running_step_is_run_again(seen, make_tuner, data):
+def _pending(tuner):
+    """Returns the path of the first offer of the second step."""
+    folder = tuner.work_dir.shared_params
+    (name,) = [name for name in paths.names(folder) if name.startswith("e01s01b0-1-")]
+    return os.path.join(folder, name)
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_an_offer_that_is_lost_is_made_again(seen, make_tuner, data, torn):
     settings = {"seed": 3, "parameter_sharing": "dictionary"}
     whole = make_tuner("whole", **settings)
     whole.search(data)
-    make_tuner("part", **settings, max_trials=3).search(data)  # one of the second step
-    folder = make_tuner("part", **settings).work_dir.shared_params
-    (pending,) = [name for name in paths.names(folder) if name.startswith("e01s01b0-1-")]
-    paths.remove(os.path.join(folder, pending))
+    part = make_tuner("part", **settings, max_trials=3)  # one of the second step
+    part.search(data)
+    pending = _pending(part)
+    paths.write_atomic(pending, b"torn") if torn else paths.remove(pending)
+    assert len(make_tuner("part", **settings).oracle.records()) == 3  # looking changes nothing
     again = make_tuner("part", **settings)
-    reasons = [t.message for t in again.oracle.trials.values() if t.status == Status.FAILED]
-    assert reasons == ["shared parameters are missing"]
     again.search(data)
-    assert _outcome(again) == _outcome(whole)
-    attempts = {r.slot.name: r.attempt for r in again.oracle.records()}
-    assert attempts["e01s01b0"] == 2
+    reasons = [t.message for t in again.oracle.trials.values() if t.status == Status.FAILED]
+    assert reasons == ["its shared parameters are missing"]
+    for tuner in (again, make_tuner("part", **settings)):  # also once it is opened anew
+        assert _outcome(tuner) == _outcome(whole)
+        attempts = {r.slot.name: r.attempt for r in tuner.oracle.records()}
+        assert attempts == {r.slot.name: 1 for r in whole.oracle.records()} | {"e01s01b0": 2}
+
+
+def test_a_dictionary_that_is_gone_is_named(seen, make_tuner, data):
+    settings = {"seed": 3, "parameter_sharing": "dictionary"}
+    part = make_tuner(**settings, max_trials=5)  # two whole steps
+    part.search(data)
+    shutil.rmtree(part.work_dir.shared_params)
+    again = make_tuner(**settings)
+    assert len(again.oracle.records()) == 5
+    with pytest.raises(ValueError, match="shared_params must hold generation 1 .* got 0: put the"):
+        again.search(data)
+
+
+def test_a_finished_search_needs_its_dictionary_no_more(seen, make_tuner, data):
+    tuner = make_tuner(parameter_sharing="lineage")
+    tuner.search(data)
+    best = [record.slot for record in tuner.oracle.best_records()]
+    shutil.rmtree(tuner.work_dir.shared_params)
+    again = make_tuner(parameter_sharing="lineage")
+    again.search(data)
+    assert [record.slot for record in again.oracle.best_records()] == best
+
+
+def test_a_trial_whose_file_is_lost_after_its_step_runs_again(seen, make_tuner, data):
+    settings = {"seed": 3, "parameter_sharing": "dictionary"}
+    part = make_tuner(**settings, max_trials=5)
+    part.search(data)
+    lost = next(r for r in part.oracle.records() if r.slot.name == "e01s00b1")
+    path = os.path.join(part.project_dir, f"trial_{lost.trial_id}", "trial.json")
+    paths.write_atomic(path, "torn")
+    again = make_tuner(**settings)
+    again.search(data)
+    assert len(again.oracle.records()) == again.oracle.total
 
 
 def test_looking_at_a_project_writes_nothing(seen, make_tuner, data, die_at):
@@ -185,18 +223,8 @@ def test_another_sharing_is_another_search(seen, make_tuner, data):
 
 def test_a_dictionary_at_another_generation_is_refused(tmp_path):
     library = Dictionary(ParamStore(str(tmp_path)), branches=2, steps=2)
-    with pytest.raises(ValueError, match="e01s01b0 needs generation 1 .* got 0"):
+    with pytest.raises(ValueError, match="must hold generation 1 .* got 0"):
         library.sharing({"slot": "e01s01b0", "attempt": 1, "generation": 1})
-
-
-def test_a_finished_step_needs_its_offers_no_more(tmp_path):
-    library = Dictionary(ParamStore(str(tmp_path)), branches=1, steps=2)
-    offer = library.store.offer("e01s00b0-1", [])
-    assert not library.lacks("e01s00b0", 1, offer.digest)
-    assert library.lacks("e01s00b0", 1, offer.digest + 1)
-    assert not library.lacks("e01s00b0", 1, 0)
-    library.store.commit(1, [offer])
-    assert not library.lacks("e01s00b0", 1, offer.digest + 1)
 
 
 def test_the_hash_of_an_offer_survives_as_a_float():

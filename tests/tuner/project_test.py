@@ -82,8 +82,8 @@ def test_it_is_there_before_the_first_trial(make_tuner, data):
         ({"constraints": [Constraint("params", upper=9)]}, {}, r"constraints is \[\], asked for"),
         ({"skip_over": 3.0}, {}, "skip_over is 2.0, asked for 3.0"),
         ({"max_child_minutes": 9.0, "machine_gflops": 1.0}, {}, "max_child_minutes is None"),
-        ({"schedule": "aggressive"}, {}, "schedule is .*'plain', .* asked for .*'aggressive', "),
-        ({}, {"epochs": 3}, "schedule is .*'epochs': 20, .* asked for .*'epochs': 3, "),
+        ({"schedule": "aggressive"}, {}, "schedule is .*'quick', .* asked for .*'aggressive', "),
+        ({}, {"epochs": 3}, "schedule is .*'epochs': 40, .* asked for .*'epochs': 3, "),
     ],
 )
 def test_another_search_in_the_folder_is_refused(
@@ -181,3 +181,15 @@ def test_float_pixels_are_normalised_by_their_own_scale(make_tuner, images, spac
     np.testing.assert_allclose(
         model.predict(x / 255.0, verbose=0), same.predict(x, verbose=0), rtol=1e-3, atol=1e-4
     )
+
+
+def test_a_project_of_an_earlier_version_is_the_same_search(quick, make_tuner, data):
+    tuner = make_tuner(max_trials=2)
+    tuner.search(data)
+    stored = json.loads(paths.read_text(tuner.work_dir.project))
+    for name in ("parameter_sharing", "stop_hopeless"):
+        del stored["settings"][name]
+    paths.write_atomic(tuner.work_dir.project, json.dumps(stored))
+    make_tuner(max_trials=3).search(data)
+    with pytest.raises(ValueError, match="parameter_sharing is none, asked for dictionary"):
+        make_tuner(parameter_sharing="dictionary").search(data)

@@ -82,7 +82,7 @@ def test_a_status_is_its_index(code, space):
 
 def test_statuses_are_never_renumbered():
     known = ("trained", "over_limits", "too_long", "not_finite", "failed", "hopeless")
-    assert STATUSES == known
+    assert known == STATUSES
 
 
 def test_the_order_is_feasible_then_reward_then_slot(space):
