@@ -28,6 +28,11 @@ class Piece:
     index: np.ndarray  # the donor's channel of each, -1 for a new one
     size: int  # the donor's channels of this run
 
+    @property
+    def inherited(self) -> bool:
+        """Whether a trial left what makes these channels."""
+        return self.donor not in ("", ANYONE)
+
 
 @dataclasses.dataclass(frozen=True)
 class Tensor:

@@ -256,7 +256,7 @@ class _Walk:
         return Tensor(pieces, known[0], known[1])
 
     def _may_be_identity(self, node: Node, source: Tensor) -> bool:
-        inherited = any(piece.donor for piece in source.pieces)
+        inherited = any(piece.inherited for piece in source.pieces)
         return (
             inherited
             and node.kind in (layout_lib.CONV, layout_lib.DEPTHWISE)
@@ -308,7 +308,7 @@ class _Walk:
 
     def _start_batch_norm(self, node: Node, source: Tensor, own: dict[str, np.ndarray]) -> None:
         """Lets a new batch norm pass on what it gets, where that is inherited and known."""
-        inherited = [np.full(len(piece.index), bool(piece.donor)) for piece in source.pieces]
+        inherited = [np.full(len(piece.index), piece.inherited) for piece in source.pieces]
         known = np.isfinite(source.mean) & np.concatenate(inherited)
         # A channel that is always 0 has no deviation to divide by.
         variance = np.maximum(np.square(source.std) - BATCH_NORM_EPSILON, 0)

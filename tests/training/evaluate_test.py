@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,9 +12,12 @@ from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
 from epnas_tf.modeling.layers import BUILDERS
 from epnas_tf.training import data as data_lib
-from epnas_tf.training import evaluate
+from epnas_tf.training import evaluate, shared_params
 from epnas_tf.training.evaluate import Evaluator
+from epnas_tf.training.hopeless import StopRule
+from epnas_tf.training.param_store import ParamStore
 from epnas_tf.training.schedule import Schedule
+from epnas_tf.training.sharing import Sharing
 
 _SPEC = LayerwiseSpec((LayerSpec("conv2d", 3, None, 8, "relu"),), stem_filters=4)
 _SCHEDULE = Schedule("test", epochs=2, batch_size=8, learning_rate=0.1)
@@ -121,3 +125,25 @@ def test_an_untrained_child_may_say_why(make):
     result = evaluator.untrained(_SPEC, "failed", "too deep")
     assert (result.status, result.reason, result.accuracy) == ("failed", "too deep", 0.25)
     assert evaluator.untrained(_SPEC, "failed").reason == ""
+
+
+def test_a_layer_that_is_called_twice_cannot_share_its_parameters(make, tmp_path):
+    def twice(layer, inputs, context):
+        conv = keras.layers.Conv2D(4, 1, name=context.name("conv"))
+        return conv(conv(inputs))
+
+    evaluator = make(builders={"conv2d": twice})
+    store = ParamStore(str(tmp_path))
+    with pytest.raises(evaluate.BuildError, match="called once.*--parameter_sharing=none"):
+        evaluator.evaluate(_SPEC, 0, sharing=Sharing(store, shared_params.by_number, "e01s00b0"))
+    assert evaluator.evaluate(_SPEC, 0).status == "trained"
+
+
+def test_a_hopeless_child_ends_early_and_is_not_kept(make, tmp_path):
+    sharing = Sharing(ParamStore(str(tmp_path)), shared_params.by_number, "e01s00b0")
+    rule = StopRule(0.0, ((1.0, 1.0),) * 3, planned=2)
+    kept = []
+    result = make().evaluate(_SPEC, 0, kept.append, sharing, rule)
+    assert (result.status, len(result.training.epochs)) == ("hopeless", 1)
+    assert result.accuracy == result.training.validation_accuracy
+    assert (kept, sharing.offers, result.offer) == ([], [], 0)

@@ -558,3 +558,82 @@ def test_a_users_operation_is_inherited_too():
     _assert_same_function(child, parent)
     # Of other shapes a layer norm stays fresh; the rest fits all the same.
     assert 0 < _inherit(made(6), labels, _offers(parent, labels)).share < 1
+
+
+# Operations of users
+
+
+def _scaled_conv(bias: bool) -> keras.Model:
+    """A network whose one block has a layer without weights, and perhaps a bias."""
+    image = keras.Input((6, 6, 3), name="image")
+    h = keras.layers.Conv2D(4, 3, padding="same", use_bias=bias, name="layer1_own_conv")(image)
+    h = keras.layers.Rescaling(0.5, name="layer1_own_scale")(h)
+    h = keras.layers.Dense(4, name="somewhere")(keras.layers.Flatten(name="layer1_own_flat")(h))
+    return keras.Model(image, keras.layers.Dense(5, name="head_dense")(h))
+
+
+def _inherited(child: keras.Model, donor: keras.Model) -> Inheritance:
+    nodes, weights = layout.layout_of(donor), layout.weights_of(donor)
+    found = inherit.offers(nodes, weights, shared_params.by_number, "parent", 0.5)
+    values = {entry.key: value for entry, value in found}
+    entries = [entry for entry, _ in found]
+    fresh = layout.weights_of(child)
+    nodes = layout.layout_of(child)
+    return inherit.inherit(
+        nodes, fresh, shared_params.by_number, entries, lambda entry: values[entry.key]
+    )
+
+
+def test_layers_without_weights_may_stand_in_a_block():
+    donor, child = _scaled_conv(True), _scaled_conv(True)
+    weights = _inherited(child, donor).weights
+    expected = layout.weights_of(donor)
+    for name in ("layer1_own_conv", "head_dense"):
+        for variable, value in weights[name].items():
+            np.testing.assert_array_equal(value, expected[name][variable])
+
+
+def test_a_layer_without_a_place_keeps_its_own_weights():
+    donor, child = _scaled_conv(True), _scaled_conv(True)
+    own = layout.weights_of(child)["somewhere"]
+    np.testing.assert_array_equal(
+        _inherited(child, donor).weights["somewhere"]["kernel"], own["kernel"]
+    )
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_block_of_other_variables_does_not_fit(bias):
+    child = _scaled_conv(bias)
+    own = layout.weights_of(child)["layer1_own_conv"]
+    weights = _inherited(child, _scaled_conv(not bias)).weights["layer1_own_conv"]
+    assert weights.keys() == own.keys()
+    np.testing.assert_array_equal(weights["kernel"], own["kernel"])
+
+
+def test_without_a_donor_a_batch_norm_stays_as_it_was():
+    image = keras.Input((6, 6, 3), name="image")
+    h = keras.layers.BatchNormalization(name="layer1_own_bn")(image)
+    h = keras.layers.GlobalAveragePooling2D(name="head_pool")(h)
+    model = keras.Model(image, keras.layers.Dense(5, name="head_dense")(h))
+    fresh = layout.weights_of(model)
+    found = inherit.inherit(layout.layout_of(model), fresh, shared_params.by_number, [], None)
+    for name, values in fresh.items():
+        for variable, value in values.items():
+            np.testing.assert_array_equal(found.weights[name][variable], value)
+
+
+def test_an_inserted_layer_after_crelu_is_identity_while_training_too():
+    """The batch norm's own statistics of a batch are those that it was given."""
+    relu = LayerSpec("conv2d", 3, channels=8, activation="crelu")
+    spec = LayerwiseSpec((relu,), 8)
+    child_spec = LayerwiseSpec((relu, LayerSpec("conv2d", 3, channels=8, activation="relu")), 8)
+    parent = _model(spec)
+    images = np.random.default_rng(3).normal(size=(64, *_SHAPE)).astype(np.float32)
+    for _ in range(40):  # statistics of these images
+        parent(images, training=True)
+    found = _inherited(child := _model(child_spec), parent)
+    layout.assign(child, found.weights)
+    deviation = np.square(layout.weights_of(child)["layer2_conv2d_bn"]["gamma"])
+    inner = keras.Model(child.input, child.get_layer("layer2_conv2d_conv").output)
+    seen = inner(images, training=False).numpy().var(axis=(0, 1, 2))
+    np.testing.assert_allclose(deviation, seen, rtol=0.5)
