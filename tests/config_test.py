@@ -68,7 +68,7 @@ def test_a_configuration_is_a_value():
             "--min_traffic=2: is above --max_traffic=1",
         ),
         (["--pattern=graph"], "--pattern=graph: must be one of layerwise, module"),
-        (["--schedule=fast"], "--schedule=fast: must be one of empty, plain, aggressive"),
+        (["--schedule=fast"], "--schedule=fast: must be one of empty, quick, plain, aggressive"),
         (["--branches=0"], "--branches=0: must be at least 1"),
         (["--branches=two"], "--branches=two: must be a whole number"),
         (["--reuse_duplicates=2"], "--reuse_duplicates=2: must be one of 0, 1"),

@@ -99,7 +99,7 @@ METHODS = {
     TRUTH: Method(_plain(), seeds=(0, 1)),
     "plain_4": Method(_plain(epochs=4)),
     "batch_64": Method(_small(64)),
-    "batch_32": Method(_small(32)),
+    "batch_32": Method(schedule.schedule("quick")),
     "batch_32_dictionary": Method(_small(32), sharing="dictionary"),
     "batch_32_lineage": Method(_small(32), sharing="lineage"),
     "batch_32_3": Method(_small(32, epochs=3)),

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.eager import context
 from tensorflow.python.framework import func_graph, ops
 
 from epnas_tf.training import data, memory, schedule, trainer
@@ -69,3 +70,24 @@ def test_the_users_precision_stays() -> None:
     finally:
         keras.config.set_dtype_policy(before)
     assert seen == ["bfloat16"] * 4
+
+
+def test_unnamed_layers_have_the_same_names_in_every_child() -> None:
+    names = []
+    for _ in range(3):
+        with memory.child_graphs():
+            names.append([keras.layers.Dense(2).name, keras.layers.Dense(2).name])
+    assert names == [["dense", "dense_1"]] * 3
+
+
+def test_graphs_of_before_are_not_optimised_anew() -> None:
+    """Keras' clear_session empties the cache that holds what is ready to run."""
+    double = tf.function(lambda x: 2 * x)
+    double(tf.ones(3))
+    kernels = context.context()
+    cleared = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(kernels), "clear_kernel_cache", lambda self: cleared.append(self))
+        with memory.child_graphs():
+            keras.layers.Dense(2)(tf.ones((1, 2)))
+    assert cleared == []
