@@ -134,7 +134,7 @@ def _seen(quick, make_tuner, plan, monkeypatch):
     evaluators = []
     evaluate = Evaluator.evaluate
 
-    def watch(self, spec, seed, keep=None):
+    def watch(self, spec, seed, keep=None, **_):
         evaluators.append(self)
         return evaluate(self, spec, seed, keep)
 
@@ -285,20 +285,16 @@ def test_another_search_in_the_folder_is_told_by_the_setting(evaluated, make_tun
         make_tuner(reuse_duplicates=False).search(data)
 
 
-def test_a_worker_comes_to_the_same_result(make_tuner, data, plan, space):
-    tuner = make_tuner(schedule=plan, seed=2, learning=PAPER, keep_models=9)
+def test_a_worker_remembers_what_it_never_saw(make_tuner, data, plan, space):
+    tuner = make_tuner(schedule=plan, seed=2, learning=PAPER)
     tuner.search(data)
     (reused,) = (record for record in tuner.oracle.records() if record.proposal.reuse)
     trial = tuner.oracle.get_trial(reused.trial_id)
     tuner._oracle = EPNASOracle(space, seed=2)  # as in a worker: it has no trials
     metrics = tuner.run_trial(trial)
-    assert metrics["seconds"] > 0  # it was trained
+    assert metrics["seconds"] == 0  # it was not trained
     assert (metrics["accuracy"], metrics["reward"]) == (reused.accuracy, reused.result.reward)
     assert metrics["status"] == 0.0
-    first = tuner.oracle.find(reused.proposal.reuse)
-    networks = [tuner.trained_network(tuner.oracle.get_trial(t.trial_id)) for t in (reused, first)]
-    weights = [network.get_weights() for network in networks]
-    assert all((a == b).all() for a, b in zip(*weights, strict=True))
 
 
 # What may go wrong
@@ -308,7 +304,7 @@ def _stumbling(monkeypatch, error, times):
     """Lets the first evaluations raise an error; those after them are as before."""
     real, calls = Evaluator.evaluate, itertools.count()
 
-    def stumble(self, spec, seed, keep=None):
+    def stumble(self, spec, seed, keep=None, **_):
         if next(calls) < times:
             raise error
         return real(self, spec, seed, keep)
@@ -524,7 +520,7 @@ def test_a_trial_is_in_a_file_of_its_own(searched):
 def test_a_second_search_while_one_runs_is_refused(quick, make_tuner, data, monkeypatch):
     evaluate, refused = Evaluator.evaluate, []
 
-    def meddle(self, spec, seed, keep=None):
+    def meddle(self, spec, seed, keep=None, **_):
         with pytest.raises(BlockingIOError):
             make_tuner().search(data)
         refused.append(spec)
