@@ -44,6 +44,7 @@ _REPEATS = flags.DEFINE_integer("repeats", 2, "measurements, of which the fastes
 _THREADS = flags.DEFINE_integer("threads", 0, "threads of an operation (0: all cores)", 0)
 _MICRO = flags.DEFINE_integer("micro_batch_size", 0, "of the large batch (0: measured)", 0)
 _KERAS_XLA = flags.DEFINE_bool("keras_xla", False, "whether fit compiles with XLA, Keras' default")
+_NETWORKS = flags.DEFINE_integer("networks", 0, "only the first of NETWORKS (0: all)", 0)
 _QUICK = flags.DEFINE_bool("quick", False, "two networks, two epochs, one repeat")
 
 _IMAGES = 5_000  # a part, as in the preset cifar10_layerwise_search
@@ -358,7 +359,7 @@ def main(argv: Sequence[str]) -> None:
     micro = _MICRO.value or machine.measure_micro_batch(data.input_shape, _LARGE_BATCH)
     bench = Bench(
         data,
-        dict(list(NETWORKS.items())[: 2 if _QUICK.value else None]),
+        dict(list(NETWORKS.items())[: 2 if _QUICK.value else _NETWORKS.value or None]),
         micro_batch=micro or _BATCH,
         epochs=2 if _QUICK.value else 10,
         repeats=1 if _QUICK.value else _REPEATS.value,
