@@ -315,7 +315,7 @@ def _seed_notes(table: Sequence[Line]) -> list[str]:
 
 
 def _share(value: float | None, digits: int = 3) -> str:
-    return "" if value is None else f"{value:.{digits}f}"
+    return "" if value is None or math.isnan(value) else f"{value:.{digits}f}"
 
 
 def _long_table(table: Sequence[Line]) -> str:

@@ -2,7 +2,7 @@
 
 Keras' layer computes mean, variance and the normalisation one by one, and TensorFlow their
 gradients; the fused operation is the same function of the same variables, and a training update of
-small networks takes a fifth less time (docs/RESULTS.md). Models keep Keras' own layers, so that
+small networks took 1.27 times less time with it (docs/RESULTS.md). Models keep Keras' own layers, so that
 what is saved loads anywhere.
 """
 
