@@ -2,8 +2,8 @@
 
 Keras' layer computes mean, variance and the normalisation one by one, and TensorFlow their
 gradients; the fused operation is the same function of the same variables, and a training update of
-small networks took 1.27 times less time with it (docs/RESULTS.md). Models keep Keras' own layers, so that
-what is saved loads anywhere.
+small networks took 1.27 times less time with it (docs/RESULTS.md). Models keep Keras' own layers,
+so that what is saved loads anywhere.
 """
 
 from __future__ import annotations
