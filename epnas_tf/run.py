@@ -91,7 +91,7 @@ def search(config: SearchConfig) -> SearchResult:
     count = (stored or config).threads_per_child
     with _blamed_on(config, "threads_per_child"):
         threads = machine.use_threads(count)
-    data = _load_data(config)
+    data = load_data(config)
     resolved = stored or _resolved(config, data, threads)
     with _blamed_on(config, "work_dir"):
         tuner = make_tuner(resolved, data)
@@ -239,7 +239,8 @@ def _blamed_on(config: SearchConfig, name: str) -> Iterator[None]:
         raise ConfigError(f"{flag(blamed, getattr(config, blamed))}: {reason}") from error
 
 
-def _load_data(config: SearchConfig) -> Data:
+def load_data(config: SearchConfig) -> Data:
+    """Returns the data set of a configuration; raises ConfigError where there is none."""
     with _blamed_on(config, "dataset"):
         return data_lib.load(
             config.dataset,

@@ -101,7 +101,7 @@ def test_best_json_is_the_best_network(finished):
 
 def test_the_test_accuracy_is_that_of_the_best_network(finished, tiny):
     result, files = finished
-    data = run._load_data(tiny)
+    data = run.load_data(tiny)
     model = epnas_tf.build_model(result.best.spec, data.input_shape, data.num_classes)
     model.load_weights(WorkDir(tiny.work_dir).model(result.best.slot))
     none = trainer.make_strategy("none")
@@ -205,7 +205,7 @@ class _Untouchable:
 def test_a_search_never_looks_at_the_test_part(finished, tiny, tmp_path):
     result, files = finished
     stored = config_lib.from_flags_text(files["flags.txt"].decode())
-    data = dataclasses.replace(run._load_data(tiny), test=_Untouchable())
+    data = dataclasses.replace(run.load_data(tiny), test=_Untouchable())
     tuner = run.make_tuner(dataclasses.replace(stored, work_dir=str(tmp_path / "again")), data)
     tuner.search(data)
     found = tuple(run._network(record) for record in tuner.oracle.best_records())
@@ -325,7 +325,7 @@ def test_a_small_batch_stays_whole(stored_flags, measured):
 
 @pytest.mark.parametrize("sharing", ["none", "dictionary", "lineage"])
 def test_the_sharing_of_parameters_reaches_the_oracle(tiny, sharing):
-    data = run._load_data(tiny)
+    data = run.load_data(tiny)
     changes = {"parameter_sharing": sharing, "stop_hopeless": 0.2, "max_disk": None}
     config = run._resolved(dataclasses.replace(tiny, **changes), data, threads=1)
     tuner = run.make_tuner(config, data)
@@ -350,7 +350,7 @@ def _starting_networks(tmp_path, **settings):
 
 @pytest.mark.parametrize("reuse", [0, 1])
 def test_the_oracle_is_told_what_becomes_of_repeated_networks(tiny, reuse):
-    data = run._load_data(tiny)
+    data = run.load_data(tiny)
     config = run._resolved(dataclasses.replace(tiny, reuse_duplicates=reuse), data, threads=1)
     tuner = run.make_tuner(config, data)
     assert tuner.oracle.settings["reuse_duplicates"] is bool(reuse)

@@ -9,6 +9,7 @@ trained once a seed on the search's own training part and measured on its valida
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import math
@@ -18,11 +19,11 @@ from collections.abc import Sequence
 from absl import app, flags
 
 from epnas_tf import config as config_lib
-from epnas_tf import paths, randomness
-from epnas_tf.architecture.budget import Budget
+from epnas_tf import paths, randomness, run
+from epnas_tf.architecture.budget import TRAINED, Budget
 from epnas_tf.architecture.spec import Spec, spec_from_dict
 from epnas_tf.paths import WorkDir
-from epnas_tf.training import data as data_lib
+from epnas_tf.searching.trials import Slot, rank_key
 from epnas_tf.training import machine, schedule, trainer
 from epnas_tf.training.data import Data
 from epnas_tf.training.evaluate import Evaluator
@@ -44,19 +45,23 @@ def best_within(work_dir: WorkDir, minutes: float) -> tuple[str, Spec]:
     Raises:
       ValueError: no network was trained by then.
     """
-    elapsed, best, order = 0.0, None, (True, 0.0)
+    elapsed, trained = 0.0, []
     for row in csv.DictReader(io.StringIO(paths.read_text(work_dir.trials_csv))):
         elapsed += float(row["seconds"]) + float(row["overhead_seconds"])
         if minutes and elapsed > 60 * minutes:
             break
-        mine = (row["feasible"] == "0", -float(row["reward"]))
-        if row["status"] == "trained" and mine < order:
-            best, order = row, mine
-    if best is None:
+        if row["status"] == TRAINED:
+            trained.append(row)
+    if not trained:
         raise ValueError(
             f"{work_dir.path}: no network was trained in {minutes or math.inf} minutes"
         )
+    best = min(trained, key=_rank)
     return best["slot"], _spec_of(work_dir, best["trial_id"])
+
+
+def _rank(row: dict[str, str]) -> tuple[bool, float, Slot]:
+    return rank_key(row["feasible"] == "1", float(row["reward"]), Slot.parse(row["slot"]))
 
 
 def _spec_of(work_dir: WorkDir, trial_id: str) -> Spec:
@@ -96,13 +101,8 @@ def main(argv: Sequence[str]) -> None:
     for folder in _WORK_DIRS.value:
         work_dir = WorkDir(folder)
         config = config_lib.from_flags_text(paths.read_text(work_dir.flags))
-        data = data_lib.load(
-            config.dataset,
-            data_dir=_DATA_DIR.value or config.data_dir,
-            image_size=config.image_size,
-            train_fraction=config.train_fraction,
-            seed=randomness.seed_of(config.seed, "data"),
-        )
+        data_dir = _DATA_DIR.value or config.data_dir
+        data = run.load_data(dataclasses.replace(config, data_dir=data_dir))
         slot, spec = best_within(work_dir, _MINUTES.value)
         cost = Budget(data.input_shape, data.num_classes).cost(spec)
         means = [

@@ -143,8 +143,8 @@ class Study:
     def cost(self, method: str, networks: Sequence[Network]) -> float:
         """Returns the seconds of the networks, in those of their training by one truth's seed.
 
-        From the timings if the method is among them, else from the runs, which may have met a
-        machine that was more or less busy.
+        From the timings if there are any (nan for a method that is not among them), else from the
+        runs, which may have met a machine that was more or less busy.
         """
         mine, truth = (self._seconds(name, networks) for name in (method, TRUTH))
         both = mine.keys() & truth.keys()

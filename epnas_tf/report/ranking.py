@@ -247,12 +247,12 @@ def stopping(
 ) -> Stopping:
     """Returns what the rule would have done to these networks in random groups.
 
-    The first group runs to its end; each later one is held against the one before it, of which the
-    rule sees what it left of the curves.
+    The first group runs to its end; each later one is held against those of the one before it that
+    were not stopped, as in a search.
 
     Args:
       curves: accuracy after each epoch, a curve a network, all of one length.
-      hopeless: told a curve so far and those of the group before, says whether to stop.
+      hopeless: told a curve so far and the whole curves of the group before, says whether to stop.
       group: networks in a group.
       shuffles: random orders of the networks, from a fixed seed.
 

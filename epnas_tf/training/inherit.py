@@ -58,37 +58,21 @@ def offers(
     """Returns the entry and values of each block of a trained network."""
     runs = _runs(layout, labels)
     mains = {node.block: node.inputs[0] for node in layout if node.kind == layout_lib.ADD}
-    found = []
-    for block, nodes in shared_params.blocks_of(layout, weights).items():
+    blocks = shared_params.blocks_of(layout, weights)
+    found: list[tuple[Entry, Values]] = []
+    for block, nodes in blocks.items():
         values = {node.role: weights[node.name] for node in nodes}
         inputs = {node.role: runs[node.inputs[0]] for node in nodes if node.inputs}
         if block in mains:
             inputs[_MAIN] = runs[mains[block]]
         shapes = shared_params.shapes_of(values)
         found.append((Entry(labels(block), donor, accuracy, shapes, inputs), values))
-    return found + _bare_sums(layout, weights, labels, donor, accuracy)
-
-
-def _bare_sums(
-    layout: Sequence[Node], weights: Weights, labels: Labels, donor: str, accuracy: float
-) -> list[tuple[Entry, Values]]:
-    """Returns an entry of each skip without a projection: a wider child's may need one."""
-    runs = _runs(layout, labels)
-    projected = shared_params.blocks_of(layout, weights)
-    return [
-        (
-            Entry(
-                labels(node.block),
-                donor,
-                accuracy,
-                {},
-                {_MAIN: runs[node.inputs[0]], _SKIP: runs[node.inputs[1]]},
-            ),
-            {},
-        )
-        for node in layout
-        if node.kind == layout_lib.ADD and node.block not in projected
-    ]
+    for node in layout:
+        # A skip without a projection has no parameters, but a wider child's may need one.
+        if node.kind == layout_lib.ADD and node.block not in blocks:
+            inputs = {_MAIN: runs[node.inputs[0]], _SKIP: runs[node.inputs[1]]}
+            found.append((Entry(labels(node.block), donor, accuracy, {}, inputs), {}))
+    return found
 
 
 def _runs(layout: Sequence[Node], labels: Labels) -> dict[str, tuple[Run, ...]]:
@@ -292,7 +276,7 @@ class _Walk:
         own = self._weights[node.name]
         donated = self._donated(node)
         if donated is None:
-            self._start_batch_norm(node, source, own)
+            self._start_batch_norm(source, own)
             pieces = source.pieces
         else:
             entry, values = donated
@@ -306,7 +290,7 @@ class _Walk:
         zeros = np.zeros(node.channels)
         return Tensor(pieces, own.get("beta", zeros) + 0.0, np.abs(own.get("gamma", zeros + 1)))
 
-    def _start_batch_norm(self, node: Node, source: Tensor, own: dict[str, np.ndarray]) -> None:
+    def _start_batch_norm(self, source: Tensor, own: dict[str, np.ndarray]) -> None:
         """Lets a new batch norm pass on what it gets, where that is inherited and known."""
         inherited = [np.full(len(piece.index), piece.inherited) for piece in source.pieces]
         known = np.isfinite(source.mean) & np.concatenate(inherited)

@@ -240,7 +240,7 @@ class EPNASOracle(DurableOracle):
     def _context(self, proposal: Proposal) -> dict[str, Any]:
         """Returns what a trial must know of earlier ones."""
         context: dict[str, Any] = {}
-        found = self.find(proposal.reuse or "")
+        found = self.find(proposal.reuse) if proposal.reuse else None
         if found is not None:
             result = [found.accuracy, found.result.reward, found.result.status]
             context["remembered"] = json.dumps(result)  # a worker has no records

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from epnas_tf import paths
 from epnas_tf.architecture.space import SearchSpace, layerwise_space
 from epnas_tf.training import data as data_lib
 from epnas_tf.training.data import Data
@@ -111,3 +113,35 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         return Evaluation(accuracy, self.budget.reward(accuracy, spec), "trained", seconds=1.0)
 
     monkeypatch.setattr(Evaluator, "evaluate", evaluate)
+
+
+class _Killed(BaseException):
+    """Keras Tuner swallows every Exception, not this."""
+
+
+@pytest.fixture(name="killed", scope="session")
+def _killed() -> type[BaseException]:
+    """What the death of a process is played by."""
+    return _Killed
+
+
+@pytest.fixture(name="die_at")
+def _die_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], dict[str, int]]:
+    """Returns a function that lets the n-th write from now (from 0) die; -1 lets all live."""
+    real = paths.write_atomic
+    clock = {"left": -1, "writes": 0}
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # 100 times faster; no power cuts
+
+    def write(path: str, content: str | bytes) -> None:
+        if clock["left"] == 0:
+            raise _Killed(path)
+        clock["left"] -= 1
+        clock["writes"] += 1
+        real(path, content)
+
+    def die_at(number: int) -> dict[str, int]:
+        clock.update(left=number, writes=0)
+        return clock
+
+    monkeypatch.setattr(paths, "write_atomic", write)
+    return die_at

@@ -23,10 +23,6 @@ from epnas_tf.tuner.durable import Status
 _SHARING = ("dictionary", "lineage")
 
 
-class _Killed(BaseException):
-    """Keras Tuner swallows every Exception, not this."""
-
-
 @pytest.fixture(name="seen")
 def _seen(monkeypatch):
     """Gives networks an accuracy that follows from the dictionary they see; returns what they saw.
@@ -49,28 +45,6 @@ def _seen(monkeypatch):
 
     monkeypatch.setattr(Evaluator, "evaluate", evaluate)
     return log
-
-
-@pytest.fixture(name="die_at")
-def _die_at(monkeypatch):
-    """Returns a function that lets the n-th write from now (from 0) die; -1 lets all live."""
-    real = paths.write_atomic
-    clock = {"left": -1, "writes": 0}
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-    def write(path, content):
-        if clock["left"] == 0:
-            raise _Killed(path)
-        clock["left"] -= 1
-        clock["writes"] += 1
-        real(path, content)
-
-    def die_at(number):
-        clock.update(left=number, writes=0)
-        return clock
-
-    monkeypatch.setattr(paths, "write_atomic", write)
-    return die_at
 
 
 def _outcome(tuner):
@@ -113,7 +87,9 @@ def test_by_lineage_the_label_is_the_layers_first_slot(seen, make_tuner, data):
 
 
 @pytest.mark.parametrize("sharing", _SHARING)
-def test_a_kill_between_any_two_writes_changes_nothing(seen, make_tuner, data, die_at, sharing):
+def test_a_kill_between_any_two_writes_changes_nothing(
+    seen, make_tuner, data, die_at, sharing, killed
+):
     settings = {"seed": 3, "parameter_sharing": sharing}
     clock = die_at(-1)
     whole = make_tuner("whole", **settings)
@@ -123,7 +99,7 @@ def test_a_kill_between_any_two_writes_changes_nothing(seen, make_tuner, data, d
     for number in range(writes):
         project = f"killed{number}"
         die_at(number)
-        with pytest.raises(_Killed):
+        with pytest.raises(killed):
             make_tuner(project, **settings).search(data)
         die_at(-1)
         resumed = make_tuner(project, **settings)
@@ -131,7 +107,7 @@ def test_a_kill_between_any_two_writes_changes_nothing(seen, make_tuner, data, d
         assert _outcome(resumed) == expected, f"killed before write {number} of {writes}"
 
 
-def test_kills_in_a_row_change_nothing(seen, make_tuner, data, die_at):
+def test_kills_in_a_row_change_nothing(seen, make_tuner, data, die_at, killed):
     settings = {"episodes": 2, "parameter_sharing": "lineage"}
     die_at(-1)
     whole = make_tuner("whole", **settings)
@@ -141,7 +117,7 @@ def test_kills_in_a_row_change_nothing(seen, make_tuner, data, die_at):
         tuner = make_tuner("killed", **settings)
         try:
             tuner.search(data)
-        except _Killed:
+        except killed:
             continue
         break
     die_at(-1)

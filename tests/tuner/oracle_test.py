@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-import os
 
 import keras_tuner
 import pytest
@@ -401,10 +400,6 @@ def test_a_result_may_come_with_a_reason(make):
 # before one of its writes, and a fresh tuner takes the folder over.
 
 
-class _Killed(BaseException):
-    """Keras Tuner swallows every Exception, not this."""
-
-
 def _outcome(tuner):
     """Returns what must not depend on kills: trials and the files made from them."""
     rows = paths.read_text(tuner.work_dir.trials_csv).splitlines()
@@ -416,29 +411,7 @@ def _outcome(tuner):
     return log, kept, files
 
 
-@pytest.fixture(name="die_at")
-def _die_at(monkeypatch):
-    """Returns a function that lets the n-th write from now (from 0) die; -1 lets all live."""
-    real = paths.write_atomic
-    clock = {"left": -1, "writes": 0}
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # 100 times faster; no power cuts
-
-    def write(path, content):
-        if clock["left"] == 0:
-            raise _Killed(path)
-        clock["left"] -= 1
-        clock["writes"] += 1
-        real(path, content)
-
-    def die_at(number):
-        clock.update(left=number, writes=0)
-        return clock
-
-    monkeypatch.setattr(paths, "write_atomic", write)
-    return die_at
-
-
-def test_a_kill_between_any_two_writes_changes_nothing(quick, make_tuner, data, die_at):
+def test_a_kill_between_any_two_writes_changes_nothing(quick, make_tuner, data, die_at, killed):
     clock = die_at(-1)
     whole = make_tuner("whole", seed=3)
     whole.search(data)
@@ -447,7 +420,7 @@ def test_a_kill_between_any_two_writes_changes_nothing(quick, make_tuner, data, 
     for number in range(writes):
         project = f"killed{number}"
         die_at(number)
-        with pytest.raises(_Killed):
+        with pytest.raises(killed):
             make_tuner(project, seed=3).search(data)
         die_at(-1)
         resumed = make_tuner(project, seed=3)
@@ -457,7 +430,7 @@ def test_a_kill_between_any_two_writes_changes_nothing(quick, make_tuner, data, 
         assert _outcome(resumed) == expected, f"killed before write {number} of {writes}"
 
 
-def test_kills_in_a_row_change_nothing(quick, make_tuner, data, die_at):
+def test_kills_in_a_row_change_nothing(quick, make_tuner, data, die_at, killed):
     die_at(-1)
     whole = make_tuner("whole", episodes=2)
     whole.search(data)
@@ -467,14 +440,14 @@ def test_kills_in_a_row_change_nothing(quick, make_tuner, data, die_at):
         tuner = make_tuner("killed", episodes=2)
         try:
             tuner.search(data)
-        except _Killed:
+        except killed:
             continue
         break
     tuner.oracle.listeners[0].write(tuner.oracle)
     assert _outcome(tuner) == expected
 
 
-def test_a_learning_search_resumes_as_it_was(quick, make_tuner, data, monkeypatch):
+def test_a_learning_search_resumes_as_it_was(quick, make_tuner, data, monkeypatch, killed):
     at = "e02s01b1"  # after the first update of the policy
     settings = {"policy": "lstm", "episodes": 2, "seed": 1}
     whole = make_tuner("whole", **settings)
@@ -485,10 +458,10 @@ def test_a_learning_search_resumes_as_it_was(quick, make_tuner, data, monkeypatc
 
     def die(self, spec, seed, keep=None, **_):
         if any(_slot(trial) == at for trial in tuner.oracle.ongoing_trials.values()):
-            raise _Killed
+            raise killed
         return evaluate(self, spec, seed, keep)
 
-    with monkeypatch.context() as patch, pytest.raises(_Killed):
+    with monkeypatch.context() as patch, pytest.raises(killed):
         patch.setattr(Evaluator, "evaluate", die)
         tuner.search(data)
     resumed = make_tuner("killed", **settings)
@@ -516,15 +489,15 @@ def test_a_search_in_pieces_reuses_the_same_trials(quick, make_tuner, data):
 
 
 def test_a_child_that_kills_the_process_again_and_again_fails_in_the_end(
-    quick, make_tuner, data, monkeypatch
+    quick, make_tuner, data, monkeypatch, killed
 ):
     def die(self, spec, seed, keep=None, **_):
-        raise _Killed
+        raise killed
 
     with monkeypatch.context() as patch:
         patch.setattr(Evaluator, "evaluate", die)
         for _ in range(2):
-            with pytest.raises(_Killed):
+            with pytest.raises(killed):
                 make_tuner(max_attempts=2).search(data)
     tuner = make_tuner(max_attempts=2)
     tuner.search(data)
