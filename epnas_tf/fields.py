@@ -16,12 +16,16 @@ from typing import Any
 # The annotations a setting may have, and how messages name what is expected.
 KINDS = {
     "str": "one line of text",
+    "bool": "true or false",
     "int": "a whole number",
     "float": "a number",
     "float | None": "a size such as 20k, 1M or 1.5G, or none",
     "tuple[int, ...]": "whole numbers separated by commas",
     "tuple[str, ...]": "names separated by commas",
 }
+
+
+_TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class ConfigError(ValueError):
@@ -65,7 +69,7 @@ def read(field: dataclasses.Field[Any], text: str) -> Any:
     """Returns the value that a flag's text stands for."""
     try:
         return _read_as(str(field.type), text)
-    except ValueError:
+    except (ValueError, KeyError):
         raise ConfigError(f"--{field.name}={text}: must be {KINDS[str(field.type)]}") from None
 
 
@@ -75,6 +79,8 @@ def _read_as(kind: str, text: str) -> Any:
         return tuple(_read_as(item, part.strip()) for part in text.split(",")) if text else ()
     if kind == "float | None" and text in ("", "none"):
         return None
+    if kind == "bool":
+        return _TRUTHS[text.lower()]
     if kind.startswith("float"):
         return parse_size(text)
     return int(text) if kind == "int" else text
@@ -89,6 +95,8 @@ def text_of(value: Any) -> str:
     """Returns the text that `read` turns into the value again."""
     if value is None:
         return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, tuple):
         return ",".join(map(str, value))
     return _number_text(value) if isinstance(value, float) else str(value)
@@ -119,6 +127,8 @@ def _typed_as(kind: str, value: Any) -> Any:
         return None if value is None else _typed_as("float", value)
     if kind == "str" and isinstance(value, str) and _is_one_line(value):
         return value
+    if kind == "bool" and value in (False, True):
+        return bool(value)
     if isinstance(value, bool):
         raise TypeError("a truth value is no number")
     if kind == "int" and isinstance(value, numbers.Integral):
@@ -129,8 +139,9 @@ def _typed_as(kind: str, value: Any) -> Any:
 
 
 def _is_one_line(text: str) -> bool:
-    # A flagfile's lines are stripped when read.
-    return text == text.strip() and len(text.splitlines()) <= 1
+    # A flagfile's lines are stripped when read, and are UTF-8; no path holds a NUL.
+    stays = text.encode(errors="ignore").decode() == text and "\0" not in text
+    return stays and text == text.strip() and len(text.splitlines()) <= 1
 
 
 def check(field: dataclasses.Field[Any], value: Any) -> None:

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import os
+import re
 import secrets
+import socket
+import time
 from collections.abc import Iterator
 from typing import Any, TextIO
+
+# Files beyond this are nobody's work: a torn or hostile one must not fill the memory.
+MAX_TEXT_BYTES = 64 * 2**20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +71,60 @@ class WorkDir:
         """The weights of the trial `slot`, for instance e01s03b5."""
         return os.path.join(self.models, f"{slot}.weights.h5")
 
+    def clear(self) -> None:
+        """Deletes a search's files and no others; whoever calls it holds the lock.
+
+        What makes it a search goes first: one that a kill left half deleted is not taken for whole.
+        """
+        for name in names(self.path):
+            if _FILES.fullmatch(name):
+                remove(os.path.join(self.path, name))
+        for name in names(self.path):
+            inside = next((rule for folder, rule in _FOLDERS if folder.fullmatch(name)), None)
+            if inside is not None:
+                _clear_folder(os.path.join(self.path, name), inside)
+
+    def sweep(self) -> None:
+        """Deletes what writes that a kill cut short left behind; whoever calls it holds the lock.
+
+        An object store keeps those of trials, whose folders would be listed one by one.
+        """
+        for name in names(self.path):
+            if _CUT_SHORT.search(name) and _FILES.fullmatch(name):
+                remove(os.path.join(self.path, name))
+            inside = next((rule for folder, rule in _FOLDERS if folder.fullmatch(name)), None)
+            if inside is None or (_is_remote(self.path) and name.startswith("trial_")):
+                continue
+            folder = os.path.join(self.path, name)
+            for file in names(folder):
+                if _CUT_SHORT.search(file) and inside.fullmatch(file):
+                    remove(os.path.join(folder, file))
+
+
+# What a search writes: files in its work_dir, and folders with the files in each.
+_TEMPORARY = r"(\.[0-9a-f]{8}\.tmp)?"
+_CUT_SHORT = re.compile(r"\.[0-9a-f]{8}\.tmp$")
+_FILES = re.compile(
+    r"(project\.json|flags\.txt|oracle\.json|tuner0\.json|trials\.csv|best\.json|steps\.jsonl)"
+    + _TEMPORARY
+)
+_FOLDERS = tuple(
+    (re.compile(folder), re.compile(f"({files}){_TEMPORARY}"))
+    for folder, files in (
+        (r"trial_\d+", r"trial\.json"),
+        ("models", r".*\.weights\.h5"),
+        ("shared_params", r"index\.json|.*\.npz"),
+    )
+)
+
+
+def _clear_folder(folder: str, files: re.Pattern[str]) -> None:
+    for name in names(folder):
+        if files.fullmatch(name):
+            remove(os.path.join(folder, name))
+    if not names(folder):
+        _gfile().rmtree(folder) if _is_remote(folder) else os.rmdir(folder)
+
 
 def write_atomic(path: str, data: str | bytes) -> None:
     """Writes a file so that readers and crashes see the old content or the new, never a part.
@@ -80,10 +141,18 @@ def write_atomic(path: str, data: str | bytes) -> None:
 
 
 def read_text(path: str) -> str:
-    """Returns the text of a file; raises OSError or TensorFlow's NotFoundError if there is none."""
+    """Returns the text of a file.
+
+    Raises:
+      OSError: there is none; TensorFlow's NotFoundError where the path has a scheme.
+      ValueError: it is no UTF-8, or larger than `MAX_TEXT_BYTES`.
+    """
+    size = _gfile().stat(path).length if _is_remote(path) else os.path.getsize(path)
+    if size > MAX_TEXT_BYTES:
+        raise ValueError(f"{path} must have at most {MAX_TEXT_BYTES} bytes, got {size}")
     if _is_remote(path):
-        with _gfile().GFile(path, "r") as file:
-            return file.read()
+        with _gfile().GFile(path, "rb") as file:
+            return bytes(file.read()).decode()
     with open(path, encoding="utf-8") as file:
         return file.read()
 
@@ -104,17 +173,6 @@ def exists(path: str) -> bool:
     return bool(_gfile().exists(path)) if _is_remote(path) else os.path.exists(path)
 
 
-def commit(temporary: str, path: str) -> None:
-    """Gives a file that a library wrote under a temporary name its own, whole and for good."""
-    if _is_remote(path):
-        _gfile().rename(temporary, path, overwrite=True)
-        return
-    with open(temporary, "rb") as file:
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    _sync_folder(os.path.dirname(path) or ".")
-
-
 def names(folder: str) -> list[str]:
     """Returns the sorted names of the files and folders in a folder, none if it is missing."""
     if not exists(folder):
@@ -133,15 +191,57 @@ def exclusive(path: str) -> Iterator[None]:
     """Holds a lock file while the body runs; object stores have no locks and are trusted.
 
     Raises:
-      BlockingIOError: another process holds it.
+      BlockingIOError: another process holds it, which the message names.
     """
     if _is_remote(path):
         yield
         return
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
-        _lock(file)
-        yield
+    with open(path, "a+", encoding="utf-8") as file:
+        try:
+            _lock(file)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise BlockingIOError(f"{path} is held by {file.read(200) or 'another'}") from error
+        since = datetime.datetime.now().isoformat(sep=" ", timespec="seconds")
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()} since {since}")
+        file.flush()
+        try:
+            yield
+        finally:
+            file.truncate(0)
+
+
+def used_bytes(folder: str) -> int:
+    """Returns the bytes of all files below a folder; what vanishes meanwhile counts nothing."""
+    if _is_remote(folder):
+        gfile = _gfile()
+        files = (os.path.join(at, n) for at, _, found in gfile.walk(folder) for n in found)
+        return sum(gfile.stat(file).length for file in files)
+    total = 0
+    for at, _, found in os.walk(folder):
+        for name in found:
+            with contextlib.suppress(FileNotFoundError):
+                total += os.path.getsize(os.path.join(at, name))
+    return total
+
+
+class DiskUse:
+    """The bytes below a folder, measured so seldom that it takes 2% of the time at most."""
+
+    def __init__(self, folder: str):
+        self._folder = folder
+        self._bytes, self._next = 0, 0.0
+
+    def bytes(self) -> int:
+        """Returns the bytes as they were lately."""
+        start = time.monotonic()
+        if start >= self._next:
+            self._bytes = used_bytes(self._folder)
+            end = time.monotonic()
+            self._next = end + 50 * (end - start)
+        return self._bytes
 
 
 def _lock(file: TextIO) -> None:

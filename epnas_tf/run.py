@@ -7,13 +7,13 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from epnas_tf import config as config_lib
-from epnas_tf import paths, randomness
+from epnas_tf import paths, randomness, untrusted
 from epnas_tf.architecture.cost import Cost
 from epnas_tf.architecture.limits import METRICS, Constraint
 from epnas_tf.architecture.space import SearchSpace, layerwise_space, module_space
@@ -31,6 +31,8 @@ from epnas_tf.tuner.journal import Journal
 from epnas_tf.tuner.oracle import EPNASOracle
 from epnas_tf.tuner.record import Record
 from epnas_tf.tuner.tuner import EPNASTuner
+
+Listener = Callable[[EPNASOracle, Record], None]
 
 _DEFAULT_STEPS = {"layerwise": 10, "module": 5}  # paper, section 4.1
 _ITEM = {"layerwise": "layer", "module": "branch"}
@@ -79,32 +81,40 @@ class SearchResult:
         return self.networks[0] if self.networks else None
 
 
-def search(config: SearchConfig) -> SearchResult:
+def search(config: SearchConfig, listeners: Sequence[Listener] = ()) -> SearchResult:
     """Runs a search to its end, or resumes the one in `config.work_dir`.
+
+    Args:
+      config: what to search, and how.
+      listeners: called with the oracle and a record after each trial with a result.
 
     Raises:
       ConfigError: the configuration cannot be run, or work_dir holds another search; raised before
         anything is trained or written.
+      KeyboardInterrupt: the process was asked to stop; the same call goes on.
     """
     work_dir = WorkDir(config.work_dir)
     stored = _stored_config(work_dir, config)
+    if config.deterministic:
+        machine.refuse_nondeterminism()
     count = (stored or config).threads_per_child
     with _blamed_on(config, "threads_per_child"):
         threads = machine.use_threads(count)
     data = load_data(config)
     resolved = stored or _resolved(config, data, threads)
-    with _blamed_on(config, "work_dir"):
-        tuner = make_tuner(resolved, data)
-        tuner.prepare(data)
-        paths.write_atomic(work_dir.flags, config_lib.to_flags_text(resolved))
-    if config.verbosity:
-        print(_headline(resolved, data, tuner), flush=True)
-    try:
+    with contextlib.ExitStack() as stack:
+        with _blamed_on(config, "work_dir"):
+            tuner = make_tuner(resolved, data)
+            tuner.oracle.listeners += listeners
+            tuner.prepare(data)
+            stack.enter_context(tuner.claimed())
+            # What was said for this run alone is not repeated by the next.
+            kept = dataclasses.replace(resolved, resume=True, overwrite=False)
+            paths.write_atomic(work_dir.flags, config_lib.to_flags_text(kept))
+        if config.verbosity:
+            print(_headline(resolved, data, tuner), flush=True)
         tuner.search(data)
-    except BlockingIOError as error:
-        taken = f"{flag('work_dir', config.work_dir)}: another process is searching there"
-        raise ConfigError(taken) from error
-    return _finish(tuner, data, config)
+        return _finish(tuner, data, config)
 
 
 def make_tuner(config: SearchConfig, data: Data) -> EPNASTuner:
@@ -129,10 +139,10 @@ def make_tuner(config: SearchConfig, data: Data) -> EPNASTuner:
         policy_epochs=config.policy_epochs,
         policy_clip=config.policy_clip,
         policy_entropy=config.policy_entropy,
-        policy_part_inputs=bool(config.policy_part_inputs),
+        policy_part_inputs=config.policy_part_inputs,
         check_table_mix=config.check_table_mix,
         learning=make_learning(config),
-        reuse_duplicates=bool(config.reuse_duplicates),
+        reuse_duplicates=config.reuse_duplicates,
         parameter_sharing=config.parameter_sharing,
         stop_hopeless=config.stop_hopeless,
         max_trials=config.max_trials,
@@ -144,6 +154,7 @@ def make_tuner(config: SearchConfig, data: Data) -> EPNASTuner:
         strategy=strategy,
         skip_over=config.skip_over,
         max_child_minutes=config.max_child_minutes,
+        max_child_memory=config.max_child_memory or math.inf,
         machine_gflops=config.machine_gflops,
         max_attempts=config.max_attempts,
         keep_models=config.keep_models,
@@ -151,6 +162,7 @@ def make_tuner(config: SearchConfig, data: Data) -> EPNASTuner:
         verbose=config.verbosity,
         directory=folder,
         project_name=name,
+        overwrite=config.overwrite,
     )
 
 
@@ -262,18 +274,24 @@ def _stored_config(work_dir: WorkDir, asked: SearchConfig) -> SearchConfig | Non
     """
     if tf.io.gfile.exists(work_dir.path) and not tf.io.gfile.isdir(work_dir.path):
         raise ConfigError(f"{flag('work_dir', asked.work_dir)}: must be a folder, is a file")
-    if not paths.exists(work_dir.flags):
+    if asked.overwrite or not paths.exists(work_dir.flags):
         return None
-    stored = config_lib.from_flags_text(paths.read_text(work_dir.flags))
+    where = flag("work_dir", asked.work_dir)
+    if not asked.resume:
+        raise ConfigError(f"{where}: holds a search; --resume goes on, --overwrite deletes it")
+    try:
+        stored = config_lib.from_flags_text(paths.read_text(work_dir.flags))
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"{where}: {work_dir.flags} is torn or foreign: {error}") from error
     differing = config_lib.differences(stored, asked)
     if differing:
         raise ConfigError(
-            f"--work_dir={asked.work_dir}: holds a search of another configuration: "
+            f"{where}: holds a search of another configuration: "
             + "; ".join(differing)
+            + " (--overwrite deletes it)"
         )
-    changed: dict[str, Any] = {
-        name: getattr(asked, name) for name in config_lib.MAY_CHANGE_ON_RESUME
-    }
+    free = config_lib.MAY_CHANGE_ON_RESUME | config_lib.MAY_GROW_ON_RESUME
+    changed: dict[str, Any] = {name: getattr(asked, name) for name in free}
     return dataclasses.replace(stored, **changed)
 
 
@@ -349,6 +367,8 @@ def _finish(tuner: EPNASTuner, data: Data, config: SearchConfig) -> SearchResult
         _store_test_accuracy(tuner.work_dir, test_accuracy)
     if oracle.records():
         print(table.render(config.work_dir))
+    if oracle.stopped_by:
+        print(f"stopped at --{oracle.stopped_by}: the same command with a larger one goes on")
     return SearchResult(
         tuple(_network(record) for record in best),
         test_accuracy,
@@ -361,9 +381,9 @@ def _test_accuracy(tuner: EPNASTuner, data: Data, best: Sequence[Record]) -> flo
     """Returns the best network's accuracy on the test part, as stored if it was measured before."""
     if not best or data.test is None:
         return None
-    if paths.exists(tuner.work_dir.best):
-        stored = json.loads(paths.read_text(tuner.work_dir.best))
-        if stored["slot"] == best[0].slot.name and stored.get("test_accuracy") is not None:
+    stored = _stored_best(tuner.work_dir)
+    if stored.get("slot") == best[0].slot.name:
+        with contextlib.suppress(KeyError, TypeError, ValueError):
             return float(stored["test_accuracy"])
     if not paths.exists(tuner.work_dir.model(best[0].slot.name)):
         print(f"no test accuracy: the weights of {best[0].slot.name} are gone")
@@ -372,8 +392,18 @@ def _test_accuracy(tuner: EPNASTuner, data: Data, best: Sequence[Record]) -> flo
     return trainer.accuracy(tuner.trained_network(trial), data.test, data, tuner.strategy)
 
 
+def _stored_best(work_dir: WorkDir) -> dict[str, Any]:
+    """Returns what best.json holds, nothing where it is missing or torn: it is written anew."""
+    if not paths.exists(work_dir.best):
+        return {}
+    try:
+        return untrusted.parse_object(paths.read_text(work_dir.best))
+    except ValueError:
+        return {}
+
+
 def _store_test_accuracy(work_dir: WorkDir, accuracy: float) -> None:
-    values = json.loads(paths.read_text(work_dir.best)) | {"test_accuracy": accuracy}
+    values = _stored_best(work_dir) | {"test_accuracy": accuracy}
     paths.write_atomic(work_dir.best, json.dumps(values, indent=2) + "\n")
 
 

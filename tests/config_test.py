@@ -71,7 +71,10 @@ def test_a_configuration_is_a_value():
         (["--schedule=fast"], "--schedule=fast: must be one of empty, quick, plain, aggressive"),
         (["--branches=0"], "--branches=0: must be at least 1"),
         (["--branches=two"], "--branches=two: must be a whole number"),
-        (["--reuse_duplicates=2"], "--reuse_duplicates=2: must be one of 0, 1"),
+        (
+            ["--reuse_duplicates=2"],
+            "flag --reuse_duplicates=2: ('Non-boolean argument to boolean flag', '2')",
+        ),
         (["--check_table_mix=1.5"], "--check_table_mix=1.5: must be at most 1"),
         (["--penalty_base=0"], "--penalty_base=0: must be above 0"),
         (["--train_fraction=0"], "--train_fraction=0: must be above 0"),
@@ -97,6 +100,9 @@ def test_a_configuration_is_a_value():
         ),
         (["--seed"], "Missing value for flag --seed"),
         (["digits"], "'digits' is no flag; flags are written --name=value"),
+        (["--noresume=1"], "--noresume=1 does not take an argument"),
+        ([f"--{'x' * 10**6}"], f"Unknown command line flag '{'x' * 80}'."),
+        (["--[[["], "Unknown command line flag '[[['."),
     ],
 )
 def test_errors_name_the_flag_and_the_value(arguments, message):
@@ -213,7 +219,7 @@ def test_flags_text_is_a_flagfile(tmp_path):
 
 
 def test_flags_text_of_another_version_names_the_unknown_flag():
-    with pytest.raises(ConfigError, match="'colour'"):
+    with pytest.raises(ConfigError, match="'--colour=blue' is no setting"):
         config_lib.from_flags_text("--seed=1\n--colour=blue\n")
 
 
@@ -242,10 +248,24 @@ def test_what_is_left_to_the_search_agrees_with_what_was_chosen():
 
 
 def test_repeated_networks_are_reused_unless_told_and_always_so_in_one_search():
-    assert SearchConfig().reuse_duplicates == 1
-    asked = _parse("--reuse_duplicates=0")
-    assert asked.reuse_duplicates == 0
-    assert config_lib.differences(SearchConfig(), asked) == ["--reuse_duplicates=0 (stored: 1)"]
+    assert SearchConfig().reuse_duplicates is True
+    for text in ("--reuse_duplicates=0", "--noreuse_duplicates", "--reuse_duplicates=false"):
+        asked = _parse(text)
+        assert asked.reuse_duplicates is False
+        differing = config_lib.differences(SearchConfig(), asked)
+        assert differing == ["--reuse_duplicates=false (stored: true)"]
+
+
+def test_more_episodes_extend_a_search_and_fewer_do_not():
+    stored = SearchConfig(episodes=3)
+    assert config_lib.differences(stored, SearchConfig(episodes=4)) == []
+    assert config_lib.differences(stored, SearchConfig(episodes=2)) == ["--episodes=2 (stored: 3)"]
+
+
+@pytest.mark.parametrize("line", ["--flagfile=/etc/passwd", "--preset=x", "seed=1", "--seed", "x"])
+def test_the_flags_of_a_work_dir_name_no_other_file(line):
+    with pytest.raises(ConfigError, match="is no setting"):
+        config_lib.from_flags_text(f"--seed=1\n{line}\n")
 
 
 def test_place_and_budget_may_change():
@@ -256,3 +276,23 @@ def test_place_and_budget_may_change():
 def test_settings_that_may_change_exist():
     names = {field.name for field in dataclasses.fields(SearchConfig)}
     assert names >= config_lib.MAY_CHANGE_ON_RESUME
+
+
+# --- flags that others wrote ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content", [b"--work_dir=\xff\n", b"--noseed=1\n", b"--" + b"x" * 10**6, b"--seed=\0\n"]
+)
+def test_a_broken_flagfile_is_a_config_error(tmp_path, content):
+    path = tmp_path / "flags.txt"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        _parse(f"--flagfile={path}")
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("folder", ["a\0b", "\udcff", " a", "a\nb"])
+def test_a_path_that_no_flagfile_could_hold_is_refused(folder):
+    with pytest.raises(ConfigError, match="--work_dir=.*: must be one line of text"):
+        SearchConfig(work_dir=folder)

@@ -144,6 +144,8 @@ def test_values_take_their_own_type(name, value, expected):
         ("sizes", 16),
         ("sizes", ("16",)),
         ("names", "red"),
+        ("names", ("\udcff",)),  # a byte of the command line that is no UTF-8
+        ("names", ("a\0b",)),
     ],
 )
 def test_values_of_another_type_are_refused(name, value):

@@ -36,14 +36,6 @@ def test_written_text_is_read_back(folder):
     assert paths.read_text(path) == "zweite Fassung: größer\n"
 
 
-def test_a_file_is_committed_under_its_name(folder):
-    paths.write_atomic(f"{folder}/file.tmp", "new")
-    paths.write_atomic(f"{folder}/file", "old")
-    paths.commit(f"{folder}/file.tmp", f"{folder}/file")
-    assert paths.read_text(f"{folder}/file") == "new"
-    assert not paths.exists(f"{folder}/file.tmp")
-
-
 def test_a_folder_is_listed_whatever_its_name(folder):
     strange = f"{folder}/run[1]*"
     assert paths.names(strange) == []
@@ -75,7 +67,8 @@ def test_a_killed_process_leaves_no_lock(tmp_path):
     command = [sys.executable, "-c", code, path]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(BlockingIOError), paths.exclusive(path):
+        holder = f"held by process {other.pid} on "
+        with pytest.raises(BlockingIOError, match=holder), paths.exclusive(path):
             raise AssertionError("two hold it")
         other.kill()
     with paths.exclusive(path):
@@ -136,3 +129,65 @@ def test_a_local_disk_needs_no_tensorflow(tmp_path):
     subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "file")], env=environment, check=True
     )
+
+
+def test_a_search_is_deleted_and_nothing_else(folder):
+    work_dir = paths.WorkDir(f"{folder}/search")
+    ours = [
+        *("flags.txt", "project.json", "trials.csv", "best.json", "steps.jsonl", "oracle.json"),
+        *("trial_0003/trial.json", "trial_0003/trial.json.0a1b2c3d.tmp", "best.json.00ff00ff.tmp"),
+        *("models/e01s00b0.weights.h5", "shared_params/index.json", "shared_params/x.npz"),
+    ]
+    theirs = ["notes.txt", "models/mine.keras", "trials/trial.json", "trial_x/trial.json"]
+    for name in ours + theirs:
+        paths.write_atomic(f"{work_dir.path}/{name}", name)
+    work_dir.clear()
+    assert [n for n in ours + theirs if paths.exists(f"{work_dir.path}/{n}")] == theirs
+    left = ["models", "notes.txt", "trial_x", "trials"]  # folders that are empty go too
+    assert paths.names(work_dir.path) == left
+
+
+def test_the_bytes_of_a_folder_are_those_of_all_its_files(folder):
+    paths.write_atomic(f"{folder}/sums/a", b"12345")
+    paths.write_atomic(f"{folder}/sums/inner/deep/b", b"123")
+    assert paths.used_bytes(f"{folder}/sums") == 8
+    assert paths.used_bytes(f"{folder}/none") == 0
+
+
+def test_disk_use_is_measured_seldom(monkeypatch):
+    clock = {"now": 100.0, "measured": 0}
+
+    def used(folder):
+        clock["now"] += 2.0  # a slow disk
+        clock["measured"] += 1
+        return clock["measured"]
+
+    monkeypatch.setattr(paths, "used_bytes", used)
+    monkeypatch.setattr(paths.time, "monotonic", lambda: clock["now"])
+    use = paths.DiskUse("somewhere")
+    assert [use.bytes(), use.bytes()] == [1, 1]
+    clock["now"] += 99.0
+    assert use.bytes() == 1
+    clock["now"] += 1.0  # fifty times what it took
+    assert use.bytes() == 2
+
+
+def test_a_text_beyond_any_use_is_not_read(folder, monkeypatch):
+    path = f"{folder}/long.json"
+    paths.write_atomic(path, "x" * 11)
+    monkeypatch.setattr(paths, "MAX_TEXT_BYTES", 10)
+    with pytest.raises(ValueError, match=r"long.json must have at most 10 bytes, got 11"):
+        paths.read_text(path)
+
+
+def test_what_a_kill_left_half_is_swept_away(tmp_path):
+    work_dir = paths.WorkDir(str(tmp_path))
+    torn = [
+        *("trials.csv.0a1b2c3d.tmp", "trial_0003/trial.json.0a1b2c3d.tmp"),
+        *("models/e01s00b0.weights.h5.00ff00ff.tmp", "shared_params/index.json.12345678.tmp"),
+    ]
+    others = ["trials.csv", "notes.0a1b2c3d.tmp", "models/mine.tmp", "trial_0003/trial.json"]
+    for name in torn + others:
+        paths.write_atomic(str(tmp_path / name), "x")
+    work_dir.sweep()
+    assert [n for n in torn + others if (tmp_path / n).exists()] == others

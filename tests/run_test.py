@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import pathlib
 import shutil
 
@@ -152,7 +153,8 @@ def test_without_the_best_weights_there_is_no_test_accuracy(finished, copied, ca
 def test_another_process_that_searches_there_is_an_error_of_one_line(finished, tiny):
     with paths.exclusive(WorkDir(tiny.work_dir).lock), pytest.raises(ConfigError) as caught:
         epnas_tf.search(tiny)
-    assert str(caught.value) == f"--work_dir={tiny.work_dir}: another process is searching there"
+    assert str(caught.value).startswith(f"--work_dir={tiny.work_dir}: ")
+    assert f"held by process {os.getpid()} on " in str(caught.value)
 
 
 def test_flags_txt_reloads_exactly(finished, tiny):
@@ -191,6 +193,7 @@ def test_another_configuration_is_refused_and_nothing_overwritten(finished, tiny
         epnas_tf.search(dataclasses.replace(tiny, **changed))
     assert str(caught.value) == (
         f"--work_dir={tiny.work_dir}: holds a search of another configuration: {phrase}"
+        " (--overwrite deletes it)"
     )
     assert _files(tiny.work_dir) == finished[1]
 

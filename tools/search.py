@@ -2,29 +2,48 @@
 
 Example: epnas_search --preset=digits_quickstart --work_dir=/tmp/digits --max_params=20k
 From a checkout: python -m tools.search ...; `--help` lists all flags.
+
+Exit codes: 0 for a search that ended, also at one of its limits; 1 for an error; 2 for a bad
+configuration; 130 after Ctrl-C and 143 after SIGTERM. The same command goes on where it was.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 import epnas_tf
 from epnas_tf import config as config_lib
+from epnas_tf import interrupts
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs the search that argv describes; returns the exit code, 2 for a bad configuration."""
+    """Runs the search that argv describes and returns its exit code."""
     # TensorFlow reads this when it is first imported: its notes on the build help nobody here.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         config = config_lib.parse(argv)
-        epnas_tf.search(config)
     except config_lib.ConfigError as error:
-        print(f"epnas_search: {error}", file=sys.stderr)
-        return 2
+        return _say(str(error), 2)
+    kept = f"what was finished is kept in {config.work_dir}, the same command goes on"
+    try:
+        with interrupts.listening():
+            epnas_tf.search(config)
+    except config_lib.ConfigError as error:
+        return _say(str(error), 2)
+    except interrupts.Stopped as stopped:
+        return _say(f"{stopped}; {kept}", 128 + stopped.signum)
+    except Exception:
+        traceback.print_exc()
+        return _say(f"stopped by the error above; {kept}", 1)
     return 0
+
+
+def _say(message: str, code: int) -> int:
+    print(f"epnas_search: {message}", file=sys.stderr)
+    return code
 
 
 def run() -> None:

@@ -22,6 +22,12 @@ PASSES = 3
 # tools/bench_estimate.py to nets of both patterns; depthwise and pooling nets are bound by it.
 FLOPS_PER_BYTE = 30.0
 
+# Bytes that training holds for each byte of a network's activations (of a whole batch) and of its
+# parameters: outputs and their gradients, batch norm's and the activation's own copies; kernels,
+# their gradients, momentum and what is on its way. Fitted with tools/bench_memory.py.
+BYTES_PER_ACTIVATION = 3.0
+BYTES_PER_PARAMETER = 16.0
+
 # What may become of a child: only trained ones are parents.
 TRAINED = "trained"
 OVER_LIMITS = "over_limits"
@@ -29,7 +35,8 @@ TOO_LONG = "too_long"
 NOT_FINITE = "not_finite"
 FAILED = "failed"
 HOPELESS = "hopeless"
-STATUSES = (TRAINED, OVER_LIMITS, TOO_LONG, NOT_FINITE, FAILED, HOPELESS)
+TOO_LARGE = "too_large"
+STATUSES = (TRAINED, OVER_LIMITS, TOO_LONG, NOT_FINITE, FAILED, HOPELESS, TOO_LARGE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +48,9 @@ class Budget:
       num_classes: outputs of the classifier.
       constraints: soft limits on the networks' resources.
       skip_over: a network more than this many times over an upper limit is not trained.
-      max_child_minutes: nor is one whose training would take longer.
+      max_child_minutes: nor is one whose training would take longer,
+      max_child_memory: nor one whose training would need more bytes.
+      batch: images that are trained on at once.
       images: images a child is trained on, over all its epochs.
       machine_gflops: rate of training in GFLOP/s, 0 if the time is not to be limited.
       ops: operations of a user-defined space; the paper's by default.
@@ -52,6 +61,8 @@ class Budget:
     constraints: tuple[Constraint, ...] = ()
     skip_over: float = 2.0
     max_child_minutes: float = float("inf")
+    max_child_memory: float = float("inf")
+    batch: int = 0
     images: int = 0
     machine_gflops: float = 0.0
     ops: Mapping[str, OpDef] = dataclasses.field(default_factory=lambda: OPS)
@@ -80,15 +91,25 @@ class Budget:
         work = PASSES * self.images * (cost.flops + FLOPS_PER_BYTE * cost.traffic_bytes)
         return work / (self.machine_gflops * 1e9) / 60
 
+    def memory(self, cost: Cost) -> float:
+        """Returns the estimated bytes that training a child needs beside the process' own."""
+        # Every layer's maps are read once and written once, and so are its parameters read.
+        activations = max(0, cost.traffic_bytes - 4 * cost.params) / 2
+        held = BYTES_PER_ACTIVATION * self.batch * activations
+        return held + BYTES_PER_PARAMETER * cost.params
+
     def violation(self, spec: Spec) -> float:
-        """Returns how far a network is outside the limits and the time, 0 within."""
+        """Returns how far a network is outside the limits, the time and the memory, 0 within."""
         cost = self.cost(spec)
         late = max(0.0, self.minutes(cost) / self.max_child_minutes - 1)
-        return limits.total_violation(cost, self.constraints) + late
+        large = max(0.0, self.memory(cost) / self.max_child_memory - 1)
+        return limits.total_violation(cost, self.constraints) + late + large
 
     def reason_to_skip(self, spec: Spec) -> str | None:
-        """Returns OVER_LIMITS or TOO_LONG where a network is not worth training, else None."""
+        """Returns OVER_LIMITS, TOO_LONG or TOO_LARGE where a network is not to be trained."""
         cost = self.cost(spec)
         if limits.excess(cost, self.constraints)[0] > self.skip_over:
             return OVER_LIMITS
-        return TOO_LONG if self.minutes(cost) > self.max_child_minutes else None
+        if self.minutes(cost) > self.max_child_minutes:
+            return TOO_LONG
+        return TOO_LARGE if self.memory(cost) > self.max_child_memory else None

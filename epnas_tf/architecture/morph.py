@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from epnas_tf.architecture.space import SearchSpace
-from epnas_tf.architecture.spec import Item, LayerSpec, Spec, Value
+from epnas_tf.architecture.spec import MOST, Item, LayerSpec, Spec, Value, plain_value
 
 
 class IllegalActionError(ValueError):
@@ -257,13 +257,35 @@ def _scale_to_dict(scale: Scale) -> dict[str, Any]:
 
 
 def from_dict(values: Mapping[str, Any], space: SearchSpace) -> Morph:
-    """Returns the action that `to_dict` described."""
-    edit: Insert | Remove | Keep = Keep()
+    """Returns the action that `to_dict` described; raises ValueError where it is none.
+
+    Whether it is legal is not checked: that depends on the network.
+    """
+    try:
+        scales = tuple(_scale_from_dict(**scale) for scale in values.get("scale", ()))
+        return Morph(scales, _edit_from_dict(values, space))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not an action: {error!r:.200} in {values!r:.200}") from error
+
+
+def _scale_from_dict(part: Any, field: Any, by: Any = 0, to: Any = None) -> Scale:
+    if not isinstance(field, str):
+        raise ValueError(f"field must be text, got {field!r:.80}")
+    new = None if to is None else plain_value("to", to)
+    return Scale(_index("part", part), field, _index("by", by), new)
+
+
+def _edit_from_dict(values: Mapping[str, Any], space: SearchSpace) -> Insert | Remove | Keep:
     if "insert" in values:
-        edit = Insert(values["insert"]["place"], space.new_item(values["insert"]["item"]))
-    elif "remove" in values:
-        edit = Remove(values["remove"])
-    return Morph(tuple(Scale(**scale) for scale in values.get("scale", ())), edit)
+        place = _index("place", values["insert"]["place"])
+        return Insert(place, space.new_item(values["insert"]["item"]))
+    return Remove(_index("remove", values["remove"])) if "remove" in values else Keep()
+
+
+def _index(name: str, value: Any) -> int:
+    if type(value) is not int or abs(value) > MOST:
+        raise ValueError(f"{name} must be a whole number within {MOST}, got {value!r:.80}")
+    return value
 
 
 def describe(action: Morph | None) -> str:

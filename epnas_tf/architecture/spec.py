@@ -15,14 +15,22 @@ import numbers
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from epnas_tf import untrusted
+
 Value = int | str
+
+# Bounds of what a file may ask for, far beyond any network that could be built.
+MOST = 1_000_000
+MOST_ITEMS = 1_000
 
 
 def _integer(name: str, value: Any, least: int) -> int:
     """Returns `value` as a Python int (Keras refuses NumPy's), or raises ValueError."""
     number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not number or value % 1 or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r:.80}")
+    if value > MOST:
+        raise ValueError(f"{name} must be at most {MOST}, got {value!r:.80}")
     return int(value)
 
 
@@ -30,9 +38,10 @@ def plain_value(name: str, value: Any) -> Value:
     """Returns `value` as a Python int or str, which JSON keeps, or raises ValueError."""
     if isinstance(value, str):
         return str(value)
-    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if whole and abs(value) <= 2**53:
         return int(value)
-    raise ValueError(f"{name} must be a whole number or text, got {value!r}")
+    raise ValueError(f"{name} must be a whole number or text, got {value!r:.80}")
 
 
 _ItemT = TypeVar("_ItemT", bound="_Item")
@@ -48,12 +57,16 @@ class _Item:
     channels: int | None = None
 
     def _clean(self, **least: int) -> None:
-        """Validates the named integer fields in place while the object is being made."""
+        """Validates text and the named integer fields in place while the object is being made."""
+        for name in ("op", "activation"):
+            text = getattr(self, name, None)
+            if not isinstance(text, str) and (name == "op" or text is not None):
+                raise ValueError(f"{name} must be text, got {text!r:.80}")
         for name, bound in least.items():
             value = getattr(self, name)
             if value is None and getattr(type(self), name) is None:
                 continue  # None is the default: the field need not apply.
-            if type(value) is not int or value < bound:
+            if type(value) is not int or not bound <= value <= MOST:
                 object.__setattr__(self, name, _integer(name, value, bound))
 
     def get(self, name: str) -> Value | None:
@@ -204,8 +217,7 @@ class LayerwiseSpec(_Network):
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
         object.__setattr__(self, "stem_filters", _integer("stem_filters", self.stem_filters, 1))
-        if not self.layers:
-            raise ValueError("a network must have at least one layer, got none")
+        _check_count("a network", "layer", self.layers)
         for index, layer in enumerate(self.layers, start=1):
             if layer.src2 >= index:
                 raise ValueError(
@@ -256,10 +268,11 @@ class CellSpec(_Network):
         object.__setattr__(self, "width_multiplier", float(self.width_multiplier))
         for name in ("filters", "cells_per_stage"):
             object.__setattr__(self, name, _integer(name, getattr(self, name), 1))
-        if not self.branches:
-            raise ValueError("a cell must have at least one branch, got none")
-        if not self.width_multiplier > 0:
-            raise ValueError(f"width_multiplier must be above 0, got {self.width_multiplier}")
+        _check_count("a cell", "branch", self.branches)
+        if not 0 < self.width_multiplier <= MOST:
+            raise ValueError(
+                f"width_multiplier must be above 0 and at most {MOST}, got {self.width_multiplier}"
+            )
         for index, branch in enumerate(self.branches, start=1):
             for name in ("src1", "src2"):
                 source = branch.get(name)
@@ -289,6 +302,13 @@ class CellSpec(_Network):
 Spec = LayerwiseSpec | CellSpec
 
 
+def _check_count(network: str, item: str, items: tuple[Item, ...]) -> None:
+    if not items:
+        raise ValueError(f"{network} must have at least one {item}, got none")
+    if len(items) > MOST_ITEMS:
+        raise ValueError(f"{network} must be of at most {MOST_ITEMS} items, got {len(items)}")
+
+
 def _other_than_default(spec: Spec, *names: str) -> dict[str, Any]:
     defaults = {field.name: field.default for field in dataclasses.fields(spec)}
     return {n: getattr(spec, n) for n in names if getattr(spec, n) != defaults[n]}
@@ -305,14 +325,15 @@ def spec_from_dict(values: Mapping[str, Any]) -> Spec:
         if pattern == "module":
             branches = tuple(BranchSpec.from_dict(branch) for branch in rest.pop("branches"))
             return CellSpec(branches, **rest)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"not a {pattern} network: {error!r} in {dict(values)}") from error
-    raise ValueError(f"pattern must be 'layerwise' or 'module', got {pattern!r}")
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        text = f"{error!r:.200} in {dict(values)!r:.200}"
+        raise ValueError(f"not a {pattern} network: {text}") from error
+    raise ValueError(f"pattern must be 'layerwise' or 'module', got {pattern!r:.80}")
 
 
 def spec_from_json(text: str) -> Spec:
     """Returns the network of `to_json`'s text; raises ValueError where it is none."""
-    values = json.loads(text)
+    values = untrusted.parse_json(text)
     if not isinstance(values, dict):
         raise ValueError(f"a network's JSON must be an object, got {text[:80]!r}")
     return spec_from_dict(values)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 
-from epnas_tf import paths
+from epnas_tf import paths, untrusted
 from epnas_tf.architecture.spec import spec_from_dict
 from epnas_tf.paths import WorkDir
 from epnas_tf.report.units import short
@@ -28,25 +27,29 @@ def rows(work_dir: WorkDir) -> list[dict[str, str]]:
     """Returns the trained trials of distinct networks in trials.csv, best first.
 
     Raises:
-      ValueError: there is no trials.csv.
+      ValueError: there is no trials.csv, or it is torn or foreign.
     """
     if not paths.exists(work_dir.trials_csv):
         raise ValueError(f"no search has finished a trial in {work_dir.path}")
     trials = csv.DictReader(io.StringIO(paths.read_text(work_dir.trials_csv)))
-    trained = [trial for trial in trials if trial["status"] == "trained"]
     best: dict[str, dict[str, str]] = {}
-    for trial in sorted(
-        trained,
-        key=lambda trial: (
-            trial["feasible"] != "1",
-            -float(trial["reward"]),
-            int(trial["episode"]),
-            int(trial["step"]),
-            int(trial["branch"]),
-        ),
-    ):
-        best.setdefault(trial["spec_key"], trial)
+    try:
+        trained = [trial for trial in trials if trial["status"] == "trained"]
+        for trial in sorted(trained, key=_order):
+            best.setdefault(trial["spec_key"], trial)
+    except (csv.Error, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{work_dir.trials_csv} is torn or foreign: {error!r:.200}") from error
     return list(best.values())
+
+
+def _order(trial: dict[str, str]) -> tuple[bool, float, int, int, int]:
+    return (
+        trial["feasible"] != "1",
+        -float(trial["reward"]),
+        int(trial["episode"]),
+        int(trial["step"]),
+        int(trial["branch"]),
+    )
 
 
 def render(work_dir: str, top: int = 10) -> str:
@@ -55,14 +58,17 @@ def render(work_dir: str, top: int = 10) -> str:
     Where no network keeps the limits, those that come nearest are listed instead.
 
     Raises:
-      ValueError: there is no search in work_dir.
+      ValueError: there is no search in work_dir, or a file of it is torn or foreign.
     """
     files = WorkDir(work_dir)
     trials = rows(files)
     feasible = [trial for trial in trials if trial["feasible"] == "1"]
     lines = [f"{len(trials)} networks trained, {len(feasible)} of them within the limits"]
     listed = (feasible or trials)[:top]
-    cells = [_HEADER] + [_cells(rank, trial) for rank, trial in enumerate(listed, start=1)]
+    try:
+        cells = [_HEADER] + [_cells(rank, trial) for rank, trial in enumerate(listed, start=1)]
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{files.trials_csv} is torn or foreign: {error!r:.200}") from error
     widths = [max(len(row[i]) for row in cells) for i in range(len(_HEADER))]
     lines += [
         "  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in cells
@@ -73,7 +79,7 @@ def render(work_dir: str, top: int = 10) -> str:
 def _cells(rank: int, trial: dict[str, str]) -> tuple[str, ...]:
     return (
         str(rank),
-        trial["slot"],
+        _printable(trial["slot"]),
         f"{float(trial['accuracy']):.4f}",
         f"{float(trial['reward']):.4f}",
         short(float(trial["params"])),
@@ -84,12 +90,22 @@ def _cells(rank: int, trial: dict[str, str]) -> tuple[str, ...]:
     )
 
 
+def _printable(slot: object) -> str:
+    """Returns a slot's name; raises ValueError for what a terminal might obey or cannot show."""
+    if not isinstance(slot, str) or not slot.isascii() or not slot.isprintable():
+        raise ValueError(f"a slot's name must be plain text, got {slot!r:.80}")
+    return slot
+
+
 def _best_lines(files: WorkDir) -> list[str]:
     if not paths.exists(files.best):
         return []
-    best = json.loads(paths.read_text(files.best))
-    lines = [f"best: {best['slot']}, validation accuracy {best['validation_accuracy']:.4f}"]
-    if best.get("test_accuracy") is not None:
-        lines[0] += f", test accuracy {best['test_accuracy']:.4f}"
-    lines.append(f"network: {spec_from_dict(best['spec']).to_json()}")
-    return lines
+    try:
+        best = untrusted.parse_object(paths.read_text(files.best))
+        slot, accuracy = _printable(best["slot"]), best["validation_accuracy"]
+        lines = [f"best: {slot}, validation accuracy {accuracy:.4f}"]
+        if best.get("test_accuracy") is not None:
+            lines[0] += f", test accuracy {best['test_accuracy']:.4f}"
+        return [*lines, f"network: {spec_from_dict(best['spec']).to_json()}"]
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{files.best} is torn or foreign: {error!r:.200}") from error

@@ -16,6 +16,10 @@ MAX_GIB = 8.0
 _CHUNK = 1024
 
 
+# A class beyond this is a mistake, such as an identifier given for a label.
+_MAX_LABEL = 1_000_000
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Part:
     """Images, uint8 or float32 [n, h, w, c], and their labels, int32 [n]."""
@@ -61,14 +65,15 @@ def _images(images: np.ndarray, name: str) -> np.ndarray:
         )
     if images.dtype == np.uint8:
         return images
-    if np.issubdtype(images.dtype, np.integer):
+    if images.dtype.kind in "iu":  # for NumPy itself a time is an integer too
         low, high = int(images.min()), int(images.max())
         if low < 0 or high > 255:
             raise ValueError(f"integers in {name} must be in 0..255, got {low}..{high}")
         return images.astype(np.uint8)
-    if not np.issubdtype(images.dtype, np.floating):
+    if images.dtype.kind != "f":
         raise ValueError(f"{name} must hold integers or floats, got {images.dtype}")
-    images = images.astype(np.float32)
+    with np.errstate(over="ignore"):
+        images = images.astype(np.float32)
     if not np.isfinite(images).all():
         raise ValueError(f"{name} must hold finite numbers, got NaN or infinity")
     return _bytes_or_floats(images)
@@ -85,14 +90,18 @@ def _bytes_or_floats(images: np.ndarray) -> np.ndarray:
 
 
 def _labels(labels: np.ndarray, name: str) -> np.ndarray:
+    if 0 in labels.shape:
+        raise ValueError(f"{name} must not be empty, got shape {labels.shape}")
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     elif labels.ndim == 2:
         labels = _from_one_hot(labels, name)
     if labels.ndim != 1:
         raise ValueError(f"{name} must be [n], [n, 1] or one-hot [n, k], got {labels.shape}")
-    if not np.issubdtype(labels.dtype, np.number) or (labels != np.floor(labels)).any():
+    if labels.dtype.kind not in "iuf" or (labels != np.floor(labels)).any():
         raise ValueError(f"{name} must hold whole numbers, got {labels.dtype} {labels[:3]}")
+    if len(labels) and not np.abs(labels.astype(np.float64)).max() < _MAX_LABEL:
+        raise ValueError(f"{name} must hold labels below {_MAX_LABEL}, got {labels.max()}")
     return labels.astype(np.int32)
 
 

@@ -44,6 +44,11 @@ _REFERENCE = LayerwiseSpec(
 )
 
 
+def refuse_nondeterminism() -> None:
+    """Lets TensorFlow take only operations that give the same bits again; for good."""
+    tf.config.experimental.enable_op_determinism()
+
+
 def use_threads(count: int) -> int:
     """Lets an operation use this many threads and returns the number; 0 takes all cores.
 

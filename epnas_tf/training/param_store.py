@@ -17,18 +17,21 @@ import os
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from epnas_tf import paths
+from epnas_tf import paths, untrusted
 from epnas_tf.training import shared_params
 from epnas_tf.training.shared_params import Entry, Values
 
 # Hex digits of a hash: 52 bits, which a float holds exactly, as Keras Tuner's metrics are floats.
 _DIGITS = 13
 _ENTRIES = "entries.json"
-# What reading anything but an .npz of ours may raise.
-_NO_ARCHIVE = (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
+# A name without folders that a disk takes.
+_OFFER = re.compile(rf"[\w-]{{1,40}}-[0-9a-f]{{{_DIGITS}}}\.npz", re.ASCII)
+# An archive may be of a few bytes and unpack to more than any memory.
+_MAX_UNPACKED = 4 * 2**30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,13 +79,16 @@ class _Index:
 
     @classmethod
     def from_text(cls, text: str) -> _Index:
-        values = json.loads(text)
+        values = untrusted.parse_object(text)
         entries = [(Entry.from_dict(item), str(item["file"])) for item in values["entries"]]
+        for name in (*values["sizes"], *(file for _, file in entries)):
+            if not _OFFER.fullmatch(name):
+                raise ValueError(f"a file must be called as an offer is, got {name!r:.80}")
         return cls(
-            int(values["generation"]),
+            _count(values["generation"]),
             {entry.key: entry for entry, _ in entries},
             {entry.key: file for entry, file in entries},
-            {str(name): int(size) for name, size in values["sizes"].items()},
+            {name: _count(size) for name, size in values["sizes"].items()},
         )
 
 
@@ -128,7 +134,7 @@ class ParamStore:
             return
         try:
             self._index = _Index.from_text(paths.read_text(path))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"{path} is not an index of shared parameters: {error!r}") from error
 
     def loader(self) -> Callable[[Entry], Values]:
@@ -154,6 +160,10 @@ class ParamStore:
                 if found is None or found.shape != shape:
                     got = None if found is None else found.shape
                     raise ValueError(f"{entry.key} {role} {name} must be {shape}, got {got}")
+                if found.dtype.kind not in "biuf":
+                    raise ValueError(
+                        f"{entry.key} {role} {name} must be numbers, got {found.dtype}"
+                    )
                 values[role][name] = found
         return values
 
@@ -233,10 +243,16 @@ class ParamStore:
     def _read_file(self, file: str) -> dict[str, np.ndarray]:
         content = self._content(file)
         try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
-        except _NO_ARCHIVE as error:
+            with _archive(content) as archive:
+                return {name: np.asarray(archive[name]) for name in archive.files}
+        except untrusted.BAD_ARCHIVE as error:
             raise ValueError(f"{file} holds no shared parameters: {error!r}") from error
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 2**53:
+        raise ValueError(f"it must be a whole number from 0, got {value!r:.80}")
+    return value
 
 
 def _member(label: str, role: str, name: str) -> str:
@@ -257,10 +273,19 @@ def _packed(blocks: Iterable[tuple[Entry, Values]]) -> bytes:
     return buffer.getvalue()
 
 
+def _archive(content: bytes) -> Any:
+    """Opens an .npz; raises ValueError where it would fill the memory."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > _MAX_UNPACKED:
+        raise ValueError(f"it must unpack to at most {_MAX_UNPACKED} bytes, got {size}")
+    return np.load(io.BytesIO(content), allow_pickle=False)
+
+
 def _unpacked_entries(content: bytes, file: str) -> list[Entry]:
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            items = json.loads(archive[_ENTRIES].tobytes())
+        with _archive(content) as archive:
+            items = untrusted.parse_json(archive[_ENTRIES].tobytes())
         return [Entry.from_dict(item) for item in items]
-    except _NO_ARCHIVE as error:
+    except untrusted.BAD_ARCHIVE as error:
         raise ValueError(f"{file} holds no shared parameters: {error!r}") from error

@@ -20,6 +20,9 @@ from epnas_tf.training.layout import Node, Weights
 
 SHARING = ("none", "dictionary", "lineage")
 
+# A size beyond this is of no network that was trained, but would fill the memory.
+_MOST = 2**24
+
 # Block name -> the label it is kept under.
 Labels = Callable[[str], str]
 # Role in its block -> variable name -> shape or value.
@@ -75,18 +78,31 @@ class Entry:
             return cls(
                 str(values["label"]),
                 str(values["donor"]),
-                float(values["accuracy"]),
+                _accuracy(values["accuracy"]),
                 {
-                    role: {name: tuple(int(n) for n in shape) for name, shape in named.items()}
+                    role: {name: tuple(map(_size, shape)) for name, shape in named.items()}
                     for role, named in values["shapes"].items()
                 },
                 {
-                    role: tuple(Run(str(label), int(size)) for label, size in runs)
+                    role: tuple(Run(str(label), _size(size)) for label, size in runs)
                     for role, runs in values["inputs"].items()
                 },
             )
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"not an entry of the dictionary: {error!r} in {values}") from error
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            text = f"{error!r:.200} in {values!r:.200}"
+            raise ValueError(f"not an entry of the dictionary: {text}") from error
+
+
+def _size(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= _MOST:
+        raise ValueError(f"a size must be a whole number in 1..{_MOST}, got {value!r:.80}")
+    return value
+
+
+def _accuracy(value: Any) -> float:
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(f"accuracy must be in [0, 1], got {value!r:.80}")
+    return float(value)
 
 
 def shapes_of(values: Mapping[str, Mapping[str, np.ndarray]]) -> Shapes:

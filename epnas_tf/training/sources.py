@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import zipfile
-import zlib
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from sklearn import datasets as sklearn_datasets
 
-from epnas_tf import randomness
+from epnas_tf import randomness, untrusted
 from epnas_tf.training import arrays, splits
 from epnas_tf.training.arrays import Part
 
@@ -67,7 +66,7 @@ def npz(path: str, request: Request) -> Raw:
     """
     if not zipfile.is_zipfile(path):
         raise ValueError(f"npz:PATH must name an .npz file, {path!r} is none")
-    with np.load(path, allow_pickle=False) as archive:
+    with _archive(path) as archive:
         _check_npz(path, archive.files)
         parts = {
             name: _npz_part(archive, name, request.image_size)
@@ -80,6 +79,16 @@ def npz(path: str, request: Request) -> Raw:
         return Raw(train.take(kept), parts["val"], test)
     kept, held = request.choose(train.labels, 0.2)
     return Raw(train.take(kept), train.take(held), test)
+
+
+def _archive(path: str) -> Any:
+    try:
+        archive = np.load(path, allow_pickle=False)
+    except untrusted.BAD_ARCHIVE as error:
+        raise ValueError(f"{path} must be a whole .npz file: {error}") from error
+    if isinstance(archive, np.ndarray):  # an .npy file that ends like an archive
+        raise ValueError(f"npz:PATH must name an .npz file, {path!r} is none")
+    return archive
 
 
 def _check_npz(path: str, keys: list[str]) -> None:
@@ -96,7 +105,7 @@ def _npz_part(archive: Any, name: str, image_size: int) -> Part:
     x, y = f"x_{name}", f"y_{name}"
     try:
         images, labels = archive[x], archive[y]
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except untrusted.BAD_ARCHIVE as error:
         raise ValueError(f"{x} and {y} must be readable without pickle: {error}") from error
     part = arrays.checked(images, labels, x, y)
     return Part(arrays.resized(part.images, image_size), part.labels)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import re
 import threading
@@ -17,16 +18,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras_tuner
-import tensorflow as tf
 from keras_tuner.src.engine import oracle as keras_tuner_oracle
 from keras_tuner.src.engine.trial import Trial
 from keras_tuner.src.engine.trial import TrialStatus as Status
 
-from epnas_tf import paths
+from epnas_tf import paths, untrusted
 
 __all__ = ["DurableOracle", "DurableTuner", "Status", "Trial", "metrics", "values"]
 
 INTERRUPTED = "interrupted"
+STOPPED = "stopped"  # by a person or the system, in order: nothing is wrong with the trial
+
+_log = logging.getLogger(__name__)
 
 
 class DurableTuner(keras_tuner.Tuner):
@@ -75,8 +78,7 @@ class DurableOracle(keras_tuner.Oracle):
         self.trials = {}
         for number in range(last + 1):
             trial_id = f"{number:04d}"
-            path = os.path.join(self._project_dir, f"trial_{trial_id}", "trial.json")
-            trial = _load_trial(path, trial_id)
+            trial = self._load_trial(trial_id)
             if trial.status not in (Status.COMPLETED, Status.FAILED) or _lacks_score(trial):
                 trial.status, trial.message = Status.FAILED, INTERRUPTED
             self.trials[trial_id] = trial
@@ -84,6 +86,35 @@ class DurableOracle(keras_tuner.Oracle):
         self.end_order = list(self.trials)
         self.ongoing_trials: dict[str, Trial] = {}
         self._retry_queue: list[str] = []
+
+    def _load_trial(self, trial_id: str) -> Trial:
+        """Returns the trial of a file; one that is torn or foreign gives an empty trial."""
+        path = os.path.join(self._project_dir, f"trial_{trial_id}", "trial.json")
+        if not paths.exists(path):
+            return _empty(trial_id)  # a kill between making the folder and the file
+        try:
+            trial = Trial.from_state(untrusted.parse_object(paths.read_text(path)))
+            if trial.trial_id != trial_id:
+                raise ValueError(f"trial_id must be {trial_id}, got {trial.trial_id!r:.80}")
+            self.check(trial)
+        except OSError:
+            raise  # the disk's fault, not the file's
+        except Exception as error:  # Keras Tuner's readers raise anything on what is not theirs
+            _log.warning("%s is torn or foreign, its trial is run again: %s", path, error)
+            return _empty(trial_id)
+        return trial
+
+    def check(self, trial: Trial) -> None:
+        """Raises ValueError where a trial that was read cannot be of this search."""
+
+    def put_back(self) -> None:
+        """Ends the running trials, which somebody stopped; their slots are handed out again."""
+        with self.locked():
+            for trial in self.ongoing_trials.values():
+                trial.status, trial.message = Status.FAILED, STOPPED
+                self.trials[trial.trial_id] = trial
+                self._save_trial(trial)
+            self.ongoing_trials = {}
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -117,12 +148,8 @@ class DurableOracle(keras_tuner.Oracle):
             super().end_trial(trial)
 
 
-def _load_trial(path: str, trial_id: str) -> Trial:
-    """Returns the trial of a file; a torn or missing one gives an empty trial that failed."""
-    try:
-        return Trial.from_state(json.loads(paths.read_text(path)))
-    except (ValueError, KeyError, TypeError, OSError, tf.errors.NotFoundError):
-        return Trial(keras_tuner.HyperParameters(), trial_id=trial_id, status=Status.RUNNING)
+def _empty(trial_id: str) -> Trial:
+    return Trial(keras_tuner.HyperParameters(), trial_id=trial_id, status=Status.RUNNING)
 
 
 def _lacks_score(trial: Trial) -> bool:

@@ -26,7 +26,10 @@ COLUMNS = (
     *("slot", "attempt", "trial_id", "episode", "step", "branch", "parent", "action"),
     *("spec_key", "accuracy", "reward", "params", "flops", "intensity", "traffic_bytes"),
     *("feasible", "status", "seconds", "overhead_seconds", "worker", "reused", "inherited"),
+    "reason",
 )
+
+_REASON = 300  # characters of what went wrong with a trial
 
 
 class Journal:
@@ -90,6 +93,7 @@ def row(record: Record) -> dict[str, Any]:
         "worker": record.worker,
         "reused": record.proposal.reuse or "",
         "inherited": f"{record.inherited:.4f}",
+        "reason": " ".join(record.reason.split())[:_REASON],
     }
 
 

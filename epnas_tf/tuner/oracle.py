@@ -14,7 +14,7 @@ from typing import Any
 
 import keras_tuner
 
-from epnas_tf import randomness
+from epnas_tf import interrupts, paths, randomness
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.space import SearchSpace
@@ -54,6 +54,7 @@ class EPNASOracle(DurableOracle):
       steps: steps an episode.
       parameter_sharing: "none", "dictionary" or "lineage".
       stop_hopeless: how far below the step before a child is stopped; 0 for never.
+      disk_limit: no trial is handed out where the project holds more bytes; 0 for no limit.
       listeners: called with the oracle and a record after each trial with a result.
     """
 
@@ -151,7 +152,9 @@ class EPNASOracle(DurableOracle):
         self._reuse_duplicates = reuse_duplicates
         self._sizes = {"branches": branches, "episodes": episodes, "steps": steps}
         self._trial_limit = max_trials
-        self._seconds_limit = max_hours * 3600
+        self._hours_limit, self.disk_limit = max_hours, 0.0
+        self._disk: paths.DiskUse | None = None
+        self._limit_reached = ""
         self._begun = time.monotonic()
         self._budget: Budget | None = None
         self._search: ProgressiveSearch | None = None
@@ -218,6 +221,11 @@ class EPNASOracle(DurableOracle):
         """Returns whether a trial counts: where `max_trials` limits them, a reused one does not."""
         return not (reuse and self._trial_limit)
 
+    @property
+    def stopped_by(self) -> str:
+        """The limit that keeps trials from being handed out, such as "max_hours=8", or ""."""
+        return "" if self.search.done else self._limit_reached
+
     def elapsed(self) -> float:
         """Returns the seconds since this run of the search began."""
         return time.monotonic() - self._begun
@@ -226,9 +234,12 @@ class EPNASOracle(DurableOracle):
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Returns the values of the next trial of the running step."""
+        interrupts.check()
         ongoing = [durable.values(trial) for trial in self.ongoing_trials.values()]
         running = {values["slot"] for values in ongoing}
-        if self._exhausted(self.done + sum(self.counts(values["reuse"]) for values in ongoing)):
+        begun = self.done + sum(self.counts(values["reuse"]) for values in ongoing)
+        self._limit_reached = self._limit(begun)
+        if self._limit_reached:
             return {"status": Status.IDLE if running else Status.STOPPED}
         for proposal in self.search.ask():
             if proposal.slot.name not in running:
@@ -240,6 +251,9 @@ class EPNASOracle(DurableOracle):
     def _context(self, proposal: Proposal) -> dict[str, Any]:
         """Returns what a trial must know of earlier ones."""
         context: dict[str, Any] = {}
+        stopped = self._tries(proposal.slot, durable.STOPPED)
+        if stopped:  # in order: they say nothing against the network
+            context["failures"] = self._tries(proposal.slot) - stopped
         found = self.find(proposal.reuse) if proposal.reuse else None
         if found is not None:
             result = [found.accuracy, found.result.reward, found.result.status]
@@ -268,20 +282,27 @@ class EPNASOracle(DurableOracle):
             if known.trained and known.curve and known.slot.steps_before(self.steps) == before
         ]
 
-    def _exhausted(self, begun: int) -> bool:
+    def _limit(self, begun: int) -> str:
+        """Returns the limit that is reached where so many trials have begun, "" for none."""
         if self._trial_limit and begun >= self._trial_limit:
-            return True
-        return bool(self._seconds_limit) and self.elapsed() > self._seconds_limit
+            return f"max_trials={self._trial_limit}"
+        if self._hours_limit and self.elapsed() > self._hours_limit * 3600:
+            return f"max_hours={self._hours_limit:g}"
+        if self.disk_limit:
+            self._disk = self._disk or paths.DiskUse(self._project_dir)
+            if self._disk.bytes() > self.disk_limit:
+                return f"max_disk={self.disk_limit:g}"
+        return ""
 
     def create_trial(self, tuner_id: str) -> Trial:
         """Returns the tuner's next trial."""
-        with self.locked():
+        with interrupts.held(), self.locked():
             self._worker = tuner_id
             return super().create_trial(tuner_id)
 
     def end_trial(self, trial: Trial) -> None:
         """Takes a trial's end: a result moves the search on, a failed attempt frees its slot."""
-        with self.locked():
+        with interrupts.held(), self.locked():
             search = self.search  # replayed before this trial is among the finished
             super().end_trial(trial)
             ended = self.trials[trial.trial_id]
@@ -301,6 +322,20 @@ class EPNASOracle(DurableOracle):
         self._search = None
         self._records = {}
         self._names = {}
+
+    def check(self, trial: Trial) -> None:
+        """Raises ValueError where a trial that was read cannot be of this search."""
+        values = durable.values(trial)
+        if not values:  # an attempt of which only the id was known
+            return
+        record.check_values(values, self.space)
+        slot = Slot.parse(values["slot"])
+        if slot.branch >= self.branches or slot.step > self.steps or slot.episode < 1:
+            raise ValueError(
+                f"slot must be of {self.branches} branches and {self.steps} steps, got {slot.name}"
+            )
+        if trial.status == Status.COMPLETED:
+            record.check_metrics(durable.metrics(trial))
 
     def set_aside(self, records: Sequence[Record], reason: str) -> None:
         """Counts finished trials as failed attempts: their slots are handed out again."""
@@ -348,8 +383,13 @@ class EPNASOracle(DurableOracle):
             best.setdefault(trained.proposal.spec.key, trained)
         return list(best.values())
 
-    def _tries(self, slot: Slot) -> int:
-        return sum(durable.values(t).get("slot") == slot.name for t in self.trials.values())
+    def _tries(self, slot: Slot, message: str = "") -> int:
+        """Returns how often a slot was handed out, or of these how often it ended like this."""
+        return sum(
+            durable.values(trial).get("slot") == slot.name
+            and (not message or trial.message == message)
+            for trial in self.trials.values()
+        )
 
     def _log(self) -> list[tuple[Proposal, Result | None]]:
         """Returns what the trials' files say; a slot's result counts more than failed attempts."""

@@ -12,14 +12,16 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from epnas_tf import paths
+from epnas_tf import paths, untrusted
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.training.data import Data
 from epnas_tf.training.schedule import Schedule
 
 # Settings that projects of earlier versions do not name, as they were for them.
-_ADDED = {"parameter_sharing": "none", "stop_hopeless": 0.0}
+_ADDED = {"parameter_sharing": "none", "stop_hopeless": 0.0, "max_child_memory": None}
+# What may become larger: the trials so far are the same.
+_MAY_GROW = ("episodes",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +69,7 @@ def settings_of(
 ) -> dict[str, Any]:
     """Returns the settings that decide a search's trials, as they come back from JSON."""
     fields = [dataclasses.asdict(field) for field in space.fields]
-    minutes = budget.max_child_minutes
+    minutes, memory = budget.max_child_minutes, budget.max_child_memory
     names = ("pattern", "max_items", "parts", "fixed_length", "stem_filters")
     values = {
         **{name: getattr(space, name) for name in names},
@@ -78,6 +80,7 @@ def settings_of(
         "constraints": [dataclasses.asdict(constraint) for constraint in budget.constraints],
         "skip_over": budget.skip_over,
         "max_child_minutes": None if math.isinf(minutes) else minutes,  # JSON has no infinity
+        "max_child_memory": None if math.isinf(memory) else memory,
         "schedule": dataclasses.asdict(plan),
     }
     return json.loads(json.dumps(values))
@@ -88,7 +91,11 @@ def differences(stored: Project, asked: Project) -> list[str]:
     pairs: list[tuple[str, Any, Any]] = [("images", stored.images, asked.images)]
     known, wanted = _ADDED | stored.settings, _ADDED | asked.settings
     pairs += [(n, known.get(n), wanted.get(n)) for n in sorted({*known, *wanted})]
-    return [f"{name} is {old}, asked for {new}" for name, old, new in pairs if old != new]
+    return [
+        f"{name} is {old}, asked for {new}"
+        for name, old, new in pairs
+        if old != new and not (name in _MAY_GROW and isinstance(old, int) and new > old)
+    ]
 
 
 def write(path: str, project: Project) -> None:
@@ -97,11 +104,41 @@ def write(path: str, project: Project) -> None:
 
 
 def read(path: str) -> Project | None:
-    """Returns the project of a project.json, None where there is none."""
+    """Returns the project of a project.json, None where there is none.
+
+    Raises:
+      ValueError: the file is torn or foreign.
+    """
     if not paths.exists(path):
         return None
-    values = json.loads(paths.read_text(path))
-    images = values["images"]
-    for name in ("shape", "mean", "std"):
-        images[name] = tuple(images[name])
-    return Project(Images(**images), values["machine_gflops"], values["settings"])
+    try:
+        values = untrusted.parse_object(paths.read_text(path))
+        settings = dict(values["settings"])
+        Schedule(**settings["schedule"])
+        rate = _number(values["machine_gflops"])
+        if rate < 0:
+            raise ValueError(f"machine_gflops must be at least 0, got {rate}")
+        return Project(_images_from(values["images"]), rate, settings)
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{path} is torn or foreign: {error!r:.200}") from error
+
+
+def _number(value: Any) -> float:
+    """Returns a finite number; unlike `float` it takes no text, which might be "nan"."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"it must be a finite number, got {value!r:.80}")
+    return float(value)
+
+
+def _images_from(values: Mapping[str, Any]) -> Images:
+    """Returns the images of plain data; raises ValueError or TypeError where they are none."""
+    shape = tuple(int(_number(size)) for size in values["shape"])
+    mean, std = (tuple(map(_number, values[name])) for name in ("mean", "std"))
+    if len(shape) != 3 or not all(0 < size <= 2**16 for size in shape):
+        raise ValueError(f"shape must be height, width and channels, got {shape}")
+    if not len(mean) == len(std) == shape[2] or not all(value > 0 for value in std):
+        raise ValueError(f"mean and std must be of {shape[2]} channels, got {mean} and {std}")
+    classes, full_scale = int(_number(values["num_classes"])), _number(values["full_scale"])
+    if not 2 <= classes <= 2**20 or not full_scale > 0:
+        raise ValueError(f"there must be at least 2 classes, got {classes}, {full_scale}")
+    return Images(shape, classes, full_scale, mean, std)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from epnas_tf import untrusted
 from epnas_tf.architecture.budget import STATUSES, TRAINED, Budget
 from epnas_tf.architecture.cost import Cost
 from epnas_tf.architecture.space import SearchSpace
+from epnas_tf.architecture.spec import MOST
 from epnas_tf.searching.trials import Proposal, Result, Slot, rank_key
 
 
@@ -68,9 +71,10 @@ class Record:
 
 def proposal_of(values: Mapping[str, Any], space: SearchSpace) -> Proposal:
     """Returns the proposal that a trial's values hold, as it was logged."""
-    logged = {"slot": values["slot"], "spec": json.loads(values["spec"])}
+    logged = {"slot": values["slot"], "spec": untrusted.parse_object(values["spec"])}
     if values["action"]:
-        logged |= {"parent": values["parent"], "action": json.loads(values["action"])}
+        action = untrusted.parse_object(values["action"])
+        logged |= {"parent": values["parent"], "action": action}
     if values.get("reuse"):  # trials of earlier versions have no such value
         logged["reuse"] = values["reuse"]
     return Proposal.from_dict(logged, space)
@@ -117,12 +121,54 @@ def record_of(
         budget.cost(proposal.spec),
         metrics["seconds"],
         metrics["overhead_seconds"],
-        reason,
+        str(reason),  # a file's may be anything
         # Trials of earlier versions have no such metrics.
         metrics.get("inherited", 0.0),
         metrics.get("offer", 0.0),
         curve_in(metrics),
     )
+
+
+def check_values(values: Mapping[str, Any], space: SearchSpace) -> None:
+    """Raises ValueError where these cannot be the values of a trial of a network of the space."""
+    attempt = values.get("attempt")
+    if not isinstance(attempt, int) or not 1 <= attempt <= MOST:
+        raise ValueError(f"attempt must be a number from 1 to {MOST}, got {attempt!r:.80}")
+    for name in ("slot", "worker", "parent", "action", "spec"):
+        if not isinstance(values.get(name), str):
+            raise ValueError(f"{name} must be text, got {values.get(name)!r:.80}")
+    for name in ("slot", "parent", "reuse"):
+        _check_slot(name, values.get(name))
+    spec = proposal_of(values, space).spec
+    space.check(spec)
+    if spec != space.new_spec(spec.items):  # a stack of a million cells takes hours to count
+        raise ValueError(f"stem and stacking must be those of the space, got {values['spec']:.80}")
+
+
+def _check_slot(name: str, value: Any) -> None:
+    """Raises ValueError where this is neither a slot's only name nor, but for `slot`, empty."""
+    if not value and name != "slot":
+        return
+    slot = Slot.parse(value) if isinstance(value, str) else None
+    # Another spelling would be another trial of the slot, and a long one no name of a file.
+    if slot is None or slot.name != value or max(dataclasses.astuple(slot)) > MOST:
+        raise ValueError(f"{name} must be a slot's name such as e01s03b5, got {value!r:.80}")
+
+
+def check_metrics(metrics: Mapping[str, float]) -> None:
+    """Raises ValueError where these cannot be the metrics of a trial with a result."""
+    for name in ("reward", "accuracy", "seconds", "overhead_seconds", "status", *metrics):
+        value = metrics.get(name)
+        if not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+            raise ValueError(f"{name:.80} must be a finite number, got {value!r:.80}")
+    status, accuracy = metrics["status"], metrics["accuracy"]
+    if status not in range(len(STATUSES)):
+        raise ValueError(f"status must be in 0..{len(STATUSES) - 1}, got {status}")
+    if not 0 <= accuracy <= 1:
+        raise ValueError(f"accuracy must be in [0, 1], got {accuracy}")
+    offer = metrics.get("offer", 0.0)
+    if not 0 <= offer < 2**53 or offer % 1:  # not "in range": a float would be counted up to
+        raise ValueError(f"offer must be a whole number below 2**53, got {offer}")
 
 
 def curve_metrics(curve: Sequence[float]) -> dict[str, float]:

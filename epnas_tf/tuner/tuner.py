@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -42,8 +44,12 @@ from epnas_tf.tuner.project import Images, Project
 EXPECTED_FAILURES = (
     MemoryError,
     tf.errors.ResourceExhaustedError,
+    # Of a device or a pipeline that may be well again the next time.
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
+    tf.errors.DataLossError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.UnknownError,
 )
 
 POLL_SECONDS = 0.05
@@ -82,6 +88,7 @@ class EPNASTuner(DurableTuner):
         builders: Mapping[str, Builder] = BUILDERS,
         skip_over: float = 2.0,
         max_child_minutes: float = math.inf,
+        max_child_memory: float = math.inf,
         machine_gflops: float = 0.0,
         max_attempts: int = 5,
         keep_models: int = 3,
@@ -100,35 +107,43 @@ class EPNASTuner(DurableTuner):
           strategy: from `trainer.make_strategy`; the default one if None.
           builders: Keras builders of a user-defined space's operations.
           skip_over: a network more than this many times over an upper limit is not trained.
-          max_child_minutes: nor is one estimated to train for longer.
+          max_child_minutes: nor is one estimated to train for longer,
+          max_child_memory: nor one estimated to need more bytes.
           machine_gflops: rate of training that the estimate takes; 0 measures it if it is needed.
           max_attempts: tries of a slot before it counts as failed.
           keep_models: best networks whose weights stay on disk.
-          max_disk: most bytes of shared parameters on disk; 0 for no limit.
+          max_disk: most bytes of the project, of which shared parameters take half at most;
+            where it holds more, no trial is handed out; 0 for no limit.
           verbose: 0 prints nothing, 1 a line a trial, 2 its network as well.
           directory: parent of the project's folder.
           project_name: name of the project's folder.
-          overwrite: delete what is there instead of reloading it.
+          overwrite: delete the search that is there instead of reloading it.
+
+        Raises:
+          BlockingIOError: overwrite, and another process searches there.
         """
         self._schedule = schedule_of(schedule) if schedule else None
         self.strategy = strategy or trainer.make_strategy("none")
         self._builders = builders
         self._skip_over, self._max_child_minutes = skip_over, max_child_minutes
+        self._max_child_memory = max_child_memory
         self._machine_gflops = machine_gflops
         self._max_attempts = max_attempts
-        self._max_disk = max_disk
+        self._max_disk = oracle.disk_limit = max_disk
         self._evaluator: Evaluator | None = None
         self._dictionary: Dictionary | None = None
         self._project: Project | None = None
         self._mark = time.perf_counter()
+        self._claimed = False
         self.keep_models = keep_models
         self._oracle = oracle  # `self.oracle` is only a client of it in a worker
+        if overwrite and not self._is_worker():  # a worker's folder is its chief's
+            _delete(os.path.join(directory or ".", project_name or "untitled_project"))
         super().__init__(
             oracle,
             hypermodel=SpecHyperModel(self),
             directory=directory,
             project_name=project_name,
-            overwrite=overwrite,
         )
         if not self._is_worker():
             oracle.verbose = 0  # Keras Tuner's own table would print whole specs
@@ -153,7 +168,7 @@ class EPNASTuner(DurableTuner):
 
     def _open_dictionary(self) -> None:
         """Opens the shared parameters as they are; nothing is written before `search`."""
-        store = ParamStore(self.work_dir.shared_params, self._max_disk)
+        store = ParamStore(self.work_dir.shared_params, self._max_disk / 2)
         sizes = {"branches": self._oracle.branches, "steps": self._oracle.steps}
         self._dictionary = Dictionary(store, **sizes)
 
@@ -189,13 +204,37 @@ class EPNASTuner(DurableTuner):
             self.prepare(data, overrides)
             super().search()
             return
-        with paths.exclusive(self.work_dir.lock):
-            self.reload()  # another process may have searched since this tuner looked
+        with self.claimed():
             self.prepare(data, overrides)
+            if project.read(self.work_dir.project) != self._project:
+                project.write(self.work_dir.project, self._known_project())
             if self._dictionary is not None:
                 self._recover(self._dictionary)
             self._mark = time.perf_counter()
-            super().search()
+            try:
+                super().search()
+            except KeyboardInterrupt:
+                self._oracle.put_back()
+                raise
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keeps other processes from searching in this project; `search` does this itself.
+
+        Raises:
+          BlockingIOError: another process searches in it.
+        """
+        if self._claimed:
+            yield
+            return
+        with paths.exclusive(self.work_dir.lock):
+            self.work_dir.sweep()
+            self.reload()  # another process may have searched since this tuner looked
+            self._claimed = True
+            try:
+                yield
+            finally:
+                self._claimed = False
 
     def _recover(self, dictionary: Dictionary) -> None:
         """Brings trials and shared parameters together again after a kill or a loss."""
@@ -213,7 +252,7 @@ class EPNASTuner(DurableTuner):
             self._dictionary.take_in(self._oracle.records())
 
     def prepare(self, data: Data, overrides: Mapping[str, Any] | None = None) -> None:
-        """Takes the data in and settles the project; `search` does this itself.
+        """Takes the data in and writes nothing; `search` does this itself.
 
         Raises:
           ValueError: space and data do not fit, or the project holds another search.
@@ -228,7 +267,8 @@ class EPNASTuner(DurableTuner):
         plan = schedule.changed(plan, **(overrides or {}))
         plan = schedule.fit_to(plan, len(data.train), self.strategy.num_replicas_in_sync)
         images = project.images_of(data)
-        budget = self._budget(images, self._rate(), plan.epochs * len(data.train))
+        work = (plan.epochs * len(data.train), plan.micro_batch_size or plan.batch_size)
+        budget = self._budget(images, self._rate(), *work)
         settings = project.settings_of(space, self._oracle.settings, budget, plan)
         self._settle(Project(images, budget.machine_gflops, settings))
         self._evaluator = Evaluator(data, plan, self.strategy, budget, self._builders)
@@ -243,28 +283,33 @@ class EPNASTuner(DurableTuner):
             return self._machine_gflops
         return machine.measure_gflops()
 
-    def _budget(self, images: Images, machine_gflops: float, trained_on: int = 0) -> Budget:
+    def _budget(
+        self, images: Images, machine_gflops: float, trained_on: int = 0, batch: int = 0
+    ) -> Budget:
         return Budget(
             images.shape,
             images.num_classes,
             self._oracle.constraints,
             skip_over=self._skip_over,
             max_child_minutes=self._max_child_minutes,
-            images=trained_on,
+            max_child_memory=self._max_child_memory,
             machine_gflops=machine_gflops,
             ops=self._oracle.space.ops,
+            images=trained_on,
+            batch=batch,
         )
 
     def _settle(self, asked: Project) -> None:
-        """Writes what the trials have in common, or checks it against what was written."""
-        if self._project is None:
-            if not self._is_worker() and self._oracle.trials:
-                raise ValueError(f"{self.project_dir} holds trials but no project.json of theirs")
+        """Takes what the trials have in common, or checks it against what was written."""
+        if self._project is None and not self._is_worker() and self._oracle.trials:
+            raise ValueError(
+                f"{self.project_dir} holds trials but no project.json of theirs: put it back, or "
+                "delete them with overwrite=True"
+            )
+        differing = [] if self._project is None else project.differences(self._project, asked)
+        if not differing:
             self._project = asked
-            if not self._is_worker():
-                project.write(self.work_dir.project, asked)
-        differing = project.differences(self._project, asked)
-        if differing:
+        else:
             raise ValueError(
                 f"{self.project_dir} holds another search (overwrite=True deletes it): "
                 + "; ".join(differing)
@@ -315,9 +360,9 @@ class EPNASTuner(DurableTuner):
     def _attempt(self, values: Mapping[str, Any]) -> Evaluation:
         """Evaluates a network; raises FailedTrialError where another attempt may do better."""
         assert self._evaluator is not None, "search() prepares the evaluator"
-        spec, attempt = spec_from_json(values["spec"]), values["attempt"]
-        slot = Slot.parse(values["slot"])
-        if attempt > self._max_attempts:
+        spec, slot = spec_from_json(values["spec"]), Slot.parse(values["slot"])
+        failures = values.get("failures", values["attempt"] - 1)
+        if failures >= self._max_attempts:
             reason = f"interrupted {self._max_attempts} times"
             return self._evaluator.untrained(spec, FAILED, reason)
         seed = randomness.seed_of(
@@ -334,7 +379,7 @@ class EPNASTuner(DurableTuner):
         except evaluate.BuildError as error:
             return self._evaluator.untrained(spec, FAILED, str(error))
         except EXPECTED_FAILURES as error:
-            if attempt < self._max_attempts:
+            if failures + 1 < self._max_attempts:
                 raise errors.FailedTrialError(str(error)) from error
             return self._evaluator.untrained(spec, FAILED, str(error))
 
@@ -363,7 +408,13 @@ class EPNASTuner(DurableTuner):
                 f"{self.keep_models} are kept (keep_models)"
             )
         network = self.network(spec_from_json(values["spec"]))
-        network.load_weights(path)
+        with tempfile.TemporaryDirectory() as folder:
+            local = os.path.join(folder, "network.weights.h5")
+            paths.write_atomic(local, paths.read_bytes(path))
+            try:
+                network.load_weights(local)
+            except (ValueError, KeyError, OSError) as error:
+                raise ValueError(f"{path} is torn or foreign: {error!r:.200}") from error
         return network
 
     def load_model(self, trial: Trial) -> keras.Model:
@@ -386,12 +437,10 @@ class EPNASTuner(DurableTuner):
         return model
 
     def _save_weights(self, network: keras.Model, slot: Slot) -> None:
-        path = self.work_dir.model(slot.name)
-        tf.io.gfile.makedirs(self.work_dir.models)
-        # Keras insists on the ending.
-        temporary = path.removesuffix(".weights.h5") + ".tmp.weights.h5"
-        network.save_weights(temporary)
-        paths.commit(temporary, path)
+        with tempfile.TemporaryDirectory() as folder:  # Keras writes to a local path alone
+            local = os.path.join(folder, "network.weights.h5")
+            network.save_weights(local)
+            paths.write_atomic(self.work_dir.model(slot.name), paths.read_bytes(local))
 
     # What a person reads
 
@@ -410,6 +459,14 @@ class EPNASTuner(DurableTuner):
 def _remembered(values: Mapping[str, Any]) -> Evaluation | None:
     """Returns the earlier result that stands for a trial, None where it is to be trained."""
     return Evaluation(*json.loads(values["remembered"])) if "remembered" in values else None
+
+
+def _delete(folder: str) -> None:
+    """Deletes the search in a folder, and nothing that is not a search's."""
+    work_dir = WorkDir(folder)
+    if paths.exists(folder):
+        with paths.exclusive(work_dir.lock):
+            work_dir.clear()
 
 
 def schedule_of(given: Schedule | str) -> Schedule:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from epnas_tf.architecture.budget import FLOPS_PER_BYTE, OVER_LIMITS, PASSES, TOO_LONG, Budget
+from epnas_tf.architecture.budget import (
+    FLOPS_PER_BYTE,
+    OVER_LIMITS,
+    PASSES,
+    TOO_LARGE,
+    TOO_LONG,
+    Budget,
+)
 from epnas_tf.architecture.cost import Cost, cost
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
@@ -94,3 +101,17 @@ def test_reward_of_an_untrained_network_is_chance_times_the_penalty():
     budget = _budget(Constraint("params", upper=_PARAMS / 4, base=0.9))
     assert budget.chance == 0.1
     assert budget.reward(budget.chance, _SPEC) == pytest.approx(0.1 * 0.9**3)
+
+
+def test_memory_is_estimated_from_the_batch_and_the_parameters():
+    budget = _budget(batch=64)
+    # 64 images * 3 * half of the traffic that is not parameters + 16 bytes a parameter.
+    assert budget.memory(Cost(1_000, 0, 4_000 + 20_000)) == 64 * 3 * 10_000 + 16_000
+
+
+@pytest.mark.parametrize(("share", "reason"), [(1.001, None), (0.999, TOO_LARGE)])
+def test_what_needs_too_much_memory_is_not_trained(share, reason):
+    needed = _budget(batch=32).memory(cost(_SPEC, _SHAPE, _CLASSES))
+    budget = _budget(batch=32, max_child_memory=share * needed)
+    assert budget.reason_to_skip(_SPEC) == reason
+    assert budget.violation(_SPEC) == pytest.approx(max(0.0, 1 / share - 1))

@@ -297,3 +297,28 @@ def test_branches_as_data_and_in_words():
 
 def test_a_starting_network_has_no_action():
     assert morph.describe(None) == "start"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"scale": 0},
+        {"scale": {"scale": 1}},
+        {"scale": [{"part": 0}]},
+        {"scale": [{"part": "0", "field": "width", "by": 1}]},
+        {"scale": [{"part": 0, "field": ["width"], "by": 1}]},
+        {"scale": [{"part": 0, "field": "width", "by": 10**400}]},
+        {"scale": [{"part": 0, "field": "op", "to": [1]}]},
+        {"insert": "e01s00b0"},
+        {"insert": {"place": 1}},
+        {"insert": {"place": 0.5, "item": {"op": "max_pool", "pool": 2}}},
+        {"insert": {"place": 1, "item": {"activation": "relu"}}},
+        {"insert": {"place": 1, "item": 3}},
+        {"remove": None},
+        {"remove": True},
+    ],
+)
+def test_data_of_no_action_are_refused(data):
+    for space in (_SPACE, _CELLS):
+        with pytest.raises(ValueError, match="not an action|must be"):
+            morph.from_dict(data, space)

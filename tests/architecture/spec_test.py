@@ -187,3 +187,22 @@ def test_json_of_no_network_is_refused(values, message):
 def test_broken_json_is_refused():
     with pytest.raises(ValueError, match="Expecting"):
         spec_from_json('{"pattern": ')
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"pattern":"layerwise","layers":[{"op":["conv2d"]}]}', "op must be text"),
+        ('{"pattern":"layerwise","layers":[{"op":"x","activation":{}}]}', "activation must be"),
+        ('{"pattern":"layerwise","layers":[{"op":"x","width":1000001}]}', "at most 1000000"),
+        ('{"pattern":"layerwise","layers":[{"op":"x","own":1e99}]}', "own must be a whole number"),
+        ('{"pattern":"module","branches":[{"op":"x"}],"width_multiplier":1e999}', "finite"),
+        ('{"pattern":"module","branches":[{"op":"x"}],"width_multiplier":1e9}', "at most"),
+        ('{"pattern":"module","branches":[{"op":"x"}],"filters":' + "9" * 4000 + "}", "at most"),
+        ('{"pattern":"layerwise","layers":[' + '{"op":"x"},' * 1000 + '{"op":"x"}]}', "1000 items"),
+        ("[" * 100_000, "deep"),
+    ],
+)
+def test_what_no_network_could_be_is_refused_before_it_is_built(text, message):
+    with pytest.raises(ValueError, match=message):
+        spec_from_json(text)

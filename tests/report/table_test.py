@@ -83,3 +83,40 @@ def test_a_search_that_trained_nothing_has_an_empty_table(work_dir):
 def test_a_folder_without_a_search_is_an_error_that_names_it(tmp_path):
     with pytest.raises(ValueError, match=f"no search has finished a trial in {tmp_path}"):
         table.render(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"validation_accuracy": 10**400},
+        {"validation_accuracy": "0.9"},
+        {"test_accuracy": []},
+        {"slot": "\ud800"},
+        {"slot": "\x1b[2J"},
+        {"slot": ["e02s10b0"]},
+        {"spec": None},
+        {"spec": {}},
+    ],
+)
+def test_a_best_network_that_cannot_be_told_is_named(work_dir, changes):
+    best = {"slot": "e02s10b0", "validation_accuracy": 0.96, "spec": _SPEC.to_dict()}
+    paths.write_atomic(work_dir.best, json.dumps(best | changes))
+    with pytest.raises(ValueError, match=r"best\.json is torn or foreign"):
+        table.render(work_dir.path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("slot,attempt", "attempt,attempt"),
+        ("e02s10b0,", "e02\x1b[2J,"),
+        (",25000,1.000,25000,1,trained,", ",1e999x,1.000,25000,1,trained,"),
+        ("spec_key", "other"),
+        ("cc,0.96", f"{'c' * 200_000},0.96"),
+    ],
+)
+def test_trials_that_cannot_be_told_are_named(work_dir, old, new):
+    assert old in _TRIALS
+    paths.write_atomic(work_dir.trials_csv, _TRIALS.replace(old, new))
+    with pytest.raises(ValueError, match=r"trials\.csv is torn or foreign"):
+        table.render(work_dir.path)

@@ -1,7 +1,10 @@
 """The command epnas_search: bad input is one line and exit code 2, good input is searched."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -53,13 +56,30 @@ def test_what_the_search_refuses_before_training_is_one_line(capsys, monkeypatch
     assert "--dataset=mnits: unknown" in _fails_in_one_line(capsys, "--dataset=mnits")
 
 
-def test_other_errors_keep_their_traceback(monkeypatch):
+def test_other_errors_keep_their_traceback_and_say_how_to_go_on(monkeypatch, capsys):
     def break_down(config):
         raise ValueError("in the middle of training")
 
     monkeypatch.setitem(vars(epnas_tf), "search", break_down)
-    with pytest.raises(ValueError, match="in the middle"):
-        search.main(["epnas_search"])
+    assert search.main(["epnas_search", "--work_dir=here"]) == 1
+    errors = capsys.readouterr().err
+    assert 'raise ValueError("in the middle of training")' in errors
+    last = "epnas_search: stopped by the error above; what was finished is kept in here, "
+    assert errors.splitlines()[-1] == f"{last}the same command goes on"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_is_an_exit_code_of_its_own(monkeypatch, capsys, number, code):
+    def asked_to_stop(config):
+        os.kill(os.getpid(), number)
+        time.sleep(10)
+
+    before = signal.getsignal(number)
+    monkeypatch.setitem(vars(epnas_tf), "search", asked_to_stop)
+    assert search.main(["epnas_search", "--work_dir=here"]) == code
+    assert signal.getsignal(number) is before
+    name = signal.Signals(number).name
+    assert f"epnas_search: stopped by {name}; what was finished" in capsys.readouterr().err
 
 
 def test_bad_input_and_help_cost_no_import_of_tensorflow():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -234,6 +235,55 @@ def test_what_is_no_npz_file_is_refused(tmp_path: Path) -> None:
             data.load(f"npz:{tmp_path / name}")
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"x_train": GOOD_X, "y_train": np.zeros((10**9, 0))},
+        {"x_train": GOOD_X, "y_train": GOOD_Y.astype(complex)},
+        {"x_train": GOOD_X, "y_train": GOOD_Y.astype("m8[s]")},
+        {"x_train": GOOD_X.astype("m8[s]"), "y_train": GOOD_Y},
+        {"x_train": GOOD_X.astype(np.float64) * 1e300, "y_train": GOOD_Y},
+    ],
+)
+def test_npz_files_of_other_arrays_are_refused(
+    tmp_path: Path, content: dict[str, np.ndarray]
+) -> None:
+    with pytest.raises(ValueError, match="_train must"):
+        data.load(npz(tmp_path, **content))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999,), }\n",
+        b"{'descr': " + b"(" * 9000,
+        b"{'descr':\n '",
+    ],
+)
+def test_npz_files_of_what_is_no_array_are_refused(tmp_path: Path, head: bytes) -> None:
+    array = b"\x93NUMPY\x01\0" + len(head).to_bytes(2, "little") + head
+    with zipfile.ZipFile(tmp_path / "set.npz", "w") as archive:
+        archive.writestr("x_train.npy", array)
+        archive.writestr("y_train.npy", array)
+    with pytest.raises(ValueError, match="must be readable"):
+        data.load(f"npz:{tmp_path / 'set.npz'}")
+
+
+@pytest.mark.parametrize("kind", ["npy", "directory"])
+def test_an_archive_that_ends_well_but_begins_as_something_else_is_refused(
+    tmp_path: Path, kind: str
+) -> None:
+    path = Path(npz(tmp_path, x_train=GOOD_X, y_train=GOOD_Y).removeprefix("npz:"))
+    content = path.read_bytes()
+    if kind == "npy":
+        np.save(tmp_path / "one.npy", GOOD_Y)
+        path.write_bytes((tmp_path / "one.npy").read_bytes() + content)
+    else:  # the names in it are none
+        path.write_bytes(content.replace(b"PK\x01\x02", b"PK\x09\x09"))
+    with pytest.raises(ValueError, match=r"whole \.npz file|must name an \.npz file"):
+        data.load(f"npz:{path}")
+
+
 def test_a_truncated_npz_file_is_refused(tmp_path: Path) -> None:
     name = npz(tmp_path, x_train=GOOD_X, y_train=GOOD_Y)
     path = Path(name.removeprefix("npz:"))
@@ -378,3 +428,10 @@ def test_cifar10_is_split_45_5_10() -> None:
     assert np.bincount(source.validation.labels).tolist() == [500] * 10
     assert source.input_shape == (32, 32, 3)
     assert source.mean == pytest.approx((0.49, 0.48, 0.44), abs=0.01)
+
+
+@pytest.mark.parametrize("labels", [[0, 2**40], [0, -(2**40)], [0, 1e30], [0.0, float("inf")]])
+def test_labels_that_cannot_be_classes_are_refused(labels):
+    images = np.zeros((2, 4, 4, 1), np.uint8)
+    with pytest.raises(ValueError, match="y must hold labels below 1000000"):
+        data.from_arrays(images, np.array(labels), (images, np.array([0, 1])))

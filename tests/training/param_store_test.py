@@ -269,12 +269,81 @@ def test_a_value_that_is_not_there_is_named(folder):
         '{"generation": 1, "sizes": {}, "entries": [{}]}',
         '{"generation": 1, "sizes": [], "entries": []}',
         '{"generation": "one", "sizes": {}, "entries": []}',
+        f'{{"generation": 1{"0" * 400}, "sizes": {{}}, "entries": []}}',
+        '{"generation": -1, "sizes": {}, "entries": []}',
+        '{"generation": 1, "sizes": {"../../x-0123456789abc.npz": 1}, "entries": []}',
+        f'{{"generation": 1, "sizes": {{"{"x" * 300}-0123456789abc.npz": 1}}, "entries": []}}',
+        '{"generation": 1, "sizes": {"x-0123456789abc.npz": 0.5}, "entries": []}',
+        "[" * 100_000,
     ],
 )
 def test_a_broken_index_is_named(folder, text):
     paths.write_atomic(f"{folder}/index.json", text)
     with pytest.raises(ValueError, match=r"index\.json is not an index of shared parameters"):
         ParamStore(folder)
+
+
+def _archive(name: str, content: bytes, compression: int = zipfile.ZIP_STORED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        archive.writestr(zipfile.ZipInfo(name), content, compression)
+    return buffer.getvalue()
+
+
+def _array(head: bytes) -> bytes:
+    return b"\x93NUMPY\x01\0" + len(head).to_bytes(2, "little") + head
+
+
+_HUGE = b"{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999,), }\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        _archive("entries.json.npy", _array(_HUGE)),
+        _archive("entries.json.npy", _array(b"{'descr': " + b"(" * 9000)),
+        _archive("entries.json.npy", _array(b"{'descr': " + b"-" * 9000 + b"1")),
+        _archive("entries.json.npy", _array(b"{'descr':\n '")),
+        _archive("entries.json", b"[]"),  # bytes, no array
+        _archive("entries.json.npy", b"x" * 999, zipfile.ZIP_LZMA).replace(
+            b"\x5d\0\0", b"\xff" * 3
+        ),
+    ],
+)
+def test_an_archive_of_what_is_no_array_is_named(folder, content):
+    store = ParamStore(folder)
+    offer = Offer("t1-1", int(hashlib.sha256(content).hexdigest()[:13], 16))
+    _spoil(folder, offer, content)
+    with pytest.raises(ValueError, match=f"{offer.file} holds no shared parameters"):
+        store.commit(1, [offer])
+
+
+@pytest.mark.parametrize(
+    "kernel", [np.zeros((3, 3, 2, 4), "<U1"), np.zeros((3, 3, 2, 4), "<M8[s]")]
+)
+def test_values_that_are_no_numbers_are_refused(folder, kernel):
+    store = ParamStore(folder)
+    offer = _put(store, "t1", 0.5, "a")
+    changed, content = _rewritten(folder, offer, lambda a: a.update({"a|conv|kernel": kernel}))
+    _spoil(folder, changed, content)
+    store.commit(1, [changed])
+    with pytest.raises(ValueError, match="kernel must be numbers"):
+        store.load(store.entries[0])
+
+
+def test_a_value_that_is_no_array_is_named(folder):
+    store = ParamStore(folder)
+    offer = _put(store, "t1", 0.5, "a")
+    content = paths.read_bytes(f"{folder}/{offer.file}")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(buffer, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, b"no array" if "kernel" in name else old.read(name))
+    changed = Offer("t1", int(hashlib.sha256(buffer.getvalue()).hexdigest()[:13], 16))
+    _spoil(folder, changed, buffer.getvalue())
+    store.commit(1, [changed])
+    with pytest.raises(ValueError, match="kernel must be"):
+        store.load(store.entries[0])
 
 
 # Files

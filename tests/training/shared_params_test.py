@@ -57,6 +57,11 @@ def test_an_entry_is_told_as_json():
         {},
         {"label": "a", "donor": "d", "accuracy": 1, "shapes": {"conv": [3]}, "inputs": {}},
         {"label": "a", "donor": "d", "accuracy": None, "shapes": {}, "inputs": {}},
+        {"label": "a", "donor": "d", "accuracy": 10**400, "shapes": {}, "inputs": {}},
+        {"label": "a", "donor": "d", "accuracy": "nan", "shapes": {}, "inputs": {}},
+        {"label": "a", "donor": "d", "accuracy": 1, "shapes": {"c": {"k": [0]}}, "inputs": {}},
+        {"label": "a", "donor": "d", "accuracy": 1, "shapes": {"c": {"k": [2.5]}}, "inputs": {}},
+        {"label": "a", "donor": "d", "accuracy": 1, "shapes": {}, "inputs": {"c": [["x", 10**12]]}},
         {"label": "a", "donor": "d", "accuracy": 1, "shapes": {}, "inputs": {"conv": [["x"]]}},
     ],
 )

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from epnas_tf import interrupts
 from epnas_tf.training import data, trainer
 from epnas_tf.training.augment import Augmentation
 from epnas_tf.training.data import Data
@@ -229,3 +230,28 @@ def test_a_missing_tpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TPU_NAME", raising=False)
     with pytest.raises(ValueError, match="strategy tpu must find a TPU, tpu='' gave: Please"):
         trainer.make_strategy("tpu")
+
+
+def test_how_often_training_may_be_stopped_changes_nothing(digits, monkeypatch) -> None:
+    results, models = [], []
+    for patience in (0.0, 1e9):  # an update at a time, and all at once
+        monkeypatch.setattr(trainer, "_PATIENCE_SECONDS", patience)
+        models.append(conv_net(digits))
+        results.append(run(models[-1], digits, short(epochs=2, batch_size=64)))
+    assert results[0].epochs == results[1].epochs
+    assert largest_difference(*models) == 0.0
+
+
+def test_training_is_stopped_between_two_updates(digits, monkeypatch) -> None:
+    calls = []
+
+    def check() -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            raise interrupts.Stopped(15)
+
+    monkeypatch.setattr(trainer.interrupts, "check", check)
+    monkeypatch.setattr(trainer, "_PATIENCE_SECONDS", 0.0)
+    with pytest.raises(interrupts.Stopped):
+        run(conv_net(digits), digits, short(batch_size=64))
+    assert len(calls) == 3  # 8 updates, one, one: in the middle of the first epoch

@@ -217,7 +217,7 @@ def test_real_children_inherit(make_tuner, data, plan, sharing):
     assert all(0 < r.inherited <= 1 for r in records[2:])
     assert all(r.offer for r in records if not r.proposal.reuse)
     row = paths.read_text(tuner.work_dir.trials_csv).splitlines()[-1]
-    assert row.endswith(f",{records[-1].inherited:.4f}")
+    assert row.endswith(f",{records[-1].inherited:.4f},")
 
 
 # Hopeless children

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
 import threading
 from collections.abc import Sequence
 
@@ -271,3 +272,52 @@ def test_an_error_in_an_inner_block_keeps_the_outer_lock(oracle):
             raise ZeroDivisionError
         assert not _gets_through(oracle)
     assert _gets_through(oracle)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("{", "Expecting property name"),
+        ("[]", "must be a JSON object"),
+        ("[" * 100_000, "levels deep"),
+        ('{"a": NaN}', "finite numbers, got NaN"),
+        ('{"a": 1}', "KeyError|'trial_id'|hyperparameters"),
+    ],
+)
+def test_a_torn_or_foreign_file_is_named(finished, content, reason, caplog):
+    torn = _trial_file(finished, "0001")
+    torn.write_text(content)
+    _Tuner(finished)
+    (message,) = caplog.messages
+    assert re.search(f"{torn} is torn or foreign, its trial is run again: .*({reason})", message)
+
+
+def test_a_trial_of_another_number_is_foreign(finished, caplog):
+    state = json.loads(_trial_file(finished, "0002").read_text())
+    _trial_file(finished, "0001").write_text(json.dumps(state))
+    assert _Tuner(finished).oracle.trials["0001"].status == Status.FAILED
+    assert "trial_id must be 0001, got '0002'" in caplog.text
+
+
+def test_a_disk_that_cannot_be_read_is_no_torn_file(finished, monkeypatch):
+    def unreadable(path):
+        raise PermissionError(path)
+
+    monkeypatch.setattr(paths, "read_text", unreadable)
+    with pytest.raises(PermissionError):
+        _Tuner(finished)
+
+
+def test_a_trial_that_was_put_back_is_handed_out_again(tmp_path):
+    class Stopping(_Tuner):
+        def run_trial(self, trial, *args, **kwargs):
+            raise KeyboardInterrupt
+
+    tuner = Stopping(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        tuner.search()
+    tuner.oracle.put_back()
+    again = _Tuner(tmp_path)
+    assert [trial.message for trial in again.oracle.trials.values()] == ["stopped"]
+    again.search()
+    assert again.ran == [0, 1, 2]

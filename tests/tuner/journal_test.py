@@ -20,7 +20,7 @@ from epnas_tf.tuner.record import Record
 
 _HEADER = (
     "slot,attempt,trial_id,episode,step,branch,parent,action,spec_key,accuracy,reward,params,flops,"
-    "intensity,traffic_bytes,feasible,status,seconds,overhead_seconds,worker,reused,inherited"
+    "intensity,traffic_bytes,feasible,status,seconds,overhead_seconds,worker,reused,inherited,reason"
 )
 _CONV = LayerSpec("conv2d", 3, None, 8, "relu")
 _BUDGET = Budget((8, 8, 1), 10)
@@ -54,13 +54,20 @@ def test_the_csv_is_literally_this():
     assert journal.csv_text([_START, _MORPHED, _REUSED]) == (
         f"{_HEADER}\n"
         f"e01s00b1,1,0003,1,0,1,,start,{_START.proposal.spec.key},0.950000,0.9,"
-        "438,42144,5.165,8160,1,trained,2.500,0.750,tuner0,,0.0000\n"
+        "438,42144,5.165,8160,1,trained,2.500,0.750,tuner0,,0.0000,\n"
         "e01s03b5,2,0003,1,3,5,e01s02b5,part 1 channels up; insert max_pool 2x2 after 1,"
         f"{_MORPHED.proposal.spec.key},0.100000,0.03333333333333333,438,42272,4.603,9184,0,over_limits,"
-        "2.500,0.750,tuner0,,0.0000\n"
+        "2.500,0.750,tuner0,,0.0000,\n"
         f"e01s04b0,1,0003,1,4,0,,start,{_START.proposal.spec.key},0.950000,0.9,"
-        "438,42144,5.165,8160,1,trained,2.500,0.750,tuner0,e01s00b1,0.0000\n"
+        "438,42144,5.165,8160,1,trained,2.500,0.750,tuner0,e01s00b1,0.0000,\n"
     )
+
+
+def test_the_reason_is_one_short_line():
+    failed = dataclasses.replace(_START, reason="OOM when\n  allocating" + " x" * 500)
+    last = journal.csv_text([failed]).splitlines()[-1]
+    assert ",0.0000,OOM when allocating x x" in last
+    assert len(last) < 500
 
 
 def test_the_best_network_is_literally_this():

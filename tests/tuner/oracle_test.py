@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import pathlib
+import re
 
 import keras_tuner
 import pytest
@@ -526,3 +528,53 @@ def test_a_fatal_error_keeps_what_was_finished(quick, make_tuner, data, monkeypa
     tuner.search(data)
     attempts = [record.attempt for record in tuner.oracle.records()]
     assert attempts == [1, 1, 1, 2, 1, 1]
+
+
+# Trials that are not of this search
+
+
+def _changed(folder, **changes):
+    """Rewrites values (or, with a dot, metrics) of the third trial's file."""
+    path = pathlib.Path(folder) / "trial_0002" / "trial.json"
+    state = json.loads(path.read_text())
+    for name, value in changes.items():
+        if name in state["metrics"]["metrics"]:
+            state["metrics"]["metrics"][name]["observations"][0]["value"] = [value]
+        else:
+            state["hyperparameters"]["values"][name] = value
+    path.write_text(json.dumps(state))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"slot": "../../e01s01b0"}, "a slot's name looks like"),
+        ({"slot": "e01s01b7"}, "slot must be of 2 branches"),
+        ({"slot": 7}, "slot must be text"),
+        ({"attempt": 0}, "attempt must be a number from 1"),
+        ({"parent": "nobody"}, "a slot's name looks like"),
+        ({"spec": "{}"}, "pattern must be"),
+        ({"spec": '{"pattern":"layerwise","layers":[{"op":"add","src2":0}]}'}, "op must be one of"),
+        ({"action": "[1]"}, "must be a JSON object"),
+        ({"accuracy": 1.5}, r"accuracy must be in \[0, 1\]"),
+        ({"status": 77.0}, "status must be in"),
+        ({"status": 0.5}, "status must be in"),
+        ({"offer": -1.0}, "offer must be a whole number"),
+        ({"offer": 1e300}, "offer must be a whole number"),
+        ({"reward": 1e999}, "finite"),
+    ],
+)
+def test_a_foreign_trial_is_named_and_run_again(
+    quick, make_tuner, data, changes, message, caplog, tmp_path
+):
+    whole = make_tuner("whole", seed=3)
+    whole.search(data)
+    tuner = make_tuner("broken", seed=3)
+    tuner.search(data)
+    _changed(tuner.project_dir, **changes)
+    again = make_tuner("broken", seed=3)
+    named = [m for m in caplog.messages if "trial_0002/trial.json is torn or foreign" in m]
+    assert len(named) == 1
+    assert re.search(message, named[0])
+    again.search(data)
+    assert _outcome(again)[0] == _outcome(whole)[0]

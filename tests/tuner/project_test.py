@@ -64,13 +64,18 @@ def test_the_full_scale_is_that_of_the_users_pixels(images, scale, full_scale):
 # In a tuner
 
 
-def test_it_is_there_before_the_first_trial(make_tuner, data):
+def test_it_is_there_before_the_first_trial(make_tuner, data, die_at, killed):
     tuner = make_tuner()
     tuner.prepare(data)
+    assert not paths.exists(tuner.work_dir.project)  # looking writes nothing
+    die_at(1)
+    with pytest.raises(killed):
+        tuner.search(data)
+    die_at(-1)
     stored = project.read(tuner.work_dir.project)
     assert stored.images == project.images_of(data)
     assert stored.settings["seed"] == 0
-    assert tuner.oracle.trials == {}
+    assert tuner.oracle.records() == []
 
 
 @pytest.mark.parametrize(
@@ -160,10 +165,10 @@ def test_the_rate_is_measured_once_for_a_project(quick, make_tuner, data, rates,
     ("settings", "rate"), [({}, 0.0), ({"max_child_minutes": 5.0, "machine_gflops": 3.0}, 3.0)]
 )
 def test_a_rate_that_is_given_or_not_needed_is_not_measured(
-    make_tuner, data, rates, settings, rate
+    quick, make_tuner, data, rates, settings, rate
 ):
-    tuner = make_tuner(**settings)
-    tuner.prepare(data)
+    tuner = make_tuner(**settings, max_trials=1)
+    tuner.search(data)
     assert project.read(tuner.work_dir.project).machine_gflops == rate
     assert len(rates) == 2
 
@@ -193,3 +198,34 @@ def test_a_project_of_an_earlier_version_is_the_same_search(quick, make_tuner, d
     make_tuner(max_trials=3).search(data)
     with pytest.raises(ValueError, match="parameter_sharing is none, asked for dictionary"):
         make_tuner(parameter_sharing="dictionary").search(data)
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("machine_gflops",), 10**400),
+        (("machine_gflops",), "inf"),
+        (("machine_gflops",), -1),
+        (("settings", "schedule", "learning_rate"), 10**400),
+        (("settings", "schedule", "epochs"), None),
+        (("settings",), []),
+        (("images", "shape"), "888"),
+        (("images", "shape"), [8, 8, 10**400]),
+        (("images", "mean"), ["nan"] * 3),
+        (("images", "std"), [0, 0, 0]),
+        (("images", "num_classes"), True),
+    ],
+)
+def test_a_torn_or_foreign_project_is_named(tmp_path, space, plan, where, value):
+    settings = project.settings_of(space, {}, Budget((8, 8, 3), 10), plan)
+    path = str(tmp_path / "project.json")
+    project.write(path, Project(_IMAGES, 12.5, settings))
+    values = json.loads(paths.read_text(path))
+    *holders, name = where
+    holder = values
+    for key in holders:
+        holder = holder[key]
+    holder[name] = value
+    paths.write_atomic(path, json.dumps(values))
+    with pytest.raises(ValueError, match=r"project\.json is torn or foreign"):
+        project.read(path)

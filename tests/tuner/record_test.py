@@ -81,7 +81,7 @@ def test_a_status_is_its_index(code, space):
 
 
 def test_statuses_are_never_renumbered():
-    known = ("trained", "over_limits", "too_long", "not_finite", "failed", "hopeless")
+    known = ("trained", "over_limits", "too_long", "not_finite", "failed", "hopeless", "too_large")
     assert known == STATUSES
 
 
@@ -100,3 +100,67 @@ def test_the_order_is_feasible_then_reward_then_slot(space):
     ]
     ordered = [r.trial_id for r in sorted(trials, key=record.Record.order)]
     assert ordered == ["better", "early", "late", "infeasible"]
+
+
+# What a file may hold instead
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"attempt": 0}, "attempt must be a number from 1"),
+        ({"attempt": 10**400}, "attempt must be a number from 1"),
+        ({"attempt": "1"}, "attempt must be a number from 1"),
+        ({"slot": ""}, "looks like e01s03b5|slot must be"),
+        ({"slot": "e1s0b1"}, "slot must be a slot's name"),  # another name of e01s00b1
+        ({"slot": f"e{10**9}s00b1"}, "slot must be a slot's name"),
+        ({"parent": "../../x"}, "looks like e01s03b5"),
+        ({"reuse": 2**63}, "reuse must be a slot's name"),
+        ({"reuse": ["e01s00b0"]}, "reuse must be a slot's name"),
+        ({"worker": None}, "worker must be text"),
+        ({"spec": "[]"}, "must be a JSON object"),
+        ({"spec": "[" * 100_000}, "levels deep"),
+        ({"action": "7"}, "must be a JSON object"),
+        ({"action": '{"insert": "e01s00b0"}'}, "not an action"),
+        ({"action": '{"insert": {"place": 1, "item": {"width": 1}}}'}, "not an action"),
+    ],
+)
+def test_values_of_no_trial_are_refused(changes, message, space):
+    values = record.values_of(_MORPHED, 2, "tuner0")
+    record.check_values(values, space)
+    with pytest.raises(ValueError, match=message):
+        record.check_values(values | changes, space)
+
+
+def test_a_network_of_another_stem_is_refused(space):
+    big = LayerwiseSpec(_MORPHED.spec.layers, 10**6)
+    values = record.values_of(dataclasses.replace(_MORPHED, spec=big), 1, "w")
+    with pytest.raises(ValueError, match="stem and stacking must be those of the space"):
+        record.check_values(values, space)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"reward": "\0"}, "reward must be a finite number"),
+        ({"reward": None}, "reward must be a finite number"),
+        ({"reward": 10**400}, "reward must be a finite number"),
+        ({"seconds": float("nan")}, "seconds must be a finite number"),
+        ({"status": 2.5}, "status must be in"),
+        ({"status": 99}, "status must be in"),
+        ({"accuracy": 1.5}, r"accuracy must be in \[0, 1\]"),
+        ({"offer": []}, "offer must be a finite number"),
+        ({"offer": 1e300}, "offer must be a whole number"),
+        ({"inherited": "x"}, "inherited must be a finite number"),
+        ({"curve_001": {}}, "curve_001 must be a finite number"),
+    ],
+)
+def test_metrics_of_no_trial_are_refused(changes, message):
+    record.check_metrics(_METRICS)
+    with pytest.raises(ValueError, match=message):
+        record.check_metrics(_METRICS | changes)
+
+
+def test_a_reason_that_is_no_text_becomes_text(space):
+    values = record.values_of(_START, 1, "w")
+    assert record.record_of("0", values, _METRICS, space, _BUDGET, [1]).reason == "[1]"  # type: ignore[arg-type]

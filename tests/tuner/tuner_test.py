@@ -23,7 +23,7 @@ from epnas_tf.architecture.ops import OpDef
 from epnas_tf.architecture.space import Field, SearchSpace
 from epnas_tf.modeling import layers
 from epnas_tf.searching.learning import PAPER
-from epnas_tf.training import trainer
+from epnas_tf.training import pipeline, trainer
 from epnas_tf.training.evaluate import Evaluation, Evaluator
 from epnas_tf.training.schedule import Schedule
 from epnas_tf.tuner import durable
@@ -317,6 +317,9 @@ _EXPECTED = [
     tf.errors.ResourceExhaustedError(None, None, "out of memory"),
     tf.errors.UnavailableError(None, None, "gone"),
     tf.errors.AbortedError(None, None, "gone"),
+    tf.errors.DataLossError(None, None, "a truncated record"),
+    tf.errors.DeadlineExceededError(None, None, "too slow"),
+    tf.errors.UnknownError(None, None, "a generator's own"),
 ]
 
 
@@ -505,7 +508,10 @@ def test_a_search_over_two_replicas(tmp_path):
 
 def test_expected_failures_are_listed_and_no_more():
     names = sorted(kind.__name__ for kind in tuner_lib.EXPECTED_FAILURES)
-    assert names == ["AbortedError", "MemoryError", "ResourceExhaustedError", "UnavailableError"]
+    assert names == [
+        *("AbortedError", "DataLossError", "DeadlineExceededError", "MemoryError"),
+        *("ResourceExhaustedError", "UnavailableError", "UnknownError"),
+    ]
 
 
 def test_a_trial_is_in_a_file_of_its_own(searched):
@@ -552,3 +558,44 @@ def test_a_tuner_made_before_another_ones_search_takes_it_over(quick, make_tuner
     early.search(data)
     assert {path: path.read_bytes() for path in files} == before
     assert _log(early) == _log(tuner)
+
+
+# Bad children
+
+
+def test_bad_children_in_a_row_do_not_end_a_search(quick, make_tuner, data, monkeypatch):
+    tuner = make_tuner(max_attempts=1, episodes=2)
+    _stumbling(monkeypatch, MemoryError("no room"), times=5)
+    tuner.search(data)
+    statuses = [record.result.status for record in tuner.oracle.records()]
+    assert statuses == ["failed"] * 5 + ["trained"] * 5
+    with open(tuner.work_dir.trials_csv) as file:
+        reasons = [row["reason"] for row in csv.DictReader(file)]
+    assert reasons == ["no room"] * 5 + [""] * 5
+
+
+def test_a_pipeline_that_throws_once_costs_an_attempt(make_tuner, data, plan, monkeypatch):
+    real, calls = pipeline.training_batches, itertools.count()
+
+    def throwing(*args):
+        batches = real(*args)
+        if next(calls) == 1:
+            raise tf.errors.DataLossError(None, None, "a truncated record")
+        return batches
+
+    monkeypatch.setattr(pipeline, "training_batches", throwing)
+    tuner = make_tuner(schedule=plan, max_trials=3)
+    tuner.search(data)
+    records = tuner.oracle.records()
+    assert [(r.attempt, r.result.status) for r in records] == [
+        *((1, "trained"), (2, "trained"), (1, "trained"))
+    ]
+
+
+def test_a_child_that_is_too_large_is_scored_without_training(make_tuner, data, monkeypatch):
+    monkeypatch.setattr(trainer, "train", None)
+    tuner = make_tuner(max_child_memory=1.0, max_trials=2)
+    tuner.search(data)
+    for record in tuner.oracle.records():
+        assert (record.result.status, record.seconds) == ("too_large", 0.0)
+        assert record.accuracy == pytest.approx(1 / 3)

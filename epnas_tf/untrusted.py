@@ -1,0 +1,70 @@
+"""Reading what others may have written: limits on the size, depth and numbers of JSON.
+
+A work_dir may have been copied, edited, torn or made up. Whatever is in a file, reading it gives
+plain data or a ValueError; what the data mean is checked by whoever asked for them.
+"""
+
+from __future__ import annotations
+
+import json
+import lzma
+import math
+import struct
+import tokenize
+import zipfile
+import zlib
+from typing import Any
+
+MAX_CHARACTERS = 64 * 2**20
+MAX_DEPTH = 32
+
+# What zipfile and NumPy raise on anything but an .npz; MemoryError for an array that only says that
+# it is large, RecursionError and TokenError for a head that is no dictionary.
+BAD_ARCHIVE = (
+    *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError, EOFError, OSError),
+    *(RuntimeError, SyntaxError, MemoryError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(struct.error, tokenize.TokenError),
+)
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Returns the data of a JSON text.
+
+    Raises:
+      ValueError: it is no JSON, too long, too deep, or holds a number that is not finite.
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(f"JSON must have at most {MAX_CHARACTERS} characters, got {len(text)}")
+    try:
+        values = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+    except RecursionError:
+        raise ValueError(f"JSON must be at most {MAX_DEPTH} levels deep, got far more") from None
+    _check_depth(values)
+    return values
+
+
+def parse_object(text: str | bytes) -> dict[str, Any]:
+    """Returns the data of a JSON object; raises ValueError for anything else."""
+    values = parse_json(text)
+    if not isinstance(values, dict):
+        raise ValueError(f"must be a JSON object, got {text[:80]!r}")
+    return values
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"JSON must hold finite numbers, got {name}")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
+
+
+def _check_depth(values: Any) -> None:
+    level, depth = [values], 0
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise ValueError(f"JSON must be at most {MAX_DEPTH} levels deep")
+        inner = [list(v.values()) if isinstance(v, dict) else v for v in level]
+        level = [item for v in inner if isinstance(v, list) for item in v]

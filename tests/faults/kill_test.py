@@ -1,0 +1,127 @@
+"""kill -9 at many moments of real searches: what is resumed ends as if nothing happened."""
+
+from __future__ import annotations
+
+import collections
+import csv
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+
+import pytest
+
+_HERE = pathlib.Path(__file__).parent
+_FLAGS = (
+    *("--dataset=digits", "--train_fraction=0.2", "--layer_types=conv2d,max_pool"),
+    *("--channels=4,8,16", "--filter_widths=1,3", "--activations=relu", "--max_layers=4"),
+    *("--stem_filters=4", "--branches=2", "--episodes=4", "--steps=3", "--epochs=2"),
+    *("--parameter_sharing=dictionary", "--max_params=10k", "--machine_gflops=16"),
+    *("--keep_models=2", "--seed=4", "--verbosity=0", "--threads_per_child=1"),
+)
+_TRIALS = 2 + 4 * 3 * 2
+_MAX_ATTEMPTS = 5
+
+# Moments drawn over all events of a search. A trial has about 40, so that no slot is
+# killed --max_attempts times.
+_RNG = random.Random(5)
+_DRAWS = [["", _RNG.randrange(15, 65)] for _ in range(22)]
+# Each named stage of a trial's end and of a step's, and the kinds of files in between.
+_STAGES = [
+    *(["before trial.json", 2], ["within trial.json", 2], ["after trial.json", 2]),
+    *(["before index.json", 1], ["within index.json", 1], ["after index.json", 1]),
+    *(["before policy update", 1], ["after policy update", 1]),
+    *(["before oracle.json", 3], ["within oracle.json", 3], ["after oracle.json", 3]),
+    *(["within offer", 1], ["after offer", 1], ["after weights", 1], ["within trials.csv", 1]),
+]
+
+
+def _start(folder: pathlib.Path, name: str, deaths: list, *flags: str) -> subprocess.Popen[str]:
+    work_dir, plan = folder / name, folder / f"{name}.json"
+    arguments = [*_FLAGS, *flags, f"--work_dir={work_dir}"]
+    plan.write_text(json.dumps({"flags": arguments, "deaths": deaths}))
+    return subprocess.Popen(
+        [sys.executable, str(_HERE / "nursery.py"), str(plan)],
+        env=os.environ | {"PYTHONPATH": ":".join(sys.path), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _ended(process: subprocess.Popen[str]) -> dict:
+    output, errors = process.communicate(timeout=400)
+    assert process.returncode == 0, errors
+    return json.loads(output) | {"errors": errors}
+
+
+@pytest.fixture(name="searches", scope="module")
+def _searches(tmp_path_factory):
+    """Two killed searches and the same left alone, and what their processes said."""
+    folder = tmp_path_factory.mktemp("killed")
+    random_policy = "--policy=random"
+    running = {
+        "drawn": _start(folder, "drawn", _DRAWS, random_policy),
+        "stages": _start(folder, "stages", _STAGES),
+    }
+    reports = {name: _ended(process) for name, process in running.items()}
+    running = {
+        "drawn_whole": _start(folder, "drawn_whole", [], random_policy),
+        "stages_whole": _start(folder, "stages_whole", []),
+    }
+    reports |= {name: _ended(process) for name, process in running.items()}
+    return folder, reports
+
+
+def _rows(work_dir: pathlib.Path) -> list[dict[str, str]]:
+    """Returns trials.csv without what a clock, or the number of tries, says."""
+    with (work_dir / "trials.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        for name in ("attempt", "trial_id", "seconds", "overhead_seconds"):
+            del row[name]
+    return rows
+
+
+@pytest.mark.parametrize(("name", "deaths"), [("drawn", _DRAWS), ("stages", _STAGES)])
+def test_a_search_killed_again_and_again_ends_as_one_that_was_not(searches, name, deaths):
+    folder, reports = searches
+    report = reports[name]
+    assert report["codes"] == [-signal.SIGKILL] * len(deaths) + [0], report["errors"]
+    assert "torn" not in report["errors"]  # no file was ever half written
+    killed, whole = folder / name, folder / f"{name}_whole"
+    assert len(_rows(whole)) == _TRIALS
+    assert _rows(killed) == _rows(whole)
+    for file in ("best.json", "steps.jsonl", "flags.txt"):
+        text = (whole / file).read_text().replace(str(whole), str(killed))
+        assert (killed / file).read_text() == text, file
+    attempts = _attempts(killed)
+    assert 1 < max(attempts.values()) < _MAX_ATTEMPTS
+    assert sum(attempts.values()) > _TRIALS
+
+
+@pytest.mark.parametrize("name", ["drawn", "stages"])
+def test_nothing_is_left_over(searches, name):
+    folder, _ = searches
+    killed, whole = folder / name, folder / f"{name}_whole"
+    for part in ("models", "shared_params"):
+        counts = [len(list((folder / part).iterdir())) for folder in (killed, whole)]
+        assert counts[0] == counts[1], part
+    assert not list(killed.rglob("*.tmp"))
+
+
+def test_the_drawn_moments_are_of_many_kinds(searches):
+    _, reports = searches
+    events = reports["drawn_whole"]["events"]
+    assert len(events) > 20 * _TRIALS
+    assert {name for name, _ in _STAGES} <= set(reports["stages_whole"]["events"])
+    assert "before epoch" in events
+
+
+def _attempts(work_dir: pathlib.Path) -> collections.Counter[str]:
+    """Returns how often each slot was begun."""
+    files = [json.loads(path.read_text()) for path in work_dir.glob("trial_*/trial.json")]
+    return collections.Counter(file["hyperparameters"]["values"]["slot"] for file in files)

@@ -1,0 +1,114 @@
+"""Runs searches that die by SIGKILL at a chosen event, each in a process of its own.
+
+Usage: python nursery.py PLAN.json. The plan is {"flags": [...], "deaths": [[event, count], ...]};
+each death is a process that runs the command with these flags and kills itself at the count-th
+event of this name ("" for any). A last process runs to the end. What they did is printed as JSON:
+the exit code of each, negative for a signal, and the names of the last one's events.
+
+TensorFlow is imported once and the processes are forked from here before it has started.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import pathlib
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+from epnas_tf import paths, run  # noqa: F401  (imports TensorFlow and Keras)
+from epnas_tf.searching.learner import Learner
+from epnas_tf.training import trainer
+
+try:
+    from epnas_tf.tools import search
+except ImportError:  # from a checkout
+    from tools import search
+
+
+class Clock:
+    """Counts events by name, and kills the process at one of them."""
+
+    def __init__(self, name: str, count: int):
+        self._at = (name, count)
+        self.seen: list[str] = []
+        self._counts: collections.Counter[str] = collections.Counter()
+
+    def __call__(self, name: str) -> None:
+        """Notes an event."""
+        self.seen.append(name)
+        self._counts.update({name: 1, "": 1})
+        wanted, count = self._at
+        if wanted in (name, "") and self._counts[wanted] == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _kind(path: str) -> str:
+    """Returns which file of a search a path is, whatever its trial."""
+    name = os.path.basename(path)
+    return "offer" if name.endswith(".npz") else "weights" if name.endswith(".h5") else name
+
+
+def _around(owner: Any, name: str, clock: Clock, event: Callable[..., str]) -> None:
+    real = getattr(owner, name)
+
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        clock(f"before {event(*args)}")
+        result = real(*args, **kwargs)
+        clock(f"after {event(*args)}")
+        return result
+
+    setattr(owner, name, noted)
+
+
+def _watch(clock: Clock) -> None:
+    real_replace = os.replace
+
+    def replace(source: str, target: str) -> None:
+        clock(f"within {_kind(target)}")  # written, but not under its name
+        real_replace(source, target)
+
+    os.replace = replace
+    _around(paths, "write_atomic", clock, lambda path, *_: _kind(path))
+    _around(paths, "remove", clock, lambda path: f"deleting {_kind(path)}")
+    _around(trainer._Epochs, "__call__", clock, lambda *_: "epoch")
+    _around(Learner, "take_in", clock, lambda *_: "policy update")
+
+
+def _search(flags: list[str], name: str, count: int, report: str) -> int:
+    clock = Clock(name, count)
+    _watch(clock)
+    code = search.main(["epnas_search", *flags])
+    pathlib.Path(report).write_text(json.dumps(clock.seen), encoding="utf-8")
+    return code
+
+
+def _forked(flags: list[str], name: str, count: int, report: str) -> int:
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    code = 99
+    try:
+        os.dup2(2, 1)  # stdout is for the report
+        code = _search(flags, name, count, report)
+    finally:
+        os._exit(code)
+
+
+def main(plan_file: str) -> None:
+    """Runs a plan."""
+    plan = json.loads(pathlib.Path(plan_file).read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory() as folder:
+        report = os.path.join(folder, "events.json")
+        deaths = [*plan["deaths"], ["never", 1]]
+        codes = [_forked(plan["flags"], name, count, report) for name, count in deaths]
+        events = json.loads(pathlib.Path(report).read_text(encoding="utf-8"))
+    json.dump({"codes": codes, "events": events}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
