@@ -201,7 +201,13 @@ class EPNASOracle(DurableOracle):
                 reuse_duplicates=self._reuse_duplicates,
                 **self._sizes,
             )
-            search.replay(self._log())
+            try:
+                search.replay(self._log())
+            except ValueError as error:
+                raise ValueError(
+                    f"the trials in {self._project_dir} contradict each other: one of their files "
+                    f"was changed or comes from another search ({error})"
+                ) from error
             self._search = search
         return self._search
 

@@ -161,11 +161,12 @@ def check_metrics(metrics: Mapping[str, float]) -> None:
         value = metrics.get(name)
         if not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
             raise ValueError(f"{name:.80} must be a finite number, got {value!r:.80}")
-    status, accuracy = metrics["status"], metrics["accuracy"]
+    status = metrics["status"]
     if status not in range(len(STATUSES)):
         raise ValueError(f"status must be in 0..{len(STATUSES) - 1}, got {status}")
-    if not 0 <= accuracy <= 1:
-        raise ValueError(f"accuracy must be in [0, 1], got {accuracy}")
+    for name in ("accuracy", "reward"):  # an accuracy times penalties of at most 1
+        if not 0 <= metrics[name] <= 1:
+            raise ValueError(f"{name} must be in [0, 1], got {metrics[name]}")
     offer = metrics.get("offer", 0.0)
     if not 0 <= offer < 2**53 or offer % 1:  # not "in range": a float would be counted up to
         raise ValueError(f"offer must be a whole number below 2**53, got {offer}")

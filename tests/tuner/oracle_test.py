@@ -562,6 +562,7 @@ def _changed(folder, **changes):
         ({"offer": -1.0}, "offer must be a whole number"),
         ({"offer": 1e300}, "offer must be a whole number"),
         ({"reward": 1e999}, "finite"),
+        ({"reward": 1e308}, r"reward must be in \[0, 1\]"),
     ],
 )
 def test_a_foreign_trial_is_named_and_run_again(
@@ -578,3 +579,16 @@ def test_a_foreign_trial_is_named_and_run_again(
     assert re.search(message, named[0])
     again.search(data)
     assert _outcome(again)[0] == _outcome(whole)[0]
+
+
+def test_trials_that_contradict_each_other_are_an_error_that_names_the_folder(
+    quick, make_tuner, data, monkeypatch
+):
+    make_tuner(max_trials=4).search(data)
+
+    def illegal(self, log):
+        raise ValueError("no such place")
+
+    monkeypatch.setattr(oracle_lib.ProgressiveSearch, "replay", illegal)
+    with pytest.raises(ValueError, match=r"search contradict each other: .*no such place"):
+        make_tuner().search(data)
