@@ -8,8 +8,8 @@ takes the same way out.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
@@ -66,7 +66,9 @@ def listening() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, _ask) for number in SIGNALS}
+    # What a shell told this process to ignore, as in the background of a script, stays ignored.
+    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _ask) for number in heard}
     try:
         yield
     finally:
@@ -77,7 +79,10 @@ def listening() -> Iterator[None]:
 
 def _ask(signum: int, _: FrameType | None) -> None:
     for number in SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
+        if signal.getsignal(number) is _ask:
+            signal.signal(number, signal.SIG_DFL)
     _State.asked = signum
-    print("stopping; the same again kills at once", file=sys.stderr, flush=True)
+    # Not print: the reader of a pipe may be gone, and Python's own buffer is in use perhaps.
+    with contextlib.suppress(OSError):
+        os.write(2, b"stopping; the same again kills at once\n")
     check()

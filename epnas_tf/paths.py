@@ -76,7 +76,7 @@ class WorkDir:
 
         What makes it a search goes first: one that a kill left half deleted is not taken for whole.
         """
-        for name in names(self.path):
+        for name in sorted(names(self.path), key=lambda name: name != "project.json"):
             if _FILES.fullmatch(name):
                 remove(os.path.join(self.path, name))
         for name in names(self.path):
@@ -122,8 +122,12 @@ def _clear_folder(folder: str, files: re.Pattern[str]) -> None:
     for name in names(folder):
         if files.fullmatch(name):
             remove(os.path.join(folder, name))
-    if not names(folder):
-        _gfile().rmtree(folder) if _is_remote(folder) else os.rmdir(folder)
+    if names(folder) or os.path.islink(folder):  # to a larger disk, perhaps: theirs to keep
+        return
+    if not _is_remote(folder):
+        os.rmdir(folder)
+    elif exists(folder):  # an object store may know no empty folders
+        _gfile().rmtree(folder)
 
 
 def write_atomic(path: str, data: str | bytes) -> None:

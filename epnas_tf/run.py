@@ -108,6 +108,7 @@ def search(config: SearchConfig, listeners: Sequence[Listener] = ()) -> SearchRe
             tuner.oracle.listeners += listeners
             tuner.prepare(data)
             stack.enter_context(tuner.claimed())
+            tuner.prepare(data)  # again: another process may have begun a search meanwhile
             # What was said for this run alone is not repeated by the next.
             kept = dataclasses.replace(resolved, resume=True, overwrite=False)
             paths.write_atomic(work_dir.flags, config_lib.to_flags_text(kept))
@@ -274,11 +275,13 @@ def _stored_config(work_dir: WorkDir, asked: SearchConfig) -> SearchConfig | Non
     """
     if tf.io.gfile.exists(work_dir.path) and not tf.io.gfile.isdir(work_dir.path):
         raise ConfigError(f"{flag('work_dir', asked.work_dir)}: must be a folder, is a file")
-    if asked.overwrite or not paths.exists(work_dir.flags):
+    if asked.overwrite:
         return None
     where = flag("work_dir", asked.work_dir)
-    if not asked.resume:
+    if not asked.resume and (paths.exists(work_dir.flags) or paths.exists(work_dir.project)):
         raise ConfigError(f"{where}: holds a search; --resume goes on, --overwrite deletes it")
+    if not paths.exists(work_dir.flags):
+        return None
     try:
         stored = config_lib.from_flags_text(paths.read_text(work_dir.flags))
     except (ValueError, OSError) as error:

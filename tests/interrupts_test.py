@@ -23,7 +23,7 @@ def _handlers():
 
 
 @pytest.mark.parametrize("number", interrupts.SIGNALS)
-def test_a_signal_is_an_exception(number, capsys):
+def test_a_signal_is_an_exception(number, capfd):
     with (
         pytest.raises(Stopped, match=f"stopped by {number.name}") as caught,
         interrupts.listening(),
@@ -32,7 +32,7 @@ def test_a_signal_is_an_exception(number, capsys):
         raise AssertionError("went on")
     assert caught.value.signum == number
     assert isinstance(caught.value, KeyboardInterrupt)  # no "except Exception" swallows it
-    assert capsys.readouterr().err == "stopping; the same again kills at once\n"
+    assert capfd.readouterr().err == "stopping; the same again kills at once\n"
 
 
 def test_a_held_section_ends_before_it_stops():
@@ -105,3 +105,25 @@ def test_another_thread_does_not_listen():
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+def test_a_reader_that_is_gone_changes_nothing(monkeypatch):
+    def gone(descriptor, text):
+        raise BrokenPipeError
+
+    done = []
+    monkeypatch.setattr(interrupts.os, "write", gone)
+    with pytest.raises(Stopped), interrupts.listening(), interrupts.held():
+        os.kill(os.getpid(), signal.SIGTERM)
+        done.append("the section")
+    assert done == ["the section"]
+
+
+def test_what_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interrupts.listening():
+            os.kill(os.getpid(), signal.SIGINT)
+            interrupts.check()
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -191,3 +191,13 @@ def test_what_a_kill_left_half_is_swept_away(tmp_path):
         paths.write_atomic(str(tmp_path / name), "x")
     work_dir.sweep()
     assert [n for n in torn + others if (tmp_path / n).exists()] == others
+
+
+def test_a_folder_on_another_disk_is_emptied_and_stays(tmp_path):
+    (tmp_path / "large").mkdir()
+    (tmp_path / "search").mkdir()
+    (tmp_path / "search" / "models").symlink_to(tmp_path / "large")
+    paths.write_atomic(str(tmp_path / "search" / "models" / "e01s00b0.weights.h5"), "x")
+    paths.WorkDir(str(tmp_path / "search")).clear()
+    assert (tmp_path / "search" / "models").is_symlink()
+    assert list((tmp_path / "large").iterdir()) == []

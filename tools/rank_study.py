@@ -99,10 +99,10 @@ METHODS = {
     TRUTH: Method(_plain(), seeds=(0, 1)),
     "plain_4": Method(_plain(epochs=4)),
     "batch_64": Method(_small(64)),
-    "batch_32": Method(schedule.schedule("quick")),
+    "batch_32": Method(_small(32)),
     "batch_32_dictionary": Method(_small(32), sharing="dictionary"),
     "batch_32_lineage": Method(_small(32), sharing="lineage"),
-    "batch_32_3": Method(_small(32, epochs=3)),
+    "batch_32_3": Method(schedule.schedule("quick")),
     "aggressive_4": Method(_aggressive(epochs=4)),
     "aggressive_4_dictionary": Method(_aggressive(epochs=4), sharing="dictionary"),
     "aggressive_4_lineage": Method(_aggressive(epochs=4), sharing="lineage"),
@@ -485,7 +485,7 @@ def plot(study: Study, path: pathlib.Path) -> None:
         truth, proxy = study.pairs(method, study.networks)
         few = len(truth) < ranking.FEWEST
         title = "too few networks" if few else f"Spearman {ranking.spearman(truth, proxy):.2f}"
-        panel.set(xlabel="truth", ylabel="proxy", title=f"{method}: {title}")
+        panel.set(xlabel="truth", ylabel="proxy", title=f"{method}\n{title}")
     canvas.axes[0].legend(fontsize="small")
     for panel in canvas.axes[len(study.proxies) :]:
         panel.remove()

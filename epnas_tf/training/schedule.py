@@ -75,12 +75,12 @@ SCHEDULES = {
     "aggressive": Schedule(
         "aggressive", epochs=10, batch_size=1024, learning_rate=0.5, warmup_epochs=1
     ),
-    "quick": Schedule("quick", epochs=4, batch_size=32, learning_rate=0.05),
+    "quick": Schedule("quick", epochs=3, batch_size=32, learning_rate=0.05),
 }
 
 # `quick` was chosen with 5,000 images. Fewer would not be enough updates to tell networks apart:
 # they are seen more often, until this many images are seen in all.
-_QUICK_IMAGES = 20_000
+_QUICK_IMAGES = 15_000
 _MOST_EPOCHS = 40
 
 # What a small data set needs instead of the values above, by (data set, schedule).

@@ -28,7 +28,7 @@ STRATEGIES = ("none", "mirrored", "tpu")
 
 # Time in the graph after which Python sees whether somebody wants to stop. It changes no result.
 _PATIENCE_SECONDS = 1.0
-_FIRST_UPDATES = 8
+_FIRST_UPDATES = 1
 
 # Images a forward pass of an evaluation: no gradients are kept, so memory is no concern.
 _EVALUATION_BATCH = 256
@@ -145,7 +145,7 @@ def train(
     epochs: list[EpochResult] = []
     for epoch, epoch_rates in enumerate(rates):
         loss, hits = run_epoch(epoch_rates)
-        correct = hits / schedule.batch_size
+        correct = float(hits / np.float32(len(epoch_rates) * schedule.batch_size))
         finite = math.isfinite(loss)
         last = epoch + 1 == len(rates)
         measured = validate() if finite and (last or validate_each_epoch) else None
@@ -183,8 +183,8 @@ class _Epochs:
         self._run_steps = run_steps
         self._updates = _FIRST_UPDATES
 
-    def __call__(self, rates: np.ndarray) -> tuple[float, float]:
-        """Returns the mean loss and the mean number of hits an update."""
+    def __call__(self, rates: np.ndarray) -> tuple[float, np.float32]:
+        """Returns the mean loss of the updates and the number of hits."""
         loss, hits = tf.constant(0.0), tf.constant(0.0)
         start = 0
         while start < len(rates) or not len(rates):
@@ -192,14 +192,13 @@ class _Epochs:
             chunk = rates[start : start + self._updates]
             loss, hits = self._run_steps(tf.constant(chunk), loss, hits)
             if not len(rates):
-                return 0.0, 0.0
+                return 0.0, np.float32(0)
             float(loss)  # waits for the graph
             start += len(chunk)
             each = (time.perf_counter() - began) / len(chunk)
             self._updates = max(1, int(_PATIENCE_SECONDS / max(each, 1e-6)))
             interrupts.check()
-        count = np.float32(len(rates))
-        return float(loss.numpy() / count), float(hits.numpy() / count)
+        return float(loss.numpy() / np.float32(len(rates))), hits.numpy()
 
 
 def _learning_rates(schedule: Schedule, steps_per_epoch: int) -> np.ndarray:

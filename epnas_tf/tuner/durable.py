@@ -18,16 +18,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras_tuner
+import tensorflow as tf
 from keras_tuner.src.engine import oracle as keras_tuner_oracle
 from keras_tuner.src.engine.trial import Trial
 from keras_tuner.src.engine.trial import TrialStatus as Status
 
-from epnas_tf import paths, untrusted
+from epnas_tf import interrupts, paths, untrusted
 
 __all__ = ["DurableOracle", "DurableTuner", "Status", "Trial", "metrics", "values"]
 
 INTERRUPTED = "interrupted"
-STOPPED = "stopped"  # by a person or the system, in order: nothing is wrong with the trial
+# Ends that say nothing against a trial's network: somebody stopped it in order, and its result is
+# there but what it left to others is not.
+STOPPED = "stopped"
+LOST = "its shared parameters are missing"
 
 _log = logging.getLogger(__name__)
 
@@ -97,7 +101,7 @@ class DurableOracle(keras_tuner.Oracle):
             if trial.trial_id != trial_id:
                 raise ValueError(f"trial_id must be {trial_id}, got {trial.trial_id!r:.80}")
             self.check(trial)
-        except OSError:
+        except (OSError, tf.errors.OpError):
             raise  # the disk's fault, not the file's
         except Exception as error:  # Keras Tuner's readers raise anything on what is not theirs
             _log.warning("%s is torn or foreign, its trial is run again: %s", path, error)
@@ -111,6 +115,8 @@ class DurableOracle(keras_tuner.Oracle):
         """Ends the running trials, which somebody stopped; their slots are handed out again."""
         with self.locked():
             for trial in self.ongoing_trials.values():
+                if trial.status == Status.COMPLETED and not _lacks_score(trial):
+                    continue  # it ended; Keras Tuner was about to say so
                 trial.status, trial.message = Status.FAILED, STOPPED
                 self.trials[trial.trial_id] = trial
                 self._save_trial(trial)
@@ -118,7 +124,14 @@ class DurableOracle(keras_tuner.Oracle):
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Holds the oracle's lock, as `keras_tuner.synchronized` does, and frees it on errors."""
+        """Holds the oracle's lock, as `keras_tuner.synchronized` does, and frees it on errors.
+
+        A signal waits until it is free.
+        """
+        with interrupts.held():
+            yield from self._locked()
+
+    def _locked(self) -> Iterator[None]:
         locks, holders = keras_tuner_oracle.LOCKS, keras_tuner_oracle.THREADS
         me = threading.current_thread().name
         outermost = holders[self] != me

@@ -240,7 +240,6 @@ class EPNASOracle(DurableOracle):
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Returns the values of the next trial of the running step."""
-        interrupts.check()
         ongoing = [durable.values(trial) for trial in self.ongoing_trials.values()]
         running = {values["slot"] for values in ongoing}
         begun = self.done + sum(self.counts(values["reuse"]) for values in ongoing)
@@ -257,9 +256,9 @@ class EPNASOracle(DurableOracle):
     def _context(self, proposal: Proposal) -> dict[str, Any]:
         """Returns what a trial must know of earlier ones."""
         context: dict[str, Any] = {}
-        stopped = self._tries(proposal.slot, durable.STOPPED)
-        if stopped:  # in order: they say nothing against the network
-            context["failures"] = self._tries(proposal.slot) - stopped
+        excused = self._tries(proposal.slot, durable.STOPPED, durable.LOST)
+        if excused:
+            context["failures"] = self._tries(proposal.slot) - excused
         found = self.find(proposal.reuse) if proposal.reuse else None
         if found is not None:
             result = [found.accuracy, found.result.reward, found.result.status]
@@ -302,13 +301,14 @@ class EPNASOracle(DurableOracle):
 
     def create_trial(self, tuner_id: str) -> Trial:
         """Returns the tuner's next trial."""
-        with interrupts.held(), self.locked():
+        interrupts.check()
+        with self.locked():
             self._worker = tuner_id
             return super().create_trial(tuner_id)
 
     def end_trial(self, trial: Trial) -> None:
         """Takes a trial's end: a result moves the search on, a failed attempt frees its slot."""
-        with interrupts.held(), self.locked():
+        with self.locked():
             search = self.search  # replayed before this trial is among the finished
             super().end_trial(trial)
             ended = self.trials[trial.trial_id]
@@ -389,11 +389,11 @@ class EPNASOracle(DurableOracle):
             best.setdefault(trained.proposal.spec.key, trained)
         return list(best.values())
 
-    def _tries(self, slot: Slot, message: str = "") -> int:
+    def _tries(self, slot: Slot, *messages: str) -> int:
         """Returns how often a slot was handed out, or of these how often it ended like this."""
         return sum(
             durable.values(trial).get("slot") == slot.name
-            and (not message or trial.message == message)
+            and (not messages or trial.message in messages)
             for trial in self.trials.values()
         )
 

@@ -214,7 +214,8 @@ class EPNASTuner(DurableTuner):
             try:
                 super().search()
             except KeyboardInterrupt:
-                self._oracle.put_back()
+                with contextlib.suppress(OSError):  # else it counts as a death: nothing is lost
+                    self._oracle.put_back()
                 raise
 
     @contextlib.contextmanager
@@ -243,7 +244,7 @@ class EPNASTuner(DurableTuner):
                 self._share()
             return
         lost = dictionary.lacking(self._oracle.records())
-        self._oracle.set_aside(lost, "its shared parameters are missing")
+        self._oracle.set_aside(lost, durable.LOST)
         self._share()
 
     def _share(self, *_: Any) -> None:
@@ -301,7 +302,8 @@ class EPNASTuner(DurableTuner):
 
     def _settle(self, asked: Project) -> None:
         """Takes what the trials have in common, or checks it against what was written."""
-        if self._project is None and not self._is_worker() and self._oracle.trials:
+        known = not self._is_worker() and any(map(durable.values, self._oracle.trials.values()))
+        if self._project is None and known:
             raise ValueError(
                 f"{self.project_dir} holds trials but no project.json of theirs: put it back, or "
                 "delete them with overwrite=True"

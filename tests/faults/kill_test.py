@@ -18,20 +18,21 @@ _HERE = pathlib.Path(__file__).parent
 _FLAGS = (
     *("--dataset=digits", "--train_fraction=0.2", "--layer_types=conv2d,max_pool"),
     *("--channels=4,8,16", "--filter_widths=1,3", "--activations=relu", "--max_layers=4"),
-    *("--stem_filters=4", "--branches=2", "--episodes=4", "--steps=3", "--epochs=2"),
+    *("--stem_filters=4", "--branches=2", "--episodes=3", "--steps=3", "--epochs=2"),
     *("--parameter_sharing=dictionary", "--max_params=10k", "--machine_gflops=16"),
     *("--keep_models=2", "--seed=4", "--verbosity=0", "--threads_per_child=1"),
 )
-_TRIALS = 2 + 4 * 3 * 2
+_TRIALS = 2 + 3 * 3 * 2
 _MAX_ATTEMPTS = 5
 
 # Moments drawn over all events of a search. A trial has about 40, so that no slot is
 # killed --max_attempts times.
 _RNG = random.Random(5)
-_DRAWS = [["", _RNG.randrange(15, 65)] for _ in range(22)]
+_DRAWS = [["", _RNG.randrange(20, 45)] for _ in range(20)]
 # Each named stage of a trial's end and of a step's, and the kinds of files in between.
 _STAGES = [
-    *(["before trial.json", 2], ["within trial.json", 2], ["after trial.json", 2]),
+    # A trial's file is written when it begins, when it has metrics, and when it ends.
+    *(["before trial.json", 3], ["within trial.json", 3], ["after trial.json", 3]),
     *(["before index.json", 1], ["within index.json", 1], ["after index.json", 1]),
     *(["before policy update", 1], ["after policy update", 1]),
     *(["before oracle.json", 3], ["within oracle.json", 3], ["after oracle.json", 3]),
@@ -49,6 +50,7 @@ def _start(folder: pathlib.Path, name: str, deaths: list, *flags: str) -> subpro
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,  # so that its forks can be killed with it
     )
 
 
@@ -63,16 +65,19 @@ def _searches(tmp_path_factory):
     """Two killed searches and the same left alone, and what their processes said."""
     folder = tmp_path_factory.mktemp("killed")
     random_policy = "--policy=random"
-    running = {
-        "drawn": _start(folder, "drawn", _DRAWS, random_policy),
-        "stages": _start(folder, "stages", _STAGES),
-    }
-    reports = {name: _ended(process) for name, process in running.items()}
-    running = {
-        "drawn_whole": _start(folder, "drawn_whole", [], random_policy),
-        "stages_whole": _start(folder, "stages_whole", []),
-    }
-    reports |= {name: _ended(process) for name, process in running.items()}
+    searches = [
+        {"drawn": (_DRAWS, random_policy), "stages": (_STAGES,)},
+        {"drawn_whole": ([], random_policy), "stages_whole": ([],)},
+    ]
+    reports = {}
+    for pair in searches:  # a core each
+        running = {name: _start(folder, name, *what) for name, what in pair.items()}
+        try:
+            reports |= {name: _ended(process) for name, process in running.items()}
+        finally:
+            for process in running.values():
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
     return folder, reports
 
 

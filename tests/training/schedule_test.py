@@ -40,7 +40,7 @@ def test_the_default_is_quick_but_for_sets_with_a_recipe_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("images", "epochs"), [(45_000, 4), (5_000, 4), (4_999, 5), (2_000, 10), (100, 40), (1, 40)]
+    ("images", "epochs"), [(45_000, 3), (5_000, 3), (4_999, 4), (2_000, 8), (100, 40), (1, 40)]
 )
 def test_few_images_are_seen_more_often(images: int, epochs: int) -> None:
     assert for_dataset("folder:photos", images=images).epochs == epochs

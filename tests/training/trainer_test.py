@@ -254,4 +254,4 @@ def test_training_is_stopped_between_two_updates(digits, monkeypatch) -> None:
     monkeypatch.setattr(trainer, "_PATIENCE_SECONDS", 0.0)
     with pytest.raises(interrupts.Stopped):
         run(conv_net(digits), digits, short(batch_size=64))
-    assert len(calls) == 3  # 8 updates, one, one: in the middle of the first epoch
+    assert len(calls) == 3  # an update each: in the middle of the first epoch

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import keras_tuner
 import pytest
+import tensorflow as tf
 from keras_tuner import errors
 
 from epnas_tf import paths
@@ -321,3 +322,32 @@ def test_a_trial_that_was_put_back_is_handed_out_again(tmp_path):
     assert [trial.message for trial in again.oracle.trials.values()] == ["stopped"]
     again.search()
     assert again.ran == [0, 1, 2]
+
+
+def test_a_trial_that_has_ended_is_not_put_back(tmp_path, monkeypatch):
+    """Ctrl-C between the trial's last file and the oracle's own."""
+    real = DurableOracle.save
+
+    def interrupted(self):
+        if any(trial.status == Status.COMPLETED for trial in self.trials.values()):
+            raise KeyboardInterrupt
+        real(self)
+
+    tuner = _Tuner(tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(DurableOracle, "save", interrupted)
+        tuner.search()
+    tuner.oracle.put_back()
+    again = _Tuner(tmp_path)
+    again.search()
+    assert again.ran == [1, 2]
+    assert _finished(again) == _ALL
+
+
+def test_a_store_that_cannot_be_read_is_no_torn_file(finished, monkeypatch):
+    def unavailable(path):
+        raise tf.errors.UnavailableError(None, None, "try again")
+
+    monkeypatch.setattr(paths, "read_text", unavailable)
+    with pytest.raises(tf.errors.UnavailableError):
+        _Tuner(finished)
