@@ -18,17 +18,17 @@ _HERE = pathlib.Path(__file__).parent
 _FLAGS = (
     *("--dataset=digits", "--train_fraction=0.2", "--layer_types=conv2d,max_pool"),
     *("--channels=4,8,16", "--filter_widths=1,3", "--activations=relu", "--max_layers=4"),
-    *("--stem_filters=4", "--branches=2", "--episodes=3", "--steps=3", "--epochs=2"),
+    *("--stem_filters=4", "--branches=2", "--episodes=4", "--steps=3", "--epochs=2"),
     *("--parameter_sharing=dictionary", "--max_params=10k", "--machine_gflops=16"),
     *("--keep_models=2", "--seed=4", "--verbosity=0", "--threads_per_child=1"),
 )
-_TRIALS = 2 + 3 * 3 * 2
+_TRIALS = 2 + 4 * 3 * 2
 _MAX_ATTEMPTS = 5
 
 # Moments drawn over all events of a search. A trial has about 40, so that no slot is
 # killed --max_attempts times.
 _RNG = random.Random(5)
-_DRAWS = [["", _RNG.randrange(20, 45)] for _ in range(20)]
+_DRAWS = [["", _RNG.randrange(15, 65)] for _ in range(22)]
 # Each named stage of a trial's end and of a step's, and the kinds of files in between.
 _STAGES = [
     # A trial's file is written when it begins, when it has metrics, and when it ends.
