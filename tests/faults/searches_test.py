@@ -146,8 +146,12 @@ def test_a_stopped_trial_is_begun_anew_as_often_as_it_takes(tmp_path, whole, mon
 
 
 def test_the_order_of_hashes_changes_nothing(tmp_path, whole):
-    """Two processes with other seeds of Python's hash, one with --deterministic."""
-    cases = {"1": "--nodeterministic", "271828": "--deterministic"}
+    """Two processes with other seeds of Python's hash, and one with --deterministic.
+
+    Where TensorFlow refuses what could differ it computes some sums in another way: the last bits
+    of that search are its own.
+    """
+    cases = {"1": "--nodeterministic", "271828": "--nodeterministic", "0": "--deterministic"}
     with contextlib.ExitStack() as stack:
         running = {
             seed: stack.enter_context(
@@ -158,8 +162,8 @@ def test_the_order_of_hashes_changes_nothing(tmp_path, whole):
         for process in running.values():
             _, errors = process.communicate(timeout=200)
             assert process.returncode == 0, errors
-    for seed in cases:
-        assert _rows(tmp_path / seed) == _rows(whole), seed
+    assert _rows(tmp_path / "1") == _rows(tmp_path / "271828") == _rows(whole)
+    assert len(_rows(tmp_path / "0")) == _TRIALS
 
 
 def test_more_episodes_and_trials_extend_a_search(tmp_path):
