@@ -136,9 +136,9 @@ def train(
         run_steps = _steps_function(model, data, schedule, strategy, seed, jit_compile)
         validate = _accuracy_function(model, data.validation, data, strategy, _EVALUATION_BATCH)
     # No steps: this only prepares the graphs.
-    run_epoch = _Epochs(run_steps)
-    run_epoch(np.zeros([0], np.float32))
+    run_steps(tf.zeros([0]), tf.constant(0.0), tf.constant(0.0))
     validate(steps=0)
+    run_epoch = _Epochs(run_steps)
     ready = time.perf_counter()
 
     rates = _learning_rates(schedule, len(data.train) // schedule.batch_size)
@@ -187,12 +187,10 @@ class _Epochs:
         """Returns the mean loss of the updates and the number of hits."""
         loss, hits = tf.constant(0.0), tf.constant(0.0)
         start = 0
-        while start < len(rates) or not len(rates):
+        while start < len(rates):
             began = time.perf_counter()
             chunk = rates[start : start + self._updates]
             loss, hits = self._run_steps(tf.constant(chunk), loss, hits)
-            if not len(rates):
-                return 0.0, np.float32(0)
             float(loss)  # waits for the graph
             start += len(chunk)
             each = (time.perf_counter() - began) / len(chunk)

@@ -128,22 +128,19 @@ class DurableOracle(keras_tuner.Oracle):
 
         A signal waits until it is free.
         """
-        with interrupts.held():
-            yield from self._locked()
-
-    def _locked(self) -> Iterator[None]:
         locks, holders = keras_tuner_oracle.LOCKS, keras_tuner_oracle.THREADS
         me = threading.current_thread().name
-        outermost = holders[self] != me
-        if outermost:
-            locks[self].acquire()
-            holders[self] = me
-        try:
-            yield
-        finally:
+        with interrupts.held():
+            outermost = holders[self] != me
             if outermost:
-                holders[self] = None
-                locks[self].release()
+                locks[self].acquire()
+                holders[self] = me
+            try:
+                yield
+            finally:
+                if outermost:
+                    holders[self] = None
+                    locks[self].release()
 
     def create_trial(self, tuner_id: str) -> Trial:
         """Returns the tuner's next trial."""
