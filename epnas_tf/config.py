@@ -15,7 +15,9 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from epnas_tf import paths
 from epnas_tf.fields import ConfigError, check, flag, read, setting, text_of, typed
+from epnas_tf.paths import WorkDir
 
 
 def _table(help: str, *, choices: tuple[str, ...] = (), least: float | None = None) -> Any:
@@ -204,6 +206,10 @@ MAY_CHANGE_ON_RESUME = frozenset(
 )
 # More of these only extends a search.
 MAY_GROW_ON_RESUME = frozenset({"episodes"})
+# What is said for one run: a command that goes on does not take it from the run before.
+_OF_ONE_RUN = frozenset(
+    {"work_dir", "resume", "overwrite", "max_trials", "max_hours", "max_disk", "verbosity"}
+)
 
 
 def parse(argv: Sequence[str]) -> SearchConfig:
@@ -238,11 +244,33 @@ def define_flags(flag_values: Any) -> None:
 
 
 def from_flags(flag_values: Any) -> SearchConfig:
-    """Returns the configuration held by flags that `define_flags` defined; raises ConfigError."""
-    fields = dataclasses.fields(SearchConfig)
-    return SearchConfig(
-        **{field.name: read(field, text_of(flag_values[field.name].value)) for field in fields}
-    )
+    """Returns the configuration held by flags that `define_flags` defined.
+
+    What no flag says is as the search in work_dir has it, if it holds one to go on with; limits
+    that are for one run (`max_trials`, `max_hours`, `max_disk`) are not.
+
+    Raises:
+      ConfigError: a value is not allowed.
+    """
+    values = {
+        field.name: read(field, text_of(flag_values[field.name].value))
+        for field in dataclasses.fields(SearchConfig)
+    }
+    stored = None
+    if values["resume"] and not values["overwrite"]:
+        stored = _readable(WorkDir(values["work_dir"]).flags)
+    if stored is not None:
+        unsaid = (name for name in values.keys() - _OF_ONE_RUN if not flag_values[name].present)
+        values |= {name: getattr(stored, name) for name in unsaid}
+    return SearchConfig(**values)
+
+
+def _readable(path: str) -> SearchConfig | None:
+    """Returns the configuration in a file; None without one that can be read (`search` says so)."""
+    try:
+        return from_flags_text(paths.read_text(path)) if paths.exists(path) else None
+    except (ValueError, OSError):
+        return None
 
 
 def to_flags_text(config: SearchConfig) -> str:
@@ -342,6 +370,13 @@ def _check_together(config: SearchConfig) -> None:
             _check_rising(field.name, getattr(config, field.name))
     for metric in ("params", "flops", "intensity", "traffic"):
         _check_limits(config, metric)
+    scheme, _, rest = config.work_dir.partition("://")
+    if rest and not rest.partition("/")[2].strip("/"):
+        # Its parent, which Keras Tuner wants to know, would be no folder.
+        example = f"{scheme}://{rest.strip('/')}/search"
+        raise ConfigError(
+            f"{flag('work_dir', config.work_dir)}: must be a folder within it, such as {example}"
+        )
     _check_pattern(config)
     _check_training(config)
 

@@ -13,7 +13,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from typing import Any
+from typing import IO, Any
 
 MAX_CHARACTERS = 64 * 2**20
 MAX_DEPTH = 32
@@ -25,6 +25,12 @@ BAD_ARCHIVE = (
     *(RuntimeError, SyntaxError, MemoryError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
     *(struct.error, tokenize.TokenError),
 )
+
+
+def unpacked_bytes(archive: str | IO[bytes]) -> int:
+    """Returns how many bytes a zip file says that it unpacks to; raises one of BAD_ARCHIVE."""
+    with zipfile.ZipFile(archive) as file:
+        return sum(member.file_size for member in file.infolist())
 
 
 def parse_json(text: str | bytes) -> Any:

@@ -268,6 +268,60 @@ def test_the_flags_of_a_work_dir_name_no_other_file(line):
         config_lib.from_flags_text(f"--seed=1\n{line}\n")
 
 
+def _store(folder: pathlib.Path, *arguments: str) -> SearchConfig:
+    """Stores a configuration as a search does."""
+    stored = _parse(f"--work_dir={folder}", *arguments)
+    (folder / "flags.txt").write_text(config_lib.to_flags_text(stored))
+    return stored
+
+
+def test_what_a_resuming_command_does_not_say_stays_as_it_was(tmp_path):
+    stored = _store(
+        tmp_path, "--dataset=cifar10", "--episodes=3", "--max_params=1M", "--keep_models=7"
+    )
+    assert _parse(f"--work_dir={tmp_path}") == stored
+    asked = _parse(f"--work_dir={tmp_path}", "--episodes=15", "--max_params=none")
+    assert asked == dataclasses.replace(stored, episodes=15, max_params=None)
+    assert config_lib.differences(stored, asked) == ["--max_params=none (stored: 1M)"]
+
+
+def test_a_moved_work_dir_is_the_one_that_was_said(tmp_path):
+    stored = _store(tmp_path, "--seed=5")
+    moved = tmp_path.rename(tmp_path.with_name("moved"))
+    assert _parse(f"--work_dir={moved}") == dataclasses.replace(stored, work_dir=str(moved))
+
+
+@pytest.mark.parametrize(
+    "flag", ["--max_trials=5", "--max_hours=2", "--max_disk=1G", "--verbosity=0"]
+)
+def test_what_was_said_for_one_run_is_not_said_for_the_next(tmp_path, flag):
+    assert _store(tmp_path, flag) != _store(tmp_path)
+    _store(tmp_path, flag)
+    assert _parse(f"--work_dir={tmp_path}") == SearchConfig(work_dir=str(tmp_path))
+
+
+@pytest.mark.parametrize("flag", ["--noresume", "--overwrite"])
+def test_a_new_search_takes_nothing_from_the_old_one(tmp_path, flag):
+    _store(tmp_path, "--seed=5")
+    assert _parse(f"--work_dir={tmp_path}", flag).seed == 0
+
+
+@pytest.mark.parametrize("text", ["--seed=", "garbage", "--flagfile=/etc/passwd\n"])
+def test_flags_that_cannot_be_read_are_left_to_the_search(tmp_path, text):
+    (tmp_path / "flags.txt").write_text(text)
+    assert _parse(f"--work_dir={tmp_path}").seed == 0
+
+
+@pytest.mark.parametrize("work_dir", ["gs://bucket", "gs://bucket/", "ram://x//"])
+def test_a_bucket_is_no_work_dir_but_a_folder_in_it_is(work_dir):
+    example = work_dir.rstrip("/") + "/search"
+    with pytest.raises(ConfigError) as caught:
+        SearchConfig(work_dir=work_dir)
+    expected = f"--work_dir={work_dir}: must be a folder within it, such as {example}"
+    assert str(caught.value) == expected
+    assert SearchConfig(work_dir=example).work_dir == example
+
+
 def test_place_and_budget_may_change():
     asked = SearchConfig(work_dir="moved", data_dir="other", max_hours=2, max_trials=9, verbosity=0)
     assert config_lib.differences(SearchConfig(), asked) == []

@@ -21,7 +21,7 @@ _LAW = {
     "paths": set(),
     "randomness": set(),
     "untrusted": set(),
-    "config": {"fields"},
+    "config": {"fields", "paths"},
     "architecture": _BASE,
     "searching": {*_BASE, "architecture"},
     "modeling": {*_BASE, "architecture"},

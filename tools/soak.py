@@ -12,7 +12,6 @@ Exit code 1 says that a promise was broken. tools/soak.sh runs both, and the fuz
 
 from __future__ import annotations
 
-import csv
 import os
 import pathlib
 import random
@@ -25,6 +24,7 @@ from typing import Any
 from absl import app, flags
 
 from epnas_tf import config as config_lib
+from epnas_tf.report.trajectory import trajectory
 
 _CHILDREN = flags.DEFINE_integer("children", 100, "children of `memory`", 10)
 _KILLS = flags.DEFINE_integer("kills", 40, "kills of `kills`", 1)
@@ -41,8 +41,6 @@ _NETWORKS = (
         "--parameter_sharing=lineage",
     ),
 )
-# What a clock, or the number of tries, says of a trial.
-_MEASURED = ("attempt", "trial_id", "seconds", "overhead_seconds")
 
 
 def memory(children: int, growth: float, work_dir: str) -> bool:
@@ -81,11 +79,11 @@ def kills(count: int, seed: int, work_dir: str) -> bool:
             break
         done += 1
     _search([*flags_of_all, f"--work_dir={killed}"])
-    same = _rows(whole) == _rows(killed)
+    same = trajectory(whole) == trajectory(killed)
     for name in ("best.json", "steps.jsonl"):
         same &= pathlib.Path(whole, name).read_bytes() == pathlib.Path(killed, name).read_bytes()
     begun = len(list(pathlib.Path(killed).glob("trial_*")))
-    print(f"{done} kills: {len(_rows(killed))} trials, begun {begun} times, the same: {same}")
+    print(f"{done} kills: {len(trajectory(killed))} trials, begun {begun} times, the same: {same}")
     return same
 
 
@@ -102,12 +100,6 @@ def _search(arguments: list[str], seconds: float | None = None) -> bool:
     if code:
         raise SystemExit(f"the search ended with exit code {code}")
     return True
-
-
-def _rows(work_dir: str) -> list[dict[str, str]]:
-    with pathlib.Path(work_dir, "trials.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return [{name: row[name] for name in row if name not in _MEASURED} for row in rows]
 
 
 def main(argv: Sequence[str]) -> int:

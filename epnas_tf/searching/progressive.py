@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from epnas_tf import randomness
+from epnas_tf import interrupts, randomness
 from epnas_tf.architecture import initial, morph
 from epnas_tf.architecture.morph import Morph
 from epnas_tf.architecture.space import SearchSpace
@@ -141,6 +141,7 @@ class ProgressiveSearch:
         """Brings the search to where a log of proposals and results left it."""
         logged = {proposal.slot: (proposal, result) for proposal, result in log}
         while not self.done:
+            interrupts.check()  # a long log takes a while
             here = [logged[slot] for slot in self.slots() if slot in logged]
             self.adopt(proposal for proposal, _ in here)
             results = [result for _, result in here if result is not None]

@@ -105,7 +105,7 @@ def aligned(
 
     By who made them, where that is known of both; else by number.
     """
-    runs = entry.inputs.get(role, ())
+    runs = entry.made_of(role, size)
     found = by_maker(source, runs, entry.donor)
     if (found >= 0).any():
         return found, source.pieces

@@ -194,7 +194,8 @@ class _Walk:
         entry = self._chosen.get(node.block)
         if entry is None or node.role not in self._values[node.block]:
             return None  # a layer without weights may stand in a block that has some
-        return entry, self._values[node.block][node.role]
+        values = self._values[node.block][node.role]
+        return (entry, values) if _is_sound(node, values) else None
 
     def _filters(self, node: Node, source: Tensor, columns: np.ndarray | None = None) -> Tensor:
         """A convolution or dense layer: reads its input's channels, makes new ones."""
@@ -313,7 +314,8 @@ class _Walk:
         if entry is None:
             self._start_projection(node, conv, norm, main)
             return
-        columns = channels.by_maker(main, entry.inputs.get(_MAIN, ()), entry.donor)
+        filters = self._values[node.block][conv.role]["kernel"].shape[-1]
+        columns = channels.by_maker(main, entry.made_of(_MAIN, filters), entry.donor)
         followed = columns if (columns >= 0).any() else None
         self._batch_norm(norm, self._filters(conv, source, followed))
 
@@ -325,8 +327,9 @@ class _Walk:
         own, kernel = self._weights[norm.name], self._weights[conv.name]["kernel"]
         pairs = np.zeros(kernel.shape[-2:], bool)
         if known is not None and conv.strides == (1, 1):
-            rows = channels.by_maker(source, known.inputs[_SKIP], known.donor)
-            columns = channels.by_maker(main, known.inputs[_MAIN], known.donor)
+            added, to = (known.inputs.get(name, ()) for name in (_SKIP, _MAIN))
+            rows = channels.by_maker(source, added, known.donor)
+            columns = channels.by_maker(main, to, known.donor)
             pairs = (rows[:, None] == columns) & (rows >= 0)[:, None]
             self._weights[conv.name]["kernel"] = np.where(pairs.any(0), pairs, kernel)
         paired = pairs.any(0)
@@ -348,6 +351,17 @@ class _Walk:
                 self._taken += _trainable(values)
                 piece = Piece(made, entry.donor, np.arange(node.channels), node.channels)
         return channels.unknown((piece,))
+
+
+def _is_sound(node: Node, values: Mapping[str, np.ndarray]) -> bool:
+    """Says whether a layer's values fit each other, which a file that was edited may break."""
+    if node.kind == layout_lib.BATCH_NORM:
+        return len({value.shape for value in values.values()}) == 1
+    if node.kind in (layout_lib.CONV, layout_lib.DENSE, layout_lib.DEPTHWISE) and "bias" in values:
+        kernel = values["kernel"]
+        axis = -2 if node.kind == layout_lib.DEPTHWISE else -1
+        return values["bias"].shape == (kernel.shape[axis],)
+    return True
 
 
 def _trainable(values: Mapping[str, np.ndarray]) -> int:

@@ -15,7 +15,6 @@ import io
 import json
 import os
 import re
-import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -275,8 +274,7 @@ def _packed(blocks: Iterable[tuple[Entry, Values]]) -> bytes:
 
 def _archive(content: bytes) -> Any:
     """Opens an .npz; raises ValueError where it would fill the memory."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        size = sum(member.file_size for member in archive.infolist())
+    size = untrusted.unpacked_bytes(io.BytesIO(content))
     if size > _MAX_UNPACKED:
         raise ValueError(f"it must unpack to at most {_MAX_UNPACKED} bytes, got {size}")
     return np.load(io.BytesIO(content), allow_pickle=False)

@@ -61,6 +61,14 @@ class Entry:
         """What two entries must share to clash: label and shapes of the kernels."""
         return key_of(self.label, self.shapes)
 
+    def made_of(self, role: str, channels: int) -> tuple[Run, ...]:
+        """Returns whose channels so many of a role's input were; nothing where it does not say.
+
+        A file may have been edited: runs that do not add up say nothing.
+        """
+        runs = self.inputs.get(role, ())
+        return runs if sum(run.size for run in runs) == channels else ()
+
     def to_dict(self) -> dict[str, Any]:
         """Returns plain data."""
         return {

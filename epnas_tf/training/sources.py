@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import zipfile
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import tensorflow as tf
@@ -66,7 +66,8 @@ def npz(path: str, request: Request) -> Raw:
     """
     if not zipfile.is_zipfile(path):
         raise ValueError(f"npz:PATH must name an .npz file, {path!r} is none")
-    with _archive(path) as archive:
+    with open(path, "rb") as file:
+        archive = _archive(path, file)
         _check_npz(path, archive.files)
         parts = {
             name: _npz_part(archive, name, request.image_size)
@@ -81,9 +82,9 @@ def npz(path: str, request: Request) -> Raw:
     return Raw(train.take(kept), train.take(held), test)
 
 
-def _archive(path: str) -> Any:
+def _archive(path: str, file: IO[bytes]) -> Any:
     try:
-        archive = np.load(path, allow_pickle=False)
+        archive = np.load(file, allow_pickle=False)
     except untrusted.BAD_ARCHIVE as error:
         raise ValueError(f"{path} must be a whole .npz file: {error}") from error
     if isinstance(archive, np.ndarray):  # an .npy file that ends like an archive
@@ -96,8 +97,7 @@ def _check_npz(path: str, keys: list[str]) -> None:
     for key in (f"{axis}_{name}" for name in ("train", *present) for axis in "xy"):
         if key not in keys:
             raise ValueError(f"{path} must hold {key}, it has {sorted(keys)}")
-    with zipfile.ZipFile(path) as file:
-        size = sum(entry.file_size for entry in file.infolist())
+    size = untrusted.unpacked_bytes(path)
     arrays.check_memory(path, size, "store fewer or smaller images")
 
 

@@ -12,7 +12,7 @@ import dataclasses
 import functools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -28,7 +28,6 @@ STRATEGIES = ("none", "mirrored", "tpu")
 
 # Time in the graph after which Python sees whether somebody wants to stop. It changes no result.
 _PATIENCE_SECONDS = 1.0
-_FIRST_UPDATES = 1
 
 # Images a forward pass of an evaluation: no gradients are kept, so memory is no concern.
 _EVALUATION_BATCH = 256
@@ -135,9 +134,6 @@ def train(
     with batch_norm.fused(model):
         run_steps = _steps_function(model, data, schedule, strategy, seed, jit_compile)
         validate = _accuracy_function(model, data.validation, data, strategy, _EVALUATION_BATCH)
-    # No steps: this only prepares the graphs.
-    run_steps(tf.zeros([0]), tf.constant(0.0), tf.constant(0.0))
-    validate(steps=0)
     run_epoch = _Epochs(run_steps)
     ready = time.perf_counter()
 
@@ -176,26 +172,38 @@ def accuracy(
     return _accuracy_function(model, part, data, strategy, batch_size)()
 
 
+class _Pace:
+    """Cuts a loop in the graph into calls short enough to be stopped in between."""
+
+    def __init__(self) -> None:
+        self._steps = 1
+
+    def __call__(self, steps: int) -> Iterator[slice]:
+        """Yields the parts of so many steps; each must have been run when the next is asked for."""
+        start = 0
+        while start < steps:
+            began = time.perf_counter()
+            part = slice(start, min(start + self._steps, steps))
+            yield part
+            each = (time.perf_counter() - began) / (part.stop - start)
+            self._steps = max(1, int(_PATIENCE_SECONDS / max(each, 1e-6)))
+            start = part.stop
+            interrupts.check()
+
+
 class _Epochs:
-    """Runs the updates of an epoch in calls short enough to be stopped in between."""
+    """Runs the updates of an epoch."""
 
     def __init__(self, run_steps: Callable[[Any, Any, Any], tuple[Any, Any]]):
         self._run_steps = run_steps
-        self._updates = _FIRST_UPDATES
+        self._pace = _Pace()
 
     def __call__(self, rates: np.ndarray) -> tuple[float, np.float32]:
         """Returns the mean loss of the updates and the number of hits."""
         loss, hits = tf.constant(0.0), tf.constant(0.0)
-        start = 0
-        while start < len(rates):
-            began = time.perf_counter()
-            chunk = rates[start : start + self._updates]
-            loss, hits = self._run_steps(tf.constant(chunk), loss, hits)
+        for part in self._pace(len(rates)):
+            loss, hits = self._run_steps(tf.constant(rates[part]), loss, hits)
             float(loss)  # waits for the graph
-            start += len(chunk)
-            each = (time.perf_counter() - began) / len(chunk)
-            self._updates = max(1, int(_PATIENCE_SECONDS / max(each, 1e-6)))
-            interrupts.check()
         return float(loss.numpy() / np.float32(len(rates))), hits.numpy()
 
 
@@ -244,7 +252,9 @@ def _steps_function(
         return loss, correct
 
     # Called as a whole, or TensorFlow warns that it traces often: once a network is meant.
-    return run_steps.get_concrete_function()
+    prepared = run_steps.get_concrete_function()
+    prepared(tf.zeros([0]), tf.constant(0.0), tf.constant(0.0))  # no steps: optimises the graph
+    return prepared
 
 
 def _accuracy_function(
@@ -253,8 +263,8 @@ def _accuracy_function(
     data: Data,
     strategy: tf.distribute.Strategy,
     batch_size: int,
-) -> Callable[..., float]:
-    """Returns the function that measures the model as it is, over all batches or the first few."""
+) -> Callable[[], float]:
+    """Returns the function that measures the model as it is."""
     batches, all_steps = pipeline.evaluation_batches(part, data, strategy, batch_size)
     predict = step.predict_step_function(model)
 
@@ -267,7 +277,14 @@ def _accuracy_function(
         return _loop(steps, body, tf.constant(0.0))[1]
 
     counted = count_correct.get_concrete_function()
-    return lambda steps=all_steps: float(counted(tf.constant(steps))) / len(part)
+    counted(tf.constant(0))  # no steps: optimises the graph
+    pace = _Pace()
+
+    def share() -> float:
+        chunks = (chunk.stop - chunk.start for chunk in pace(all_steps))
+        return sum(float(counted(tf.constant(chunk))) for chunk in chunks) / len(part)
+
+    return share
 
 
 def _loop(steps: Any, body: Callable[..., Any], *state: Any) -> Any:

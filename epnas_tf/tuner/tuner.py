@@ -447,8 +447,10 @@ class EPNASTuner(DurableTuner):
     # What a person reads
 
     def results_summary(self, num_trials: int = 10) -> None:
-        """Prints the best networks in a table."""
+        """Prints the best networks in a table, and the limit that ended the last search, if any."""
         print(table.render(self.work_dir.path, num_trials))
+        if self._oracle.stopped_by:
+            print(f"stopped at {self._oracle.stopped_by}: a search with a larger one goes on")
 
     def search_space_summary(self, extended: bool = False) -> None:
         """Prints the fields of the search space and their choices."""

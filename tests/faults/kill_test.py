@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import csv
 import json
 import os
 import pathlib
@@ -13,6 +12,8 @@ import subprocess
 import sys
 
 import pytest
+
+from epnas_tf.report.trajectory import trajectory
 
 _HERE = pathlib.Path(__file__).parent
 _FLAGS = (
@@ -82,16 +83,6 @@ def _searches(tmp_path_factory):
     return folder, reports
 
 
-def _rows(work_dir: pathlib.Path) -> list[dict[str, str]]:
-    """Returns trials.csv without what a clock, or the number of tries, says."""
-    with (work_dir / "trials.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    for row in rows:
-        for name in ("attempt", "trial_id", "seconds", "overhead_seconds"):
-            del row[name]
-    return rows
-
-
 @pytest.mark.parametrize(("name", "deaths"), [("drawn", _DRAWS), ("stages", _STAGES)])
 def test_a_search_killed_again_and_again_ends_as_one_that_was_not(searches, name, deaths):
     folder, reports = searches
@@ -99,8 +90,8 @@ def test_a_search_killed_again_and_again_ends_as_one_that_was_not(searches, name
     assert report["codes"] == [-signal.SIGKILL] * len(deaths) + [0], report["errors"]
     assert "torn" not in report["errors"]  # no file was ever half written
     killed, whole = folder / name, folder / f"{name}_whole"
-    assert len(_rows(whole)) == _TRIALS
-    assert _rows(killed) == _rows(whole)
+    assert len(trajectory(whole)) == _TRIALS
+    assert trajectory(killed) == trajectory(whole)
     for file in ("best.json", "steps.jsonl", "flags.txt"):
         text = (whole / file).read_text().replace(str(whole), str(killed))
         assert (killed / file).read_text() == text, file

@@ -19,6 +19,7 @@ import epnas_tf
 from epnas_tf import config as config_lib
 from epnas_tf import paths
 from epnas_tf.fields import ConfigError
+from epnas_tf.report.trajectory import trajectory
 from epnas_tf.training import trainer
 
 try:
@@ -73,15 +74,6 @@ def _search_here(work_dir: pathlib.Path, *flags: str) -> epnas_tf.SearchResult:
     return epnas_tf.search(config_lib.parse(arguments))
 
 
-def _rows(work_dir: pathlib.Path) -> list[dict[str, str]]:
-    with (work_dir / "trials.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    for row in rows:
-        for name in ("attempt", "trial_id", "seconds", "overhead_seconds"):
-            del row[name]
-    return rows
-
-
 def _trials(work_dir: pathlib.Path) -> list[dict]:
     return [json.loads(path.read_text()) for path in sorted(work_dir.glob("trial_*/trial.json"))]
 
@@ -91,7 +83,7 @@ def _whole(tmp_path_factory) -> pathlib.Path:
     """The work_dir of a search that nothing happened to."""
     work_dir = tmp_path_factory.mktemp("whole") / "search"
     _search_here(work_dir)
-    assert len(_rows(work_dir)) == _TRIALS
+    assert len(trajectory(work_dir)) == _TRIALS
     return work_dir
 
 
@@ -140,7 +132,7 @@ def test_a_stopped_trial_is_begun_anew_as_often_as_it_takes(tmp_path, whole, mon
             _search_here(work_dir, "--max_attempts=1")
     assert trainer.train is real
     _search_here(work_dir, "--max_attempts=1")
-    assert _rows(work_dir) == _rows(whole)
+    assert trajectory(work_dir) == trajectory(whole)
     messages = [trial["message"] for trial in _trials(work_dir)]
     assert messages[:3] == ["stopped"] * 3
 
@@ -162,8 +154,8 @@ def test_the_order_of_hashes_changes_nothing(tmp_path, whole):
         for process in running.values():
             _, errors = process.communicate(timeout=200)
             assert process.returncode == 0, errors
-    assert _rows(tmp_path / "1") == _rows(tmp_path / "271828") == _rows(whole)
-    assert len(_rows(tmp_path / "0")) == _TRIALS
+    assert trajectory(tmp_path / "1") == trajectory(tmp_path / "271828") == trajectory(whole)
+    assert len(trajectory(tmp_path / "0")) == _TRIALS
 
 
 def test_more_episodes_and_trials_extend_a_search(tmp_path):
@@ -171,9 +163,9 @@ def test_more_episodes_and_trials_extend_a_search(tmp_path):
     _search_here(at_once, "--episodes=2")
     _search_here(extended, "--max_trials=3")
     _search_here(extended)  # no limit, one episode
-    assert len(_rows(extended)) == _TRIALS
+    assert len(trajectory(extended)) == _TRIALS
     _search_here(extended, "--episodes=2")
-    assert _rows(extended) == _rows(at_once)
+    assert trajectory(extended) == trajectory(at_once)
     with pytest.raises(ConfigError, match=r"--episodes=1 \(stored: 2\)"):
         _search_here(extended)
 
@@ -207,7 +199,7 @@ def test_limits_end_a_search_with_everything_reported(tmp_path, whole, capsys):
         assert json.loads((work_dir / "best.json").read_text())["test_accuracy"] >= 0
     _search_here(work_dir)
     assert "stopped at" not in capsys.readouterr().out
-    assert _rows(work_dir) == _rows(whole)
+    assert trajectory(work_dir) == trajectory(whole)
 
 
 def test_a_search_in_an_object_store_is_the_same(tmp_path, whole):
@@ -221,7 +213,7 @@ def test_a_search_in_an_object_store_is_the_same(tmp_path, whole):
     local = tmp_path / "copy"
     local.mkdir()
     (local / "trials.csv").write_text(paths.read_text(f"{work_dir}/trials.csv"))
-    assert _rows(local) == _rows(whole)
+    assert trajectory(local) == trajectory(whole)
     assert paths.exists(f"{work_dir}/models/{result.best.slot}.weights.h5")
     again = epnas_tf.search(config_lib.parse([*arguments, "--overwrite", "--max_trials=2"]))
     assert again.trials == 2
@@ -232,7 +224,7 @@ def test_a_clock_that_goes_backwards_changes_nothing(tmp_path, whole, monkeypatc
     monkeypatch.setattr(time, "time", lambda: float(next(now)))
     work_dir = tmp_path / "backwards"
     _search_here(work_dir, "--max_hours=1")
-    assert _rows(work_dir) == _rows(whole)
+    assert trajectory(work_dir) == trajectory(whole)
     with (work_dir / "trials.csv").open() as file:
         for row in csv.DictReader(file):
             assert float(row["seconds"]) > 0 and float(row["overhead_seconds"]) > 0
@@ -261,7 +253,7 @@ def test_a_disk_that_is_full_loses_nothing(small_disk, whole):
     (small_disk / "ballast").unlink()
     subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
     _search_here(work_dir)
-    assert _rows(work_dir) == _rows(whole)
+    assert trajectory(work_dir) == trajectory(whole)
     assert not list(work_dir.rglob("*.tmp"))
 
 

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from epnas_tf import interrupts
 from epnas_tf.architecture.morph import Morph
 from epnas_tf.architecture.space import layerwise_space, module_space
 from epnas_tf.searching.learning import PAPER
@@ -65,6 +66,16 @@ def test_a_replayed_search_is_in_the_same_state(pattern, trials):
     replayed.replay(log)
     assert _state(replayed) == _state(search)
     assert _state(_run(replayed)) == _state(_run(_search(pattern)))
+
+
+def test_a_long_replay_can_be_stopped(monkeypatch):
+    def check():
+        raise KeyboardInterrupt
+
+    log = _log(_run(_search(), 9))
+    monkeypatch.setattr(interrupts, "check", check)
+    with pytest.raises(KeyboardInterrupt):
+        _search().replay(log)
 
 
 @pytest.mark.parametrize("told", [0, 1, 2])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
 import os
 import pathlib
@@ -17,6 +16,7 @@ import pytest
 
 import epnas_tf
 from epnas_tf import config as config_lib
+from epnas_tf.report.trajectory import trajectory
 
 try:
     from epnas_tf.tools import search
@@ -52,15 +52,6 @@ def _started(*arguments: str):
         process.communicate()
 
 
-def _rows(work_dir: pathlib.Path) -> list[dict[str, str]]:
-    """Returns trials.csv without what a clock, or the number of tries, says."""
-    rows = list(csv.DictReader((work_dir / "trials.csv").open()))
-    for row in rows:
-        for name in ("attempt", "trial_id", "seconds", "overhead_seconds"):
-            del row[name]
-    return rows
-
-
 def _wait_for(path: pathlib.Path, process: subprocess.Popen[str]) -> None:
     for _ in range(6000):
         if path.exists():
@@ -83,7 +74,7 @@ def test_a_killed_search_ends_like_one_that_was_not(tmp_path):
             time.sleep(rng.uniform(0, 0.5))
             os.kill(process.pid, signal.SIGKILL)
             assert process.wait(timeout=60) == -signal.SIGKILL
-    assert not (killed / "trials.csv").exists() or len(_rows(killed)) < _TRIALS
+    assert not (killed / "trials.csv").exists() or len(trajectory(killed)) < _TRIALS
 
     with _started(*_FLAGS, f"--work_dir={killed}") as process:
         output, errors = process.communicate(timeout=120)
@@ -91,9 +82,9 @@ def test_a_killed_search_ends_like_one_that_was_not(tmp_path):
     assert f"{_TRIALS} networks trained" in output
     assert f"[{_TRIALS}/{_TRIALS}] e02s01b1" in output
 
-    rows = _rows(killed)
+    rows = trajectory(killed)
     assert len(rows) == _TRIALS
-    assert rows == _rows(whole)  # slots, parents, actions, specs, accuracies, rewards, costs
+    assert rows == trajectory(whole)  # slots, parents, actions, specs, accuracies, rewards, costs
     for name in ("best.json", "steps.jsonl"):
         assert (killed / name).read_text() == (whole / name).read_text()
     assert len(list(killed.glob("trial_*/trial.json"))) > _TRIALS  # there were lost attempts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 
 import keras
@@ -19,7 +20,7 @@ from epnas_tf.modeling import build_model
 from epnas_tf.modeling.layers import BUILDERS
 from epnas_tf.training import inherit, layout, shared_params
 from epnas_tf.training.inherit import Inheritance
-from epnas_tf.training.shared_params import Entry, Labels, Values
+from epnas_tf.training.shared_params import Entry, Labels, Run, Values
 
 _SHAPE = (8, 8, 3)
 _IMAGES = np.random.default_rng(0).normal(size=(2, *_SHAPE)).astype(np.float32)
@@ -247,6 +248,59 @@ def test_whatever_the_donors_everything_fits(space, data, seed, steps, kind):
     if not offers:
         assert share == 0
         assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def _edited(entry: Entry, values: Values, data: st.DataObject) -> tuple[Entry, Values]:
+    """Returns what a hand may have made of an offer: the index and its arrays still agree."""
+    other = st.integers(1, 20)
+    role = data.draw(st.sampled_from(sorted(entry.inputs)), label="role")
+    edit = data.draw(st.sampled_from(["runs", "none", "lengths"]), label="edit")
+    if edit == "none":
+        return dataclasses.replace(entry, inputs={}), values
+    if edit == "runs":
+        runs = list(entry.inputs[role])
+        at = data.draw(st.integers(0, len(runs) - 1), label="at")
+        runs[at] = Run(runs[at].label, data.draw(other))
+        return dataclasses.replace(entry, inputs={**entry.inputs, role: tuple(runs)}), values
+    values = {role: dict(named) for role, named in values.items()}
+    for named in values.values():
+        for name, value in named.items():
+            if value.ndim == 1:
+                named[name] = np.ones(data.draw(other), np.float32)
+    return dataclasses.replace(entry, shapes=shared_params.shapes_of(values)), values
+
+
+@_each_space
+@_checked(25)
+@given(data=st.data(), seed=_seeds, kind=_kinds)
+def test_offers_that_were_edited_do_no_harm(space, data, seed, kind):
+    spec = _spec(space, seed)
+    pick = initial.uniform_pick(randomness.generator(seed, "inherit_test", "edited"))
+    child = morph.apply(spec, choices.decide(spec, space, pick), space)
+    offers = [
+        _edited(entry, values, data)
+        for entry, values in _offers(_trained(spec), _labels(kind, _names(spec)))
+    ]
+    _inherit(_model(child), _labels(kind, _names(child)), offers)
+
+
+def _longer(runs: Sequence[Run]) -> tuple[Run, ...]:
+    """Returns runs of which the first says that it is longer than it is, if others follow."""
+    more = 50 if len(runs) > 1 else 0
+    return (Run(runs[0].label, runs[0].size + more), *runs[1:])
+
+
+def test_runs_that_do_not_add_up_say_nothing():
+    spec = CellSpec(tuple(BranchSpec("conv-none", 3, channels=4) for _ in range(2)), 4)
+    offers = _offers(_trained(spec), _labels("number", ()))
+    edited = [
+        (dataclasses.replace(e, inputs={r: _longer(runs) for r, runs in e.inputs.items()}), v)
+        for e, v in offers
+    ]
+    assert edited != offers
+    child = _model(spec)
+    assert _inherit(child, _labels("number", ()), edited).share == 1
+    _assert_same_function(child, _trained(spec))
 
 
 @_checked(6)

@@ -242,6 +242,22 @@ def test_how_often_training_may_be_stopped_changes_nothing(digits, monkeypatch) 
     assert largest_difference(*models) == 0.0
 
 
+def test_validation_is_stopped_between_two_batches(digits, monkeypatch) -> None:
+    calls = []
+
+    def check() -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise interrupts.Stopped(15)
+
+    monkeypatch.setattr(trainer.interrupts, "check", check)
+    monkeypatch.setattr(trainer, "_PATIENCE_SECONDS", 0.0)
+    model, strategy = conv_net(digits), trainer.make_strategy("none")
+    with pytest.raises(interrupts.Stopped):
+        trainer.accuracy(model, digits.validation, digits, strategy, batch_size=64)
+    assert len(digits.validation) > 2 * 64
+
+
 def test_training_is_stopped_between_two_updates(digits, monkeypatch) -> None:
     calls = []
 

@@ -130,3 +130,11 @@ def test_a_reopened_project_is_read_without_its_data(searched, open_searched, pi
     assert tuner.oracle.best_records()[0].slot.name in capsys.readouterr().out
     assert tuner.oracle.remaining_trials() == 0
     assert _files(searched.project_dir) == before
+
+
+def test_the_summary_names_the_limit_that_ended_the_search(make_tuner, data, quick, capsys):
+    tuner = make_tuner(max_trials=2)
+    tuner.search(data)
+    tuner.results_summary()
+    expected = "stopped at max_trials=2: a search with a larger one goes on"
+    assert capsys.readouterr().out.splitlines()[-1] == expected
