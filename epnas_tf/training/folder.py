@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from epnas_tf.training import arrays
+from epnas_tf.training import arrays, image_header
 from epnas_tf.training.arrays import Part
 from epnas_tf.training.sources import DEFAULT_SIZE, Raw, Request
 
-# Files named one by one in the warning about those that could not be read.
+# Files named one by one in the warning about those that were skipped.
 _MAX_NAMED = 20
+# An image of more, 8,192 a side, takes gigabytes while it is decoded and resized.
+_MAX_PIXELS = 2**26
 
 # Paths of files and their labels.
 _Files = tuple[list[Path], np.ndarray]
@@ -25,7 +27,8 @@ def folder(path: str, request: Request) -> Raw:
 
     Without sub-folders `train`, `validation` (or `val`) and `test`, images are split 60/20/20; with
     them, 20% of `train` are held out where there is no `validation`. Files that TensorFlow cannot
-    decode are named on stderr and skipped. Where every image is grey, so are the arrays.
+    decode, or that are of over 67 million pixels, are named on stderr and skipped. Where every
+    image is grey, so are the arrays.
 
     Raises:
         ValueError: The folder is missing or has too few classes or images.
@@ -37,7 +40,7 @@ def folder(path: str, request: Request) -> Raw:
     size = request.image_size or DEFAULT_SIZE
     arrays.check_memory(path, sum(len(paths) for paths, _ in files) * size * size * 3)
     read = [_read(paths, labels, size) for paths, labels in files]
-    _warn([file for _, _, unreadable in read for file in unreadable])
+    _warn([reason for _, _, reasons in read for reason in reasons])
     grey = all(image.shape[2] == 1 for images, _, _ in read for image in images)
     parts = [_stacked(images, labels, 1 if grey else 3) for images, labels, _ in read]
     return Raw(parts[0], parts[1], parts[2] if len(parts) > 2 else None)
@@ -93,21 +96,25 @@ def _take(paths: list[Path], labels: np.ndarray, chosen: np.ndarray) -> _Files:
 
 def _read(
     paths: list[Path], labels: np.ndarray, size: int
-) -> tuple[list[np.ndarray], np.ndarray, list[Path]]:
-    """Returns the images that can be read, their labels, and the files that cannot."""
+) -> tuple[list[np.ndarray], np.ndarray, list[str]]:
+    """Returns the images that can be read, their labels, and of each other file what is wrong."""
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        images = list(pool.map(lambda path: _decoded(path, size), paths))
-    readable = np.array([image is not None for image in images], bool)
-    unreadable = [path for path, image in zip(paths, images, strict=True) if image is None]
-    return [image for image in images if image is not None], labels[readable], unreadable
+        found = list(pool.map(lambda path: _decoded(path, size), paths))
+    readable = np.array([not isinstance(image, str) for image in found], bool)
+    images = [image for image in found if not isinstance(image, str)]
+    return images, labels[readable], [reason for reason in found if isinstance(reason, str)]
 
 
-def _decoded(path: Path, size: int) -> np.ndarray | None:
-    """Returns uint8 [size, size, 1 or 3], or None where the file is no image TensorFlow knows."""
+def _decoded(path: Path, size: int) -> np.ndarray | str:
+    """Returns uint8 [size, size, 1 or 3], or why the file is no image that can be taken."""
     try:
-        image = tf.io.decode_image(tf.io.read_file(str(path)), expand_animations=False)
+        content = tf.io.read_file(str(path))
+        pixels = image_header.pixels(content.numpy())
+        if pixels > _MAX_PIXELS:
+            return f"{path}: must have at most {_MAX_PIXELS} pixels, has {pixels}"
+        image = tf.io.decode_image(content, expand_animations=False)
     except tf.errors.OpError:
-        return None
+        return f"{path}: not an image that can be read"
     # An alpha channel, the second of grey images and the fourth of colour ones, is left out.
     image = image[..., :1] if image.shape[2] <= 2 else image[..., :3]
     return arrays.resize(image, size).numpy()
@@ -122,8 +129,8 @@ def _stacked(images: list[np.ndarray], labels: np.ndarray, channels: int) -> Par
     return Part(stack, labels)
 
 
-def _warn(unreadable: list[Path]) -> None:
-    for path in unreadable[:_MAX_NAMED]:
-        print(f"warning: skipped {path}: not an image that can be read", file=sys.stderr)
-    if len(unreadable) > _MAX_NAMED:
-        print(f"warning: and {len(unreadable) - _MAX_NAMED} more", file=sys.stderr)
+def _warn(skipped: list[str]) -> None:
+    for reason in skipped[:_MAX_NAMED]:
+        print(f"warning: skipped {reason}", file=sys.stderr)
+    if len(skipped) > _MAX_NAMED:
+        print(f"warning: and {len(skipped) - _MAX_NAMED} more", file=sys.stderr)

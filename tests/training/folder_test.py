@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,6 +85,34 @@ def test_broken_files_are_named_and_skipped(
     assert len(warnings) == 3
     for name in ("3.png", "notes.txt", "empty.jpg"):
         assert any(name in line and "skipped" in line for line in warnings)
+
+
+def bomb(side: int) -> bytes:
+    """A PNG of some kilobytes, all black, of this height and width."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        check = zlib.crc32(kind + content)
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
+
+    head = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    body = zlib.compress(bytes((side + 1) * side), 9)
+    parts = chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + parts
+
+
+def test_a_decompression_bomb_is_named_and_not_decoded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "_MAX_PIXELS", 512 * 512)
+    for name in "ab":
+        fill(tmp_path, name, 5)
+        (tmp_path / name / "allowed.png").write_bytes(bomb(512))
+    (tmp_path / "a" / "bomb.png").write_bytes(bomb(4096))
+    assert (tmp_path / "a" / "bomb.png").stat().st_size < 20_000
+    source = data.load(f"folder:{tmp_path}")
+    assert sum(map(len, (source.train, source.validation, source.test))) == 12
+    (warning,) = capsys.readouterr().err.splitlines()
+    assert warning.endswith("bomb.png: must have at most 262144 pixels, has 16777216")
 
 
 def test_many_broken_files_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

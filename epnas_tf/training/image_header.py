@@ -1,0 +1,54 @@
+"""How large an image says that it is, read from its file's first bytes.
+
+A file of some kilobytes may decode to gigabytes: whoever reads files of others looks here first.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import tensorflow as tf
+
+_PNG, _BMP, _JPEG = b"\x89PNG\r\n\x1a\n", b"BM", b"\xff\xd8\xff"
+_GIF = (b"GIF87a", b"GIF89a")
+
+
+def pixels(content: bytes) -> int:
+    """Returns height times width as the file's head has it; 0 where it does not say."""
+    try:
+        width, height = _size(content)
+    except (struct.error, tf.errors.OpError):
+        return 0
+    return abs(width * height)  # a BMP's height is below 0 where its first row is the top
+
+
+def _size(content: bytes) -> tuple[int, int]:
+    if content.startswith(_PNG):
+        return _numbers(">II", content, 16)
+    if content.startswith(_GIF):
+        return _numbers("<HH", content, 6)
+    if content.startswith(_BMP):
+        return _numbers("<ii", content, 18)
+    if content.startswith(_JPEG):
+        height, width, _ = tf.io.extract_jpeg_shape(content).numpy().tolist()
+        return width, height
+    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return _webp(content)
+    return 0, 0
+
+
+def _webp(content: bytes) -> tuple[int, int]:
+    kind = content[12:16]
+    if kind == b"VP8X":  # each a number of 24 bits, less 1
+        width, height = content[24:27], content[27:30]
+        return 1 + int.from_bytes(width, "little"), 1 + int.from_bytes(height, "little")
+    if kind == b"VP8L":  # each 14 bits, less 1
+        (bits,) = struct.unpack_from("<I", content, 21)
+        return 1 + bits % 2**14, 1 + (bits >> 14) % 2**14
+    width, height = _numbers("<HH", content, 26)
+    return width % 2**14, height % 2**14  # the upper bits scale
+
+
+def _numbers(layout: str, content: bytes, at: int) -> tuple[int, int]:
+    first, second = struct.unpack_from(layout, content, at)
+    return first, second
