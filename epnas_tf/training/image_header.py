@@ -40,8 +40,8 @@ def _size(content: bytes) -> tuple[int, int]:
 def _webp(content: bytes) -> tuple[int, int]:
     kind = content[12:16]
     if kind == b"VP8X":  # each a number of 24 bits, less 1
-        width, height = content[24:27], content[27:30]
-        return 1 + int.from_bytes(width, "little"), 1 + int.from_bytes(height, "little")
+        less_1 = [int.from_bytes(content[at : at + 3], "little") for at in (24, 27)]
+        return 1 + less_1[0], 1 + less_1[1]
     if kind == b"VP8L":  # each 14 bits, less 1
         (bits,) = struct.unpack_from("<I", content, 21)
         return 1 + bits % 2**14, 1 + (bits >> 14) % 2**14
