@@ -42,7 +42,7 @@ def line(oracle: EPNASOracle, finished: Record, seen: int) -> str:
       seen: number of trials that count and this run has finished, for the time a trial takes.
     """
     done, total = oracle.done, oracle.total
-    elapsed = oracle.elapsed()
+    elapsed = oracle.limits.elapsed()
     words = [
         f"[{done:>{len(str(total))}}/{total}] {finished.slot.name}",
         morph.describe(finished.proposal.action),

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras_tuner
 
-from epnas_tf import interrupts, paths, randomness
+from epnas_tf import interrupts, randomness
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.space import SearchSpace
@@ -30,6 +29,7 @@ from epnas_tf.training.shared_params import SHARING
 from epnas_tf.tuner import durable, record
 from epnas_tf.tuner.durable import DurableOracle, Status, Trial
 from epnas_tf.tuner.record import Record
+from epnas_tf.tuner.run_limits import RunLimits
 
 OBJECTIVE = "reward"
 POLICIES = ("lstm", "random")
@@ -54,7 +54,7 @@ class EPNASOracle(DurableOracle):
       steps: steps an episode.
       parameter_sharing: "none", "dictionary" or "lineage".
       stop_hopeless: how far below the step before a child is stopped; 0 for never.
-      disk_limit: no trial is handed out where the project holds more bytes; 0 for no limit.
+      limits: when this run hands out no more trials.
       listeners: called with the oracle and a record after each trial with a result.
     """
 
@@ -151,11 +151,8 @@ class EPNASOracle(DurableOracle):
         self._learning = learning or Learning()
         self._reuse_duplicates = reuse_duplicates
         self._sizes = {"branches": branches, "episodes": episodes, "steps": steps}
-        self._trial_limit = max_trials
-        self._hours_limit, self.disk_limit = max_hours, 0.0
-        self._disk: paths.DiskUse | None = None
+        self.limits = RunLimits(max_trials, max_hours)
         self._limit_reached = ""
-        self._begun = time.monotonic()
         self._budget: Budget | None = None
         self._search: ProgressiveSearch | None = None
         self._records: dict[str, Record] = {}
@@ -167,7 +164,7 @@ class EPNASOracle(DurableOracle):
         if self._search is not None and budget != self._budget:
             raise ValueError("a search must keep its images, limits and schedule, got others")
         self._budget = budget
-        self._begun = time.monotonic()
+        self.limits.begin()
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -215,8 +212,9 @@ class EPNASOracle(DurableOracle):
     def total(self) -> int:
         """Number of trials that the search will have in all, of those that count."""
         slots = total_trials(**self._sizes)
-        reused = len(self.records()) - self.done if self._trial_limit else 0
-        return min(slots - reused, self._trial_limit or slots)
+        most = self.limits.max_trials
+        reused = len(self.records()) - self.done if most else 0
+        return min(slots - reused, most or slots)
 
     @property
     def done(self) -> int:
@@ -225,16 +223,12 @@ class EPNASOracle(DurableOracle):
 
     def counts(self, reuse: str | None) -> bool:
         """Returns whether a trial counts: where `max_trials` limits them, a reused one does not."""
-        return not (reuse and self._trial_limit)
+        return not (reuse and self.limits.max_trials)
 
     @property
     def stopped_by(self) -> str:
         """The limit that keeps trials from being handed out, such as "max_hours=8", or ""."""
         return "" if self.search.done else self._limit_reached
-
-    def elapsed(self) -> float:
-        """Returns the seconds since this run of the search began."""
-        return time.monotonic() - self._begun
 
     # Keras Tuner's contract
 
@@ -243,7 +237,7 @@ class EPNASOracle(DurableOracle):
         ongoing = [durable.values(trial) for trial in self.ongoing_trials.values()]
         running = {values["slot"] for values in ongoing}
         begun = self.done + sum(self.counts(values["reuse"]) for values in ongoing)
-        self._limit_reached = self._limit(begun)
+        self._limit_reached = self.limits.reached(begun, self._project_dir)
         if self._limit_reached:
             return {"status": Status.IDLE if running else Status.STOPPED}
         for proposal in self.search.ask():
@@ -286,18 +280,6 @@ class EPNASOracle(DurableOracle):
             for known in self.records()
             if known.trained and known.curve and known.slot.steps_before(self.steps) == before
         ]
-
-    def _limit(self, begun: int) -> str:
-        """Returns the limit that is reached where so many trials have begun, "" for none."""
-        if self._trial_limit and begun >= self._trial_limit:
-            return f"max_trials={self._trial_limit}"
-        if self._hours_limit and self.elapsed() > self._hours_limit * 3600:
-            return f"max_hours={self._hours_limit:g}"
-        if self.disk_limit:
-            self._disk = self._disk or paths.DiskUse(self._project_dir)
-            if self._disk.bytes() > self.disk_limit:
-                return f"max_disk={self.disk_limit:g}"
-        return ""
 
     def create_trial(self, tuner_id: str) -> Trial:
         """Returns the tuner's next trial."""

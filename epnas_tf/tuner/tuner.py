@@ -6,7 +6,6 @@ import contextlib
 import json
 import math
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,7 +18,6 @@ from keras_tuner import errors
 from epnas_tf import paths, randomness
 from epnas_tf.architecture.budget import FAILED, STATUSES, Budget
 from epnas_tf.architecture.spec import Spec, spec_from_json
-from epnas_tf.modeling.build import with_normalisation
 from epnas_tf.modeling.layers import BUILDERS, Builder
 from epnas_tf.paths import WorkDir
 from epnas_tf.report import table
@@ -30,7 +28,7 @@ from epnas_tf.training.evaluate import Evaluation, Evaluator
 from epnas_tf.training.hopeless import StopRule
 from epnas_tf.training.param_store import ParamStore
 from epnas_tf.training.schedule import Schedule
-from epnas_tf.tuner import durable, inputs, project, record
+from epnas_tf.tuner import durable, inputs, models, project, record
 from epnas_tf.tuner.console import Console
 from epnas_tf.tuner.dictionary import Dictionary
 from epnas_tf.tuner.durable import DurableTuner, Trial
@@ -129,7 +127,7 @@ class EPNASTuner(DurableTuner):
         self._max_child_memory = max_child_memory
         self._machine_gflops = machine_gflops
         self._max_attempts = max_attempts
-        self._max_disk = oracle.disk_limit = max_disk
+        self._max_disk = oracle.limits.max_disk = max_disk
         self._evaluator: Evaluator | None = None
         self._dictionary: Dictionary | None = None
         self._project: Project | None = None
@@ -374,7 +372,7 @@ class EPNASTuner(DurableTuner):
             return self._evaluator.evaluate(
                 spec,
                 seed,
-                lambda net: self._save_weights(net, slot),
+                lambda network: models.save_weights(network, self.work_dir.model(slot.name)),
                 sharing=None if self._dictionary is None else self._dictionary.sharing(values),
                 stop_rule=self._stop_rule(values),
             )
@@ -410,13 +408,7 @@ class EPNASTuner(DurableTuner):
                 f"{self.keep_models} are kept (keep_models)"
             )
         network = self.network(spec_from_json(values["spec"]))
-        with tempfile.TemporaryDirectory() as folder:
-            local = os.path.join(folder, "network.weights.h5")
-            paths.write_atomic(local, paths.read_bytes(path))
-            try:
-                network.load_weights(local)
-            except (ValueError, KeyError, OSError) as error:
-                raise ValueError(f"{path} is torn or foreign: {error!r:.200}") from error
+        models.load_weights(network, path)
         return network
 
     def load_model(self, trial: Trial) -> keras.Model:
@@ -425,24 +417,7 @@ class EPNASTuner(DurableTuner):
 
     def model_of(self, network: keras.Model) -> keras.Model:
         """Returns a compiled model that normalises images and runs the network (logits out)."""
-        known = self._known_project()
-        images, plan = known.images, Schedule(**known.settings["schedule"])
-        with self.strategy.scope():
-            model = with_normalisation(network, images.full_scale, images.mean, images.std)
-            optimizer = keras.optimizers.SGD(plan.learning_rate, plan.momentum, plan.nesterov)
-            optimizer.build(model.trainable_variables)  # so that a saved model reloads in silence
-            model.compile(
-                optimizer,
-                keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-                metrics=["accuracy"],
-            )
-        return model
-
-    def _save_weights(self, network: keras.Model, slot: Slot) -> None:
-        with tempfile.TemporaryDirectory() as folder:  # Keras writes to a local path alone
-            local = os.path.join(folder, "network.weights.h5")
-            network.save_weights(local)
-            paths.write_atomic(self.work_dir.model(slot.name), paths.read_bytes(local))
+        return models.compiled(network, self._known_project(), self.strategy)
 
     # What a person reads
 

@@ -35,7 +35,7 @@ def _oracle(*records, total=28, seconds=100.0, constraints=(), limited=False):
         counts=lambda reuse: not (reuse and limited),
         best_records=lambda: sorted(trained, key=Record.order),
         total=total,
-        elapsed=lambda: seconds,
+        limits=types.SimpleNamespace(elapsed=lambda: seconds),
         constraints=constraints,
     )
 

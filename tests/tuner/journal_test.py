@@ -178,7 +178,7 @@ def test_weights_of_no_use_are_deleted_and_nothing_else(quick, make_tuner, data)
 def test_weights_of_running_trials_stay(quick, make_tuner, data):
     tuner = make_tuner(max_trials=1)
     tuner.search(data)
-    tuner.oracle._trial_limit = 2
+    tuner.oracle.limits.max_trials = 2
     running = tuner.oracle.create_trial("other")
     path = tuner.work_dir.model(running.hyperparameters.values["slot"])
     paths.write_atomic(path, "")

@@ -18,7 +18,7 @@ from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.spec import spec_from_json
 from epnas_tf.searching.learning import PAPER, Learning
 from epnas_tf.training.evaluate import Evaluator
-from epnas_tf.tuner import durable
+from epnas_tf.tuner import durable, run_limits
 from epnas_tf.tuner import oracle as oracle_lib
 from epnas_tf.tuner.durable import Status
 from epnas_tf.tuner.oracle import EPNASOracle
@@ -269,11 +269,11 @@ def test_a_record_is_found_by_its_slots_name(make, space):
 def test_max_hours_ends_the_run_but_not_the_search(make, monkeypatch):
     oracle = make(max_hours=1.0)
     first = oracle.create_trial("w0")
-    monkeypatch.setattr(EPNASOracle, "elapsed", lambda self: 3600.5)
+    monkeypatch.setattr(run_limits.RunLimits, "elapsed", lambda self: 3600.5)
     assert oracle.create_trial("w1").status == Status.IDLE
     _end(oracle, first)  # what runs may end
     assert oracle.create_trial("w1").status == Status.STOPPED
-    monkeypatch.setattr(EPNASOracle, "elapsed", lambda self: 3599.0)
+    monkeypatch.setattr(run_limits.RunLimits, "elapsed", lambda self: 3599.0)
     assert _run(make(max_hours=1.0)) == _ALL[1:]
 
 
@@ -381,12 +381,12 @@ def test_what_remains_is_without_a_result(make):
 
 def test_time_counts_from_the_binding(space, monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(oracle_lib.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(run_limits.time, "monotonic", lambda: now[0])
     oracle = EPNASOracle(space)
     now[0] = 500.0  # the data were loaded meanwhile
     oracle.bind(Budget(_SHAPE, _CLASSES))
     now[0] = 507.0
-    assert oracle.elapsed() == 7.0
+    assert oracle.limits.elapsed() == 7.0
 
 
 def test_a_result_may_come_with_a_reason(make):

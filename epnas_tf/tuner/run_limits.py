@@ -1,0 +1,52 @@
+"""What ends a run of a search before its last trial: trials, hours, bytes on disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+from epnas_tf import paths
+
+
+@dataclasses.dataclass
+class RunLimits:
+    """Limits of one run, 0 for none; a later run may have others.
+
+    Attributes:
+      max_trials: trials with a result that was not reused, over all runs.
+      max_hours: hours of this run.
+      max_disk: bytes of the project.
+    """
+
+    max_trials: int = 0
+    max_hours: float = 0.0
+    max_disk: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._disk: paths.DiskUse | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """Lets the run's time count from here."""
+        self._begun = time.monotonic()
+
+    def elapsed(self) -> float:
+        """Returns the seconds since the run began."""
+        return time.monotonic() - self._begun
+
+    def reached(self, trials: int, folder: str) -> str:
+        """Returns the limit that allows no other trial, such as "max_hours=8"; "" for none.
+
+        Args:
+          trials: how many that count have begun.
+          folder: the project's.
+        """
+        if self.max_trials and trials >= self.max_trials:
+            return f"max_trials={self.max_trials}"
+        if self.max_hours and self.elapsed() > self.max_hours * 3600:
+            return f"max_hours={self.max_hours:g}"
+        if self.max_disk:
+            self._disk = self._disk or paths.DiskUse(folder)
+            if self._disk.bytes() > self.max_disk:
+                return f"max_disk={self.max_disk:g}"
+        return ""
