@@ -12,12 +12,13 @@ import pytest
 
 import epnas_tf
 
-_BASE = {"config", "fields", "interrupts", "paths", "randomness", "untrusted"}
+_BASE = {"config", "fields", "interrupts", "json_lines", "paths", "randomness", "untrusted"}
 
 # What each room may import of the others; nobody imports upwards.
 _LAW = {
     "fields": set(),
     "interrupts": set(),
+    "json_lines": set(),
     "paths": set(),
     "randomness": set(),
     "untrusted": set(),
@@ -40,6 +41,7 @@ _LAW = {
 _PURE = {"architecture": {"numpy"}, "searching": {"numpy"}, "report": {"numpy"}} | {
     "fields": set(),
     "interrupts": set(),
+    "json_lines": set(),
     "untrusted": set(),
     "randomness": {"numpy"},
     "config": {"absl"},

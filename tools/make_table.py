@@ -23,7 +23,7 @@ from absl import app, flags
 from sklearn import datasets as sklearn_datasets
 from sklearn import model_selection
 
-from epnas_tf import randomness
+from epnas_tf import json_lines, randomness
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.searching import tables
@@ -55,13 +55,8 @@ def digits() -> Data:
 
 def finished(work_dir: pathlib.Path) -> dict[str, dict[str, Any]]:
     """Returns the rows done so far by key; a torn last line is left out."""
-    rows = {}
-    for path in sorted(work_dir.glob("share*.jsonl")):
-        for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-            if line.endswith("\n"):
-                row = json.loads(line)
-                rows[row["key"]] = row
-    return rows
+    paths = sorted(work_dir.glob("share*.jsonl"))
+    return {row["key"]: row for path in paths for row in json_lines.read(path)}
 
 
 def train_share(work_dir: pathlib.Path, specs: Sequence[Spec], share: int) -> None:
@@ -73,8 +68,7 @@ def train_share(work_dir: pathlib.Path, specs: Sequence[Spec], share: int) -> No
     plan = schedule.fit_to(plan, len(data.train))
     evaluator = Evaluator(data, plan, trainer.make_strategy("none"), budget)
     path = work_dir / f"share{share}.jsonl"
-    if path.exists() and not path.read_text(encoding="utf-8").endswith("\n"):
-        path.write_text(path.read_text(encoding="utf-8").rpartition("\n")[0] + "\n", "utf-8")
+    json_lines.mend(path)
     with path.open("a", encoding="utf-8") as file:
         for spec in specs:
             file.write(json.dumps(_row(spec, evaluator)) + "\n")

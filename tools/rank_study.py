@@ -27,7 +27,7 @@ import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
-from epnas_tf import randomness
+from epnas_tf import json_lines, randomness
 from epnas_tf.architecture import initial, morph
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.limits import Constraint
@@ -320,22 +320,12 @@ def check_settings(path: pathlib.Path) -> None:
     path.write_text(json.dumps(asked, indent=1) + "\n", "utf-8")
 
 
-def finished(path: pathlib.Path) -> list[dict[str, Any]]:
-    """Returns the runs done so far; a torn last line is left out."""
-    if not path.exists():
-        return []
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
-
-
 def train_missing(
     path: pathlib.Path, networks: Sequence[Candidate], names: Sequence[str], workers: int
 ) -> None:
     """Does the runs that are not in the file yet and adds a line for each."""
-    if path.exists():
-        whole = path.read_text(encoding="utf-8").rpartition("\n")
-        path.write_text(whole[0] + whole[1], "utf-8")  # without a torn last line
-    done = {(row["key"], row["method"], row["seed"]) for row in finished(path)}
+    json_lines.mend(path)
+    done = {(row["key"], row["method"], row["seed"]) for row in json_lines.read(path)}
     missing = [
         (candidate, name, seed)
         for name in names
@@ -415,7 +405,8 @@ def networks_of(found: Sequence[Candidate], budget: Budget) -> list[Network]:
 def study_of(path: pathlib.Path, networks: Sequence[Network]) -> Study:
     """Returns the study of these networks as far as it is done."""
     seeds = {name: each.seeds for name, each in METHODS.items()}
-    return Study(finished(path), networks, seeds, finished(path.with_name("timings.jsonl")))
+    timings = json_lines.read(path.with_name("timings.jsonl"))
+    return Study(json_lines.read(path), networks, seeds, timings)
 
 
 def read_curves(path: pathlib.Path) -> list[list[float]]:
