@@ -12,7 +12,7 @@ import difflib
 import itertools
 import pathlib
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from epnas_tf import paths
@@ -207,9 +207,7 @@ MAY_CHANGE_ON_RESUME = frozenset(
 # More of these only extends a search.
 MAY_GROW_ON_RESUME = frozenset({"episodes"})
 # What is said for one run: a command that goes on does not take it from the run before.
-_OF_ONE_RUN = frozenset(
-    {"work_dir", "resume", "overwrite", "max_trials", "max_hours", "max_disk", "verbosity"}
-)
+_OF_ONE_RUN = frozenset({"work_dir", "resume", "overwrite", "max_trials", "max_hours", "verbosity"})
 
 
 def parse(argv: Sequence[str]) -> SearchConfig:
@@ -222,10 +220,34 @@ def parse(argv: Sequence[str]) -> SearchConfig:
       ConfigError: for an unknown flag, a value that is not allowed or anything left over.
       SystemExit: after printing the help for --help.
     """
-    if not {"--help", "-help", "-h"}.isdisjoint(argv[1:]):
-        print(_help_text())
-        raise SystemExit(0)
-    return _parse_arguments(argv[1:])
+    return from_flags(_flags_of(argv))
+
+
+def parse_to_go_on(argv: Sequence[str]) -> SearchConfig:
+    """Returns the configuration of a command line that may go on with the search in its work_dir.
+
+    What no flag says, in a preset or flagfile neither, is as that search has it, but for the limits
+    of one run (`max_trials`, `max_hours`). Where there is none, this is `parse`.
+
+    Raises:
+      ConfigError: as `parse`, or what is said contradicts that search.
+      SystemExit: after printing the help for --help.
+    """
+    flag_values = _flags_of(argv)
+    values = _values(flag_values)
+    _check_work_dir(values["work_dir"])
+    stored = None
+    if values["resume"] and not values["overwrite"]:
+        stored = _readable(WorkDir(values["work_dir"]).flags)
+    if stored is None:
+        return SearchConfig(**values)
+    unsaid = (name for name in values.keys() - _OF_ONE_RUN if not flag_values[name].present)
+    values |= {name: getattr(stored, name) for name in unsaid}
+    try:
+        return SearchConfig(**values)
+    except ConfigError:
+        refuse_other(stored, values)  # what was said does not go with what is stored
+        raise
 
 
 def define_flags(flag_values: Any) -> None:
@@ -244,32 +266,23 @@ def define_flags(flag_values: Any) -> None:
 
 
 def from_flags(flag_values: Any) -> SearchConfig:
-    """Returns the configuration held by flags that `define_flags` defined.
+    """Returns the configuration held by flags that `define_flags` defined; raises ConfigError."""
+    return SearchConfig(**_values(flag_values))
 
-    What no flag says is as the search in work_dir has it, if it holds one to go on with; limits
-    that are for one run (`max_trials`, `max_hours`, `max_disk`) are not.
 
-    Raises:
-      ConfigError: a value is not allowed.
-    """
-    values = {
+def _values(flag_values: Any) -> dict[str, Any]:
+    return {
         field.name: read(field, text_of(flag_values[field.name].value))
         for field in dataclasses.fields(SearchConfig)
     }
-    stored = None
-    if values["resume"] and not values["overwrite"]:
-        stored = _readable(WorkDir(values["work_dir"]).flags)
-    if stored is not None:
-        unsaid = (name for name in values.keys() - _OF_ONE_RUN if not flag_values[name].present)
-        values |= {name: getattr(stored, name) for name in unsaid}
-    return SearchConfig(**values)
 
 
 def _readable(path: str) -> SearchConfig | None:
     """Returns the configuration in a file; None without one that can be read (`search` says so)."""
+    refusals: tuple[type[Exception], ...] = (ValueError, *paths.failures(path))
     try:
         return from_flags_text(paths.read_text(path)) if paths.exists(path) else None
-    except (ValueError, OSError):
+    except refusals:
         return None
 
 
@@ -302,9 +315,24 @@ def differences(stored: SearchConfig, asked: SearchConfig) -> list[str]:
     Settings that may change when a search is resumed are left out, and so are those that `asked`
     leaves to the search: what was chosen then stands.
     """
+    return _differences(stored, vars(asked))
+
+
+def refuse_other(stored: SearchConfig, asked: Mapping[str, Any]) -> None:
+    """Raises ConfigError where settings contradict the stored configuration of a search."""
+    differing = _differences(stored, asked)
+    if differing:
+        raise ConfigError(
+            f"{flag('work_dir', asked['work_dir'])}: holds a search of another configuration: "
+            + "; ".join(differing)
+            + " (--overwrite deletes it)"
+        )
+
+
+def _differences(stored: SearchConfig, asked: Mapping[str, Any]) -> list[str]:
     phrases = []
     for field in dataclasses.fields(SearchConfig):
-        old, new = getattr(stored, field.name), getattr(asked, field.name)
+        old, new = getattr(stored, field.name), asked[field.name]
         left_open = field.metadata["auto"] and new == field.default
         extended = field.name in MAY_GROW_ON_RESUME and new > old
         allowed = left_open or extended or field.name in MAY_CHANGE_ON_RESUME
@@ -325,14 +353,19 @@ def _preset_folder() -> pathlib.Path:
     return installed if installed.is_dir() else package.parent / "flags"
 
 
-def _parse_arguments(arguments: Sequence[str]) -> SearchConfig:
+def _flags_of(argv: Sequence[str]) -> Any:
+    """Returns the absl FlagValues of a command line, its preset read; see `parse`."""
     from absl import flags
+
+    if not {"--help", "-help", "-h"}.isdisjoint(argv[1:]):
+        print(_help_text())
+        raise SystemExit(0)
 
     def parsed(before: Sequence[str]) -> Any:
         # Flags of our own, not absl's global ones: libraries add theirs to those.
         flag_values = flags.FlagValues()
         define_flags(flag_values)
-        leftovers = flag_values(["", *before, *arguments], known_only=True)[1:]
+        leftovers = flag_values(["", *before, *argv[1:]], known_only=True)[1:]
         if leftovers:
             raise ConfigError(_what_is_wrong(leftovers[0], list(flag_values)))
         return flag_values
@@ -340,7 +373,7 @@ def _parse_arguments(arguments: Sequence[str]) -> SearchConfig:
     try:
         flag_values = parsed([])
         preset = flag_values["preset"].value
-        return from_flags(parsed([_preset_flag(preset)]) if preset else flag_values)
+        return parsed([_preset_flag(preset)]) if preset else flag_values
     except ConfigError:
         raise
     except (flags.Error, ValueError) as error:  # a ValueError for --noresume=1, and for no UTF-8
@@ -370,13 +403,7 @@ def _check_together(config: SearchConfig) -> None:
             _check_rising(field.name, getattr(config, field.name))
     for metric in ("params", "flops", "intensity", "traffic"):
         _check_limits(config, metric)
-    scheme, _, rest = config.work_dir.partition("://")
-    if rest and not rest.partition("/")[2].strip("/"):
-        # Its parent, which Keras Tuner wants to know, would be no folder.
-        example = f"{scheme}://{rest.strip('/')}/search"
-        raise ConfigError(
-            f"{flag('work_dir', config.work_dir)}: must be a folder within it, such as {example}"
-        )
+    _check_work_dir(config.work_dir)
     _check_pattern(config)
     _check_training(config)
 
@@ -385,6 +412,17 @@ def _check_rising(name: str, table: tuple[int, ...]) -> None:
     # Scaling steps to the next entry, so that the order has a meaning.
     if any(first >= second for first, second in itertools.pairwise(table)):
         raise ConfigError(f"{flag(name, table)}: must rise from each entry to the next")
+
+
+def _check_work_dir(work_dir: str) -> None:
+    """Raises ConfigError for a bucket itself: its parent, which Keras Tuner asks for, is none."""
+    scheme, mark, rest = work_dir.partition("://")
+    bucket, _, folder = rest.partition("/")
+    if mark and not folder.strip("/"):
+        example = f"{scheme}://{bucket or 'bucket'}/search"
+        raise ConfigError(
+            f"{flag('work_dir', work_dir)}: must be a folder in a bucket, such as {example}"
+        )
 
 
 def _check_limits(config: SearchConfig, metric: str) -> None:

@@ -235,17 +235,26 @@ class DiskUse:
     """The bytes below a folder, measured so seldom that it takes 2% of the time at most."""
 
     def __init__(self, folder: str):
-        self._folder = folder
+        self.folder = folder
         self._bytes, self._next = 0, 0.0
 
     def bytes(self) -> int:
         """Returns the bytes as they were lately."""
         start = time.monotonic()
         if start >= self._next:
-            self._bytes = used_bytes(self._folder)
+            self._bytes = used_bytes(self.folder)
             end = time.monotonic()
             self._next = end + 50 * (end - start)
         return self._bytes
+
+
+def failures(path: str) -> tuple[type[Exception], ...]:
+    """Returns the errors with which a disk or an object store may refuse to read or write."""
+    if not _is_remote(path):
+        return (OSError,)
+    import tensorflow as tf
+
+    return (OSError, tf.errors.OpError)
 
 
 def _lock(file: TextIO) -> None:

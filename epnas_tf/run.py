@@ -94,7 +94,8 @@ def search(config: SearchConfig, listeners: Sequence[Listener] = ()) -> SearchRe
       KeyboardInterrupt: the process was asked to stop; the same call goes on.
     """
     work_dir = WorkDir(config.work_dir)
-    stored = _stored_config(work_dir, config)
+    with _blamed_on(config, "work_dir"):
+        stored = _stored_config(work_dir, config)
     if config.deterministic:
         machine.refuse_nondeterminism()
     count = (stored or config).threads_per_child
@@ -284,15 +285,9 @@ def _stored_config(work_dir: WorkDir, asked: SearchConfig) -> SearchConfig | Non
         return None
     try:
         stored = config_lib.from_flags_text(paths.read_text(work_dir.flags))
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise ConfigError(f"{where}: {work_dir.flags} is torn or foreign: {error}") from error
-    differing = config_lib.differences(stored, asked)
-    if differing:
-        raise ConfigError(
-            f"{where}: holds a search of another configuration: "
-            + "; ".join(differing)
-            + " (--overwrite deletes it)"
-        )
+    config_lib.refuse_other(stored, vars(asked))
     free = config_lib.MAY_CHANGE_ON_RESUME | config_lib.MAY_GROW_ON_RESUME
     changed: dict[str, Any] = {name: getattr(asked, name) for name in free}
     return dataclasses.replace(stored, **changed)

@@ -268,6 +268,10 @@ def test_the_flags_of_a_work_dir_name_no_other_file(line):
         config_lib.from_flags_text(f"--seed=1\n{line}\n")
 
 
+def _go_on(*arguments: str) -> SearchConfig:
+    return config_lib.parse_to_go_on(["epnas_search", *arguments])
+
+
 def _store(folder: pathlib.Path, *arguments: str) -> SearchConfig:
     """Stores a configuration as a search does."""
     stored = _parse(f"--work_dir={folder}", *arguments)
@@ -277,49 +281,97 @@ def _store(folder: pathlib.Path, *arguments: str) -> SearchConfig:
 
 def test_what_a_resuming_command_does_not_say_stays_as_it_was(tmp_path):
     stored = _store(
-        tmp_path, "--dataset=cifar10", "--episodes=3", "--max_params=1M", "--keep_models=7"
+        *(tmp_path, "--dataset=cifar10", "--episodes=3", "--max_params=1M"),
+        *("--keep_models=7", "--max_disk=20G", "--deterministic", "--noreuse_duplicates"),
     )
-    assert _parse(f"--work_dir={tmp_path}") == stored
-    asked = _parse(f"--work_dir={tmp_path}", "--episodes=15", "--max_params=none")
+    assert _go_on(f"--work_dir={tmp_path}") == stored
+    asked = _go_on(f"--work_dir={tmp_path}", "--episodes=15", "--max_params=none")
     assert asked == dataclasses.replace(stored, episodes=15, max_params=None)
     assert config_lib.differences(stored, asked) == ["--max_params=none (stored: 1M)"]
+    asked = _go_on(f"--work_dir={tmp_path}", "--nodeterministic")
+    assert config_lib.differences(stored, asked) == ["--deterministic=false (stored: true)"]
+
+
+def test_a_flagfile_says_what_is_in_it(tmp_path):
+    stored = _store(tmp_path, "--seed=5", "--keep_models=7")
+    more = tmp_path / "more.flags"
+    more.write_text("--seed=6\n")
+    asked = _go_on(f"--work_dir={tmp_path}", f"--flagfile={more}")
+    assert asked == dataclasses.replace(stored, seed=6)
+
+
+def test_where_there_is_no_search_the_command_line_says_all(tmp_path):
+    arguments = (f"--work_dir={tmp_path}", "--seed=5")
+    assert _go_on(*arguments) == _parse(*arguments)
+
+
+def test_only_a_command_that_goes_on_looks_into_the_work_dir(tmp_path):
+    _store(tmp_path, "--seed=5")
+    assert _parse(f"--work_dir={tmp_path}").seed == 0
 
 
 def test_a_moved_work_dir_is_the_one_that_was_said(tmp_path):
     stored = _store(tmp_path, "--seed=5")
     moved = tmp_path.rename(tmp_path.with_name("moved"))
-    assert _parse(f"--work_dir={moved}") == dataclasses.replace(stored, work_dir=str(moved))
+    assert _go_on(f"--work_dir={moved}") == dataclasses.replace(stored, work_dir=str(moved))
 
 
-@pytest.mark.parametrize(
-    "flag", ["--max_trials=5", "--max_hours=2", "--max_disk=1G", "--verbosity=0"]
-)
+@pytest.mark.parametrize("flag", ["--max_trials=5", "--max_hours=2", "--verbosity=0"])
 def test_what_was_said_for_one_run_is_not_said_for_the_next(tmp_path, flag):
-    assert _store(tmp_path, flag) != _store(tmp_path)
     _store(tmp_path, flag)
-    assert _parse(f"--work_dir={tmp_path}") == SearchConfig(work_dir=str(tmp_path))
+    assert _go_on(f"--work_dir={tmp_path}") == SearchConfig(work_dir=str(tmp_path))
 
 
 @pytest.mark.parametrize("flag", ["--noresume", "--overwrite"])
 def test_a_new_search_takes_nothing_from_the_old_one(tmp_path, flag):
     _store(tmp_path, "--seed=5")
-    assert _parse(f"--work_dir={tmp_path}", flag).seed == 0
+    assert _go_on(f"--work_dir={tmp_path}", flag).seed == 0
+
+
+@pytest.mark.parametrize(
+    ("stored", "said", "differing"),
+    [
+        (["--epochs=20", "--warmup_epochs=5"], "--epochs=3", "--epochs=3 (stored: 20)"),
+        (["--activations=relu"], "--pattern=module", "--pattern=module (stored: layerwise)"),
+        (["--min_params=20k", "--max_params=1M"], "--max_params=10k", "10k (stored: 1M)"),
+    ],
+)
+def test_what_does_not_go_with_the_rest_is_another_search(tmp_path, stored, said, differing):
+    _store(tmp_path, *stored)
+    with pytest.raises(ConfigError) as caught:
+        _go_on(f"--work_dir={tmp_path}", said)
+    message = str(caught.value)
+    assert message.startswith(f"--work_dir={tmp_path}: holds a search of another configuration: ")
+    assert differing in message
+
+
+def test_what_goes_with_nothing_is_named_as_ever(tmp_path):
+    _store(tmp_path)
+    with pytest.raises(ConfigError, match="^--tpu=x: needs --strategy=tpu, got none$"):
+        _go_on(f"--work_dir={tmp_path}", "--tpu=x")
 
 
 @pytest.mark.parametrize("text", ["--seed=", "garbage", "--flagfile=/etc/passwd\n"])
 def test_flags_that_cannot_be_read_are_left_to_the_search(tmp_path, text):
     (tmp_path / "flags.txt").write_text(text)
-    assert _parse(f"--work_dir={tmp_path}").seed == 0
+    assert _go_on(f"--work_dir={tmp_path}").seed == 0
 
 
-@pytest.mark.parametrize("work_dir", ["gs://bucket", "gs://bucket/", "ram://x//"])
-def test_a_bucket_is_no_work_dir_but_a_folder_in_it_is(work_dir):
-    example = work_dir.rstrip("/") + "/search"
+@pytest.mark.parametrize("parse", [_parse, _go_on])
+@pytest.mark.parametrize("work_dir", ["gs://bucket", "gs://bucket/", "ram://x//", "gs://"])
+def test_a_bucket_is_no_work_dir_but_a_folder_in_it_is(work_dir, parse):
+    scheme, _, bucket = work_dir.partition("://")
+    example = f"{scheme}://{bucket.strip('/') or 'bucket'}/search"
     with pytest.raises(ConfigError) as caught:
-        SearchConfig(work_dir=work_dir)
-    expected = f"--work_dir={work_dir}: must be a folder within it, such as {example}"
+        parse(f"--work_dir={work_dir}")
+    expected = f"--work_dir={work_dir}: must be a folder in a bucket, such as {example}"
     assert str(caught.value) == expected
     assert SearchConfig(work_dir=example).work_dir == example
+
+
+def test_a_store_that_cannot_be_read_is_left_to_the_search():
+    """TensorFlow knows no such scheme; a store that is out of reach raises alike."""
+    assert _go_on("--work_dir=nosuch://bucket/search").work_dir == "nosuch://bucket/search"
 
 
 def test_place_and_budget_may_change():

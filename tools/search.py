@@ -23,13 +23,11 @@ def main(argv: Sequence[str]) -> int:
     """Runs the search that argv describes and returns its exit code."""
     # TensorFlow reads this when it is first imported: its notes on the build help nobody here.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        config = config_lib.parse(argv)
-    except config_lib.ConfigError as error:
-        return _say(str(error), 2)
-    kept = f"what was finished is kept in {config.work_dir}, the same command goes on"
+    kept = "nothing was begun"
     try:
         with interrupts.listening():
+            config = config_lib.parse_to_go_on(argv)
+            kept = f"what was finished is kept in {config.work_dir}, the same command goes on"
             epnas_tf.search(config)
     except config_lib.ConfigError as error:
         return _say(str(error), 2)

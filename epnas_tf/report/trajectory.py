@@ -17,7 +17,7 @@ def trajectory(work_dir: str | os.PathLike[str]) -> list[dict[str, str]]:
     """Returns the lines of trials.csv but for `MEASURED`.
 
     Raises:
-      OSError: there is no trials.csv.
+      OSError: there is no trials.csv; tf.errors.NotFoundError on a path with a scheme.
     """
     rows = csv.DictReader(io.StringIO(paths.read_text(WorkDir(os.fspath(work_dir)).trials_csv)))
     return [{name: row[name] for name in row if name not in MEASURED} for row in rows]

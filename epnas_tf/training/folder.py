@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +17,11 @@ from epnas_tf.training.sources import DEFAULT_SIZE, Raw, Request
 
 # Files named one by one in the warning about those that were skipped.
 _MAX_NAMED = 20
-# An image of more, 8,192 a side, takes gigabytes while it is decoded and resized.
-_MAX_PIXELS = 2**26
+# An image of more takes 0.4 GB and more while it is decoded and resized.
+_MAX_PIXELS = 2**27
+# Of larger images than this, one is decoded at a time.
+_LARGE_PIXELS = 2**22
+_one_large = threading.Lock()
 
 # Paths of files and their labels.
 _Files = tuple[list[Path], np.ndarray]
@@ -27,7 +32,7 @@ def folder(path: str, request: Request) -> Raw:
 
     Without sub-folders `train`, `validation` (or `val`) and `test`, images are split 60/20/20; with
     them, 20% of `train` are held out where there is no `validation`. Files that TensorFlow cannot
-    decode, or that are of over 67 million pixels, are named on stderr and skipped. Where every
+    decode, or that are of over 134 million pixels, are named on stderr and skipped. Where every
     image is grey, so are the arrays.
 
     Raises:
@@ -112,9 +117,14 @@ def _decoded(path: Path, size: int) -> np.ndarray | str:
         pixels = image_header.pixels(content.numpy())
         if pixels > _MAX_PIXELS:
             return f"{path}: must have at most {_MAX_PIXELS} pixels, has {pixels}"
-        image = tf.io.decode_image(content, expand_animations=False)
+        with _one_large if pixels > _LARGE_PIXELS else contextlib.nullcontext():
+            return _resized(content, size)
     except tf.errors.OpError:
         return f"{path}: not an image that can be read"
+
+
+def _resized(content: tf.Tensor, size: int) -> np.ndarray:
+    image = tf.io.decode_image(content, expand_animations=False)
     # An alpha channel, the second of grey images and the fourth of colour ones, is left out.
     image = image[..., :1] if image.shape[2] <= 2 else image[..., :3]
     return arrays.resize(image, size).numpy()

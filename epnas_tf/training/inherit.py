@@ -195,7 +195,7 @@ class _Walk:
         if entry is None or node.role not in self._values[node.block]:
             return None  # a layer without weights may stand in a block that has some
         values = self._values[node.block][node.role]
-        return (entry, values) if _is_sound(node, values) else None
+        return (entry, values) if _is_sound(node, values, self._fresh[node.name]) else None
 
     def _filters(self, node: Node, source: Tensor, columns: np.ndarray | None = None) -> Tensor:
         """A convolution or dense layer: reads its input's channels, makes new ones."""
@@ -353,15 +353,19 @@ class _Walk:
         return channels.unknown((piece,))
 
 
-def _is_sound(node: Node, values: Mapping[str, np.ndarray]) -> bool:
+def _is_sound(node: Node, values: Mapping[str, np.ndarray], own: Mapping[str, np.ndarray]) -> bool:
     """Says whether a layer's values fit each other, which a file that was edited may break."""
+    if {name: value.ndim for name, value in values.items()} != {n: v.ndim for n, v in own.items()}:
+        return False
     if node.kind == layout_lib.BATCH_NORM:
         return len({value.shape for value in values.values()}) == 1
-    if node.kind in (layout_lib.CONV, layout_lib.DENSE, layout_lib.DEPTHWISE) and "bias" in values:
-        kernel = values["kernel"]
-        axis = -2 if node.kind == layout_lib.DEPTHWISE else -1
-        return values["bias"].shape == (kernel.shape[axis],)
-    return True
+    if node.kind not in (layout_lib.CONV, layout_lib.DENSE, layout_lib.DEPTHWISE):
+        return True
+    kernel, depthwise = values["kernel"], node.kind == layout_lib.DEPTHWISE
+    filters = kernel.shape[-2 if depthwise else -1]
+    return ("bias" not in values or len(values["bias"]) == filters) and (
+        not depthwise or kernel.shape[-1] == 1
+    )
 
 
 def _trainable(values: Mapping[str, np.ndarray]) -> int:

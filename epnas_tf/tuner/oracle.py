@@ -187,7 +187,10 @@ class EPNASOracle(DurableOracle):
 
     @property
     def search(self) -> ProgressiveSearch:
-        """The search, made when first needed (a worker never does) and brought up to date."""
+        """The search, made when first needed (a worker never does) and brought up to date.
+
+        That replays the log. Within the oracle's lock a signal would wait for it.
+        """
         if self._search is None:
             search = ProgressiveSearch(
                 self.space,
@@ -228,7 +231,7 @@ class EPNASOracle(DurableOracle):
     @property
     def stopped_by(self) -> str:
         """The limit that keeps trials from being handed out, such as "max_hours=8", or ""."""
-        return "" if self.search.done else self._limit_reached
+        return "" if not self._limit_reached or self.search.done else self._limit_reached
 
     # Keras Tuner's contract
 

@@ -15,12 +15,13 @@ from typing import Any
 from epnas_tf import paths, untrusted
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.space import SearchSpace
-from epnas_tf.config import MAY_GROW_ON_RESUME
 from epnas_tf.training.data import Data
 from epnas_tf.training.schedule import Schedule
 
 # Settings that projects of earlier versions do not name, as they were for them.
 _ADDED = {"parameter_sharing": "none", "stop_hopeless": 0.0, "max_child_memory": None}
+# What may become larger: the trials so far are the same.
+MAY_GROW = frozenset({"episodes"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +94,7 @@ def differences(stored: Project, asked: Project) -> list[str]:
     return [
         f"{name} is {old}, asked for {new}"
         for name, old, new in pairs
-        if old != new and not (name in MAY_GROW_ON_RESUME and isinstance(old, int) and new > old)
+        if old != new and not (name in MAY_GROW and isinstance(old, int) and new > old)
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 
-from epnas_tf import paths
+from epnas_tf import fields, paths
 
 
 @dataclasses.dataclass
@@ -42,11 +42,15 @@ class RunLimits:
           folder: the project's.
         """
         if self.max_trials and trials >= self.max_trials:
-            return f"max_trials={self.max_trials}"
+            return self._text("max_trials")
         if self.max_hours and self.elapsed() > self.max_hours * 3600:
-            return f"max_hours={self.max_hours:g}"
+            return self._text("max_hours")
         if self.max_disk:
-            self._disk = self._disk or paths.DiskUse(folder)
+            if self._disk is None or self._disk.folder != folder:
+                self._disk = paths.DiskUse(folder)
             if self._disk.bytes() > self.max_disk:
-                return f"max_disk={self.max_disk:g}"
+                return self._text("max_disk")
         return ""
+
+    def _text(self, name: str) -> str:
+        return f"{name}={fields.text_of(getattr(self, name))}"

@@ -206,8 +206,9 @@ class EPNASTuner(DurableTuner):
             self.prepare(data, overrides)
             if project.read(self.work_dir.project) != self._project:
                 project.write(self.work_dir.project, self._known_project())
+            done = self._oracle.search.done  # replays the log here, where a signal is heard
             if self._dictionary is not None:
-                self._recover(self._dictionary)
+                self._recover(self._dictionary, done)
             self._mark = time.perf_counter()
             try:
                 super().search()
@@ -235,9 +236,9 @@ class EPNASTuner(DurableTuner):
             finally:
                 self._claimed = False
 
-    def _recover(self, dictionary: Dictionary) -> None:
+    def _recover(self, dictionary: Dictionary, done: bool) -> None:
         """Brings trials and shared parameters together again after a kill or a loss."""
-        if self._oracle.search.done:
+        if done:
             with contextlib.suppress(ValueError):  # what is lost is not needed any more
                 self._share()
             return
@@ -422,7 +423,7 @@ class EPNASTuner(DurableTuner):
     # What a person reads
 
     def results_summary(self, num_trials: int = 10) -> None:
-        """Prints the best networks in a table, and the limit that ended the last search, if any."""
+        """Prints the best networks in a table and, if one ended the last `search`, the limit."""
         print(table.render(self.work_dir.path, num_trials))
         if self._oracle.stopped_by:
             print(f"stopped at {self._oracle.stopped_by}: a search with a larger one goes on")

@@ -15,8 +15,8 @@ _RIFF = b"RIFF\0\0\0\0WEBP"
 _HEADS = {
     "png": tf.io.encode_png(_IMAGE).numpy(),
     "jpeg": tf.io.encode_jpeg(_IMAGE).numpy(),
-    "gif87": b"GIF87a" + struct.pack("<HH", 53, 37),
-    "gif89": b"GIF89a" + struct.pack("<HH", 53, 37),
+    "gif87": b"GIF87a" + struct.pack("<HHBBB", 53, 37, 0, 0, 0),
+    "gif89": b"GIF89a" + struct.pack("<HHBBB", 53, 37, 0, 0, 0),
     "bmp": b"BM" + bytes(16) + struct.pack("<ii", 53, 37),
     "bmp from the top": b"BM" + bytes(16) + struct.pack("<ii", 53, -37),
     # As Pillow writes the three kinds of WebP.
@@ -24,6 +24,25 @@ _HEADS = {
     "webp lossless": _RIFF + b"VP8L" + bytes(4) + b"\x2f" + struct.pack("<I", 52 + (36 << 14)),
     "webp extended": _RIFF + b"VP8X" + bytes(8) + b"\x34\0\0" + b"\x24\0\0",
 }
+
+
+def _gif(screen: tuple[int, int], *frames: tuple[int, int], table: int = 0) -> bytes:
+    """A GIF of black frames, with tables of colours and an extension before each frame."""
+    colours = bytes(3 * 2 ** (1 + table % 8)) if table else b""
+    content = b"GIF89a" + struct.pack("<HHBBB", *screen, table, 0, 0) + colours
+    for frame in frames:
+        content += b"\x21\xf9\x04" + bytes(4) + b"\0"
+        content += b"\x2c" + struct.pack("<HHHHB", 0, 0, *frame, table) + colours
+        content += b"\x02" + b"\x02\x4c\x01" + b"\0"
+    return content + b"\x3b"
+
+
+@pytest.mark.parametrize("table", [0, 0x80, 0x87])
+def test_all_frames_of_a_gif_count(table):
+    assert image_header.pixels(_gif((53, 37), table=table)) == 53 * 37
+    assert image_header.pixels(_gif((53, 37), (53, 37), table=table)) == 53 * 37
+    assert image_header.pixels(_gif((1, 1), (900, 700), table=table)) == 900 * 700
+    assert image_header.pixels(_gif((53, 37), *[(5, 7)] * 20, table=table)) == 20 * 53 * 37
 
 
 @pytest.mark.parametrize("content", _HEADS.values(), ids=_HEADS)

@@ -254,7 +254,8 @@ def _edited(entry: Entry, values: Values, data: st.DataObject) -> tuple[Entry, V
     """Returns what a hand may have made of an offer: the index and its arrays still agree."""
     other = st.integers(1, 20)
     role = data.draw(st.sampled_from(sorted(entry.inputs)), label="role")
-    edit = data.draw(st.sampled_from(["runs", "none", "lengths"]), label="edit")
+    edits = ["runs", "none", "lengths", "scalars", "multiplier"]
+    edit = data.draw(st.sampled_from(edits), label="edit")
     if edit == "none":
         return dataclasses.replace(entry, inputs={}), values
     if edit == "runs":
@@ -265,8 +266,12 @@ def _edited(entry: Entry, values: Values, data: st.DataObject) -> tuple[Entry, V
     values = {role: dict(named) for role, named in values.items()}
     for named in values.values():
         for name, value in named.items():
-            if value.ndim == 1:
+            if value.ndim == 1 and edit == "lengths":
                 named[name] = np.ones(data.draw(other), np.float32)
+            elif value.ndim == 1 and edit == "scalars":
+                named[name] = np.ones((), np.float32)
+            elif value.ndim == 4 and edit == "multiplier":
+                named[name] = np.repeat(value, 2, axis=3)
     return dataclasses.replace(entry, shapes=shared_params.shapes_of(values)), values
 
 

@@ -8,8 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from epnas_tf import randomness
+from epnas_tf import interrupts, randomness
 from epnas_tf.architecture.spec import spec_from_json
+from epnas_tf.searching.progressive import ProgressiveSearch
 from epnas_tf.training import trainer
 from epnas_tf.training.augment import normalised
 from epnas_tf.tuner import durable
@@ -138,3 +139,31 @@ def test_the_summary_names_the_limit_that_ended_the_search(make_tuner, data, qui
     tuner.results_summary()
     expected = "stopped at max_trials=2: a search with a larger one goes on"
     assert capsys.readouterr().out.splitlines()[-1] == expected
+
+
+def _replays(monkeypatch):
+    """Returns a list to which each replay adds how deep in held sections it is."""
+    held, replay = [], ProgressiveSearch.replay
+
+    def noted(self, log):
+        held.append(interrupts._State.held)
+        replay(self, log)
+
+    monkeypatch.setattr(ProgressiveSearch, "replay", noted)
+    return held
+
+
+def test_a_summary_replays_nothing(searched, open_searched, monkeypatch, capsys):
+    tuner = open_searched()
+    held = _replays(monkeypatch)
+    tuner.results_summary()
+    assert held == []
+    assert "stopped at" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("sharing", ["none", "dictionary"])
+def test_the_log_is_replayed_where_a_signal_is_heard(make_tuner, data, quick, sharing, monkeypatch):
+    make_tuner(max_trials=3, parameter_sharing=sharing).search(data)
+    held = _replays(monkeypatch)
+    make_tuner(parameter_sharing=sharing).search(data)
+    assert held == [0]

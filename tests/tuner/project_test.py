@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from epnas_tf import paths
+from epnas_tf import config, paths
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.training import data as data_lib
@@ -229,3 +229,7 @@ def test_a_torn_or_foreign_project_is_named(tmp_path, space, plan, where, value)
     paths.write_atomic(path, json.dumps(values))
     with pytest.raises(ValueError, match=r"project\.json is torn or foreign"):
         project.read(path)
+
+
+def test_what_may_grow_is_what_a_command_may_raise():
+    assert project.MAY_GROW == config.MAY_GROW_ON_RESUME
