@@ -204,6 +204,7 @@ MAY_CHANGE_ON_RESUME = frozenset(
         *("resume", "overwrite", "keep_models", "verbosity"),
     }
 )
+# The place of a folder of images or an .npz file may change too: see `_same_kind`.
 # More of these only extends a search.
 MAY_GROW_ON_RESUME = frozenset({"episodes"})
 # What is said for one run: a command that goes on does not take it from the run before.
@@ -325,7 +326,7 @@ def refuse_other(stored: SearchConfig, asked: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"{flag('work_dir', asked['work_dir'])}: holds a search of another configuration: "
             + "; ".join(differing)
-            + " (--overwrite deletes it)"
+            + " (another --work_dir begins a new one, --overwrite deletes this one)"
         )
 
 
@@ -335,10 +336,17 @@ def _differences(stored: SearchConfig, asked: Mapping[str, Any]) -> list[str]:
         old, new = getattr(stored, field.name), asked[field.name]
         left_open = field.metadata["auto"] and new == field.default
         extended = field.name in MAY_GROW_ON_RESUME and new > old
-        allowed = left_open or extended or field.name in MAY_CHANGE_ON_RESUME
+        moved = field.name == "dataset" and _same_kind(old, new)
+        allowed = left_open or extended or moved or field.name in MAY_CHANGE_ON_RESUME
         if old != new and not allowed:
             phrases.append(f"{flag(field.name, new)} (stored: {text_of(old)})")
     return phrases
+
+
+def _same_kind(old: str, new: str) -> bool:
+    """Says whether both data sets are of files, which may have moved: their content is compared."""
+    kind = old.partition(":")[0]
+    return kind in ("folder", "npz") and new.startswith(f"{kind}:")
 
 
 def preset_names() -> list[str]:

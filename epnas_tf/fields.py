@@ -124,7 +124,7 @@ def _typed_as(kind: str, value: Any) -> Any:
         item = kind.removeprefix("tuple[").removesuffix(", ...]")
         return tuple(_typed_as(item, part) for part in value)
     if kind == "float | None":
-        return None if value is None else _typed_as("float", value)
+        return None if value is None else _typed_as("float", _size_of(value))
     if kind == "str" and isinstance(value, str) and _is_one_line(value):
         return value
     if kind == "bool" and value in (False, True):
@@ -136,6 +136,16 @@ def _typed_as(kind: str, value: Any) -> Any:
     if kind == "float" and isinstance(value, numbers.Real) and math.isfinite(value):
         return float(value)
     raise TypeError(f"not {KINDS[kind]}: {value!r}")
+
+
+def _size_of(value: Any) -> Any:
+    """Returns the number of a size that is written as people write it, anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_size(value)
+    except ValueError as error:
+        raise TypeError(str(error)) from error
 
 
 def _is_one_line(text: str) -> bool:

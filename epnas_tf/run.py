@@ -27,6 +27,7 @@ from epnas_tf.training import data as data_lib
 from epnas_tf.training import machine, schedule, trainer
 from epnas_tf.training.data import Data
 from epnas_tf.training.schedule import Schedule
+from epnas_tf.tuner.console import limit_text
 from epnas_tf.tuner.journal import Journal
 from epnas_tf.tuner.oracle import EPNASOracle
 from epnas_tf.tuner.record import Record
@@ -94,6 +95,7 @@ def search(config: SearchConfig, listeners: Sequence[Listener] = ()) -> SearchRe
       KeyboardInterrupt: the process was asked to stop; the same call goes on.
     """
     work_dir = WorkDir(config.work_dir)
+    _check_places(config)
     with _blamed_on(config, "work_dir"):
         stored = _stored_config(work_dir, config)
     if config.deterministic:
@@ -111,7 +113,7 @@ def search(config: SearchConfig, listeners: Sequence[Listener] = ()) -> SearchRe
             stack.enter_context(tuner.claimed())
             tuner.prepare(data)  # again: another process may have begun a search meanwhile
             # What was said for this run alone is not repeated by the next.
-            kept = dataclasses.replace(resolved, resume=True, overwrite=False)
+            kept = dataclasses.replace(_from_anywhere(resolved), resume=True, overwrite=False)
             paths.write_atomic(work_dir.flags, config_lib.to_flags_text(kept))
         if config.verbosity:
             print(_headline(resolved, data, tuner), flush=True)
@@ -268,6 +270,28 @@ def load_data(config: SearchConfig) -> Data:
 # A configuration's open questions are answered once and stored
 
 
+def _check_places(config: SearchConfig) -> None:
+    """Raises ConfigError for a work_dir among the images, where it would be a class."""
+    kind, _, folder = config.dataset.partition(":")
+    work_dir = _absolute(config.work_dir)
+    if kind == "folder" and f"{work_dir}/".startswith(f"{_absolute(folder)}/"):
+        raise ConfigError(
+            f"{flag('work_dir', config.work_dir)}: must not lie among the images of "
+            f"{flag('dataset', config.dataset)}, whose folders are classes"
+        )
+
+
+def _from_anywhere(config: SearchConfig) -> SearchConfig:
+    """Returns a configuration whose data are found whatever the current folder."""
+    kind, colon, path = config.dataset.partition(":")
+    dataset = f"{kind}{colon}{_absolute(path)}" if colon else kind
+    return dataclasses.replace(config, dataset=dataset, data_dir=_absolute(config.data_dir))
+
+
+def _absolute(path: str) -> str:
+    return path if not path or "://" in path else os.path.abspath(path)
+
+
 def _stored_config(work_dir: WorkDir, asked: SearchConfig) -> SearchConfig | None:
     """Returns the configuration of the search in work_dir, None if there is none.
 
@@ -288,7 +312,7 @@ def _stored_config(work_dir: WorkDir, asked: SearchConfig) -> SearchConfig | Non
     except ValueError as error:
         raise ConfigError(f"{where}: {work_dir.flags} is torn or foreign: {error}") from error
     config_lib.refuse_other(stored, vars(asked))
-    free = config_lib.MAY_CHANGE_ON_RESUME | config_lib.MAY_GROW_ON_RESUME
+    free = {"dataset", *config_lib.MAY_CHANGE_ON_RESUME, *config_lib.MAY_GROW_ON_RESUME}
     changed: dict[str, Any] = {name: getattr(asked, name) for name in free}
     return dataclasses.replace(stored, **changed)
 
@@ -348,10 +372,14 @@ def _micro_batch(plan: Schedule, data: Data, config: SearchConfig) -> int:
 
 def _headline(config: SearchConfig, data: Data, tuner: EPNASTuner) -> str:
     shape = "x".join(str(size) for size in data.input_shape)
-    trials = tuner.oracle.total
+    trials, plan = tuner.oracle.total, tuner.schedule
+    too_large = config.batch_size > plan.batch_size
+    cut = f" (for so few images, not of {config.batch_size})" if too_large else ""
     return (
         f"{data.name}: {len(data.train)} training and {len(data.validation)} validation images "
-        f"of {shape}, {data.num_classes} classes; {trials} networks in {config.work_dir}"
+        f"of {shape}, {data.num_classes} classes; {trials} networks in {config.work_dir}\n"
+        f"a child: epochs {plan.epochs}, batches of {plan.batch_size}{cut}, "
+        f"learning rate {plan.learning_rate:.3g}"
     )
 
 
@@ -365,6 +393,8 @@ def _finish(tuner: EPNASTuner, data: Data, config: SearchConfig) -> SearchResult
         _store_test_accuracy(tuner.work_dir, test_accuracy)
     if oracle.records():
         print(table.render(config.work_dir))
+    if oracle.records() and not any(record.result.feasible for record in best):
+        print(_nearest(oracle))
     if oracle.stopped_by:
         print(f"stopped at --{oracle.stopped_by}: the same command with a larger one goes on")
     return SearchResult(
@@ -372,6 +402,16 @@ def _finish(tuner: EPNASTuner, data: Data, config: SearchConfig) -> SearchResult
         test_accuracy,
         len(oracle.records()),
         config.work_dir,
+    )
+
+
+def _nearest(oracle: EPNASOracle) -> str:
+    """Returns what to say of a search in which no network kept the limits."""
+    nearest = min(oracle.records(), key=lambda r: oracle.budget.violation(r.proposal.spec))
+    uses = ", ".join(limit_text(nearest.cost, limit) for limit in oracle.constraints)
+    return (
+        f"no trained network keeps the limits; the nearest of all is {nearest.slot.name}: {uses} "
+        "(loosen the limits, or narrow the space)"
     )
 
 

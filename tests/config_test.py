@@ -379,6 +379,20 @@ def test_place_and_budget_may_change():
     assert config_lib.differences(SearchConfig(), asked) == []
 
 
+def test_files_of_images_may_have_moved_but_not_become_another_kind():
+    stored = SearchConfig(dataset="folder:/a")
+    assert config_lib.differences(stored, SearchConfig(dataset="folder:/b")) == []
+    for other in ("npz:/a", "digits", "folder"):
+        expected = [f"--dataset={other} (stored: folder:/a)"]
+        assert config_lib.differences(stored, SearchConfig(dataset=other)) == expected
+
+
+def test_sizes_are_text_in_python_too():
+    assert SearchConfig(max_params="20k", max_disk="1.5G") == SearchConfig(
+        max_params=20_000, max_disk=1.5e9
+    )
+
+
 def test_settings_that_may_change_exist():
     names = {field.name for field in dataclasses.fields(SearchConfig)}
     assert names >= config_lib.MAY_CHANGE_ON_RESUME

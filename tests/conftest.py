@@ -3,8 +3,13 @@
 import ast
 import dataclasses
 import pathlib
+import signal
 
 import pytest
+
+# A shell tells what it starts in the background to ignore Ctrl-C; the tests of it want to hear it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _ROOT = pathlib.Path(__file__).parents[1]
 

@@ -10,6 +10,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import epnas_tf
 from epnas_tf import config as config_lib
@@ -193,7 +194,7 @@ def test_another_configuration_is_refused_and_nothing_overwritten(finished, tiny
         epnas_tf.search(dataclasses.replace(tiny, **changed))
     assert str(caught.value) == (
         f"--work_dir={tiny.work_dir}: holds a search of another configuration: {phrase}"
-        " (--overwrite deletes it)"
+        " (another --work_dir begins a new one, --overwrite deletes this one)"
     )
     assert _files(tiny.work_dir) == finished[1]
 
@@ -237,7 +238,8 @@ def test_cells_are_searched_by_the_learning_policy(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("digits: ")
     assert lines[0].endswith(f" of 8x8x1, 10 classes; 2 networks in {config.work_dir}")
-    assert [line[:5] for line in lines[1:3]] == ["[1/2]", "[2/2]"]
+    assert lines[1].startswith("a child: epochs 1, batches of ")
+    assert [line[:5] for line in lines[2:4]] == ["[1/2]", "[2/2]"]
     assert lines[-2].startswith(f"best: {result.best.slot}, validation accuracy ")
     assert f"test accuracy {result.test_accuracy:.4f}" in lines[-2]
 
@@ -459,3 +461,78 @@ def test_a_work_dir_that_is_a_file_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=f"--work_dir={path}: must be a folder, is a file"):
         epnas_tf.search(SearchConfig(work_dir=str(path), **_TINY))
     assert path.read_text() == "precious"
+
+
+# Images in files, which may move
+
+
+@pytest.fixture(name="photos")
+def _photos(tmp_path):
+    """A folder of two classes of ten images."""
+    folder = tmp_path / "photos"
+    for label, level in (("dark", 30), ("light", 200)):
+        (folder / label).mkdir(parents=True)
+        for number in range(10):
+            image = np.full((8, 8, 1), level + number, np.uint8)
+            content = tf.io.encode_png(image).numpy()
+            (folder / label / f"{number}.png").write_bytes(content)
+    return folder
+
+
+def test_a_search_finds_its_images_from_anywhere_and_where_they_went(photos, monkeypatch, capsys):
+    small = _TINY | {"train_fraction": 1.0, "image_size": 8, "keep_models": 1}
+    monkeypatch.chdir(photos.parent)
+    config = SearchConfig(work_dir="search", **small | {"dataset": "folder:photos"})
+    epnas_tf.search(dataclasses.replace(config, max_trials=1))
+    work_dir = photos.parent / "search"
+    assert f"--dataset=folder:{photos}\n" in (work_dir / "flags.txt").read_text()
+
+    monkeypatch.chdir(work_dir)
+    alone = ["", f"--work_dir={work_dir}"]
+    asked = config_lib.parse_to_go_on([*alone, "--max_trials=2", "--verbosity=0"])
+    assert epnas_tf.search(asked).trials == 2
+
+    moved = photos.rename(photos.with_name("elsewhere"))
+    asked = config_lib.parse_to_go_on([*alone, f"--dataset=folder:{moved}", "--max_trials=3"])
+    assert epnas_tf.search(asked).trials == 3
+    assert f"--dataset=folder:{moved}\n" in (work_dir / "flags.txt").read_text()
+
+    (moved / "dark" / "0.png").unlink()
+    capsys.readouterr()
+    with pytest.raises(ConfigError, match="its images or labels have changed"):
+        epnas_tf.search(config_lib.parse_to_go_on(alone))
+
+
+@pytest.mark.parametrize("inside", ["", "search", "dark/search", "dark/../search"])
+def test_a_work_dir_among_the_images_is_refused(photos, inside):
+    before = _files(str(photos))
+    config = SearchConfig(work_dir=str(photos / inside), dataset=f"folder:{photos}")
+    with pytest.raises(ConfigError, match="--work_dir=.*: must not lie among the images of "):
+        epnas_tf.search(config)
+    assert _files(str(photos)) == before
+
+
+def test_a_folder_beside_the_images_is_not_among_them(photos):
+    work_dir = f"{photos}_search"
+    small = _TINY | {"train_fraction": 1.0, "image_size": 8, "max_trials": 1}
+    assert epnas_tf.search(SearchConfig(work_dir=work_dir, **small)).trials == 1
+
+
+# What is said at the beginning and the end
+
+
+def test_the_schedule_that_children_get_is_said(tmp_path, capsys):
+    settings = _TINY | {"max_trials": 1, "verbosity": 1, "batch_size": 512, "epochs": 2}
+    epnas_tf.search(SearchConfig(work_dir=str(tmp_path / "search"), **settings))
+    second = capsys.readouterr().out.splitlines()[1]
+    expected = "a child: epochs 2, batches of 13 (for so few images, not of 512), learning rate "
+    assert second.startswith(expected)
+
+
+def test_where_no_network_keeps_the_limits_the_nearest_is_named(tmp_path, capsys):
+    settings = _TINY | {"max_trials": 2, "max_params": 9, "skip_over": 1.0}
+    result = epnas_tf.search(SearchConfig(work_dir=str(tmp_path / "search"), **settings))
+    assert result.best is None
+    said = capsys.readouterr().out.splitlines()[-2]
+    assert said.startswith("no trained network keeps the limits; the nearest of all is e01s00b")
+    assert said.endswith(" > 9 (loosen the limits, or narrow the space)")

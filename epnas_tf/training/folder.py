@@ -39,7 +39,7 @@ def folder(path: str, request: Request) -> Raw:
         ValueError: The folder is missing or has too few classes or images.
     """
     root = Path(path)
-    if not root.is_dir():
+    if not path or not root.is_dir():
         raise ValueError(f"folder:PATH must name a directory, {path!r} does not exist")
     files = _parts(root, request)
     size = request.image_size or DEFAULT_SIZE
@@ -54,10 +54,10 @@ def folder(path: str, request: Request) -> Raw:
 def _parts(root: Path, request: Request) -> list[_Files]:
     """Returns the files of the two or three parts: training, validation, test."""
     if not (root / "train").is_dir():
-        paths, labels = _files(root, _classes(root))
+        paths, labels = _training_files(root)
         return [_take(paths, labels, chosen) for chosen in request.choose(labels, 0.2, 0.2)]
     classes = _classes(root / "train")
-    paths, labels = _files(root / "train", classes)
+    paths, labels = _training_files(root / "train")
     validation = [root / name for name in ("validation", "val") if (root / name).is_dir()]
     chosen = request.choose(labels, *([] if validation else [0.2]))
     parts = [_take(paths, labels, indices) for indices in chosen]
@@ -70,6 +70,16 @@ def _classes(root: Path) -> list[str]:
     if len(classes) < 2:
         raise ValueError(f"{root} must hold at least 2 directories, one a class, got {classes}")
     return classes
+
+
+def _training_files(root: Path) -> _Files:
+    """Returns the files of a folder in which no class may be empty."""
+    classes = _classes(root)
+    paths, labels = _files(root, classes)
+    for label, name in enumerate(classes):
+        if not (labels == label).any():
+            raise ValueError(f"{root / name} must hold images, got none")
+    return paths, labels
 
 
 def _files(root: Path, classes: list[str]) -> _Files:

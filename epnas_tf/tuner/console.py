@@ -63,12 +63,16 @@ def _outcome(finished: Record) -> str:
 
 
 def limit_text(cost: Cost, constraint: Constraint) -> str:
-    """Returns a resource's use against its limits, such as "params 12.3k <= 20k"."""
+    """Returns a resource's use against its limits: "params 12.3k <= 20k", "params 23k > 20k"."""
     use = limits.usage(cost, constraint.metric)
+    said = f"{constraint.metric} {short(use)}"
+    if constraint.upper is not None and use > constraint.upper:
+        return f"{said} > {short(constraint.upper)}"
+    if constraint.lower is not None and use < constraint.lower:
+        return f"{said} < {short(constraint.lower)}"
     low = "" if constraint.lower is None else f"{short(constraint.lower)} <= "
     high = "" if constraint.upper is None else f" <= {short(constraint.upper)}"
-    mark = "" if limits.violation(cost, constraint) == 0 else " !"
-    return f"{low}{constraint.metric} {short(use)}{high}{mark}"
+    return f"{low}{said}{high}"
 
 
 def _best(oracle: EPNASOracle) -> str:

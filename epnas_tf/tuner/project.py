@@ -19,7 +19,11 @@ from epnas_tf.training.data import Data
 from epnas_tf.training.schedule import Schedule
 
 # Settings that projects of earlier versions do not name, as they were for them.
-_ADDED = {"parameter_sharing": "none", "stop_hopeless": 0.0, "max_child_memory": None}
+_ADDED: dict[str, Any] = {
+    "parameter_sharing": "none",
+    "stop_hopeless": 0.0,
+    "max_child_memory": None,
+}
 # What may become larger: the trials so far are the same.
 MAY_GROW = frozenset({"episodes"})
 
@@ -64,6 +68,14 @@ def images_of(data: Data) -> Images:
     return Images(data.input_shape, data.num_classes, full_scale, data.mean, data.std)
 
 
+def data_of(data: Data) -> dict[str, Any]:
+    """Returns what tells the images and labels that networks are trained and compared on."""
+    parts = {"train": data.train, "validation": data.validation}
+    return {
+        name: {"images": len(part), "fingerprint": part.fingerprint} for name, part in parts.items()
+    }
+
+
 def settings_of(
     space: SearchSpace, search: Mapping[str, Any], budget: Budget, plan: Schedule
 ) -> dict[str, Any]:
@@ -88,14 +100,42 @@ def settings_of(
 
 def differences(stored: Project, asked: Project) -> list[str]:
     """Returns how a project differs from the one asked for, a phrase a setting."""
-    pairs: list[tuple[str, Any, Any]] = [("images", stored.images, asked.images)]
     known, wanted = _ADDED | stored.settings, _ADDED | asked.settings
-    pairs += [(n, known.get(n), wanted.get(n)) for n in sorted({*known, *wanted})]
-    return [
-        f"{name} is {old}, asked for {new}"
-        for name, old, new in pairs
-        if old != new and not (name in MAY_GROW and isinstance(old, int) and new > old)
-    ]
+    old, new = known.pop("data", None), wanted.pop("data", None)
+    images = [dataclasses.asdict(project.images) for project in (stored, asked)]
+    phrases = []
+    if old is not None and new is not None:  # projects of earlier versions do not say
+        phrases += [_changed_data(old, new)] if old != new else []
+        images = [{n: v for n, v in each.items() if n not in ("mean", "std")} for each in images]
+    return phrases + _unlike("images", *images) + _unlike("", known, wanted)
+
+
+def _changed_data(old: Any, new: Any) -> str:
+    return f"its images or labels have changed ({_counts(old)} then, {_counts(new)} now)"
+
+
+def _counts(data: Any) -> str:
+    try:
+        sizes = [int(data[part]["images"]) for part in ("train", "validation")]
+    except (KeyError, TypeError, ValueError, OverflowError):  # a file may hold anything
+        return "unknown ones"
+    return f"{sizes[0]} for training and {sizes[1]} for validation"
+
+
+def _unlike(of: str, known: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Returns a phrase for each value that differs, also within tables of values."""
+    phrases = []
+    for name in sorted({*known, *wanted}):
+        old, new = known.get(name), wanted.get(name)
+        grew = name in MAY_GROW and isinstance(old, int) and isinstance(new, int) and new > old
+        if old == new or grew:
+            continue
+        title = f"{of}.{name}" if of else name
+        if isinstance(old, dict) and isinstance(new, dict):
+            phrases += _unlike(title, old, new)
+        else:
+            phrases.append(f"{title} is {old}, asked for {new}")
+    return phrases
 
 
 def write(path: str, project: Project) -> None:

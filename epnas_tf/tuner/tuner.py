@@ -170,6 +170,11 @@ class EPNASTuner(DurableTuner):
         sizes = {"branches": self._oracle.branches, "steps": self._oracle.steps}
         self._dictionary = Dictionary(store, **sizes)
 
+    @property
+    def schedule(self) -> Schedule:
+        """How children are trained; raises RuntimeError before the data are known."""
+        return Schedule(**self._known_project().settings["schedule"])
+
     def _known_project(self) -> Project:
         if self._project is None:
             raise RuntimeError("search() must be called first: it brings the images")
@@ -270,6 +275,7 @@ class EPNASTuner(DurableTuner):
         work = (plan.epochs * len(data.train), plan.micro_batch_size or plan.batch_size)
         budget = self._budget(images, self._rate(), *work)
         settings = project.settings_of(space, self._oracle.settings, budget, plan)
+        settings["data"] = project.data_of(data)
         self._settle(Project(images, budget.machine_gflops, settings))
         self._evaluator = Evaluator(data, plan, self.strategy, budget, self._builders)
         if not self._is_worker():
@@ -312,7 +318,7 @@ class EPNASTuner(DurableTuner):
             self._project = asked
         else:
             raise ValueError(
-                f"{self.project_dir} holds another search (overwrite=True deletes it): "
+                f"{self.project_dir} holds another search (overwriting deletes it): "
                 + "; ".join(differing)
             )
 

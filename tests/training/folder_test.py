@@ -172,3 +172,17 @@ def test_too_many_images_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(arrays, "MAX_GIB", 1e-6)
     with pytest.raises(ValueError, match="must need at most 1e-06 GiB"):
         data.load(f"folder:{tmp_path}")
+
+
+def test_a_class_without_images_is_named(tmp_path: Path) -> None:
+    for name in "ab":
+        fill(tmp_path, name, 5)
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / ".hidden").write_text("")
+    with pytest.raises(ValueError, match=r"/c must hold images, got none$"):
+        data.load(f"folder:{tmp_path}")
+
+
+def test_no_path_is_no_folder() -> None:
+    with pytest.raises(ValueError, match="folder:PATH must name a directory, '' does not exist"):
+        data.load("folder:")

@@ -84,7 +84,7 @@ def test_a_broken_limit_is_marked_and_both_sides_are_shown():
     finished = _record(Slot(1, 0, 1), feasible=False)
     oracle = _oracle(finished, constraints=_LIMITS)
     line = console.line(oracle, finished, seen=1)
-    assert " | params 12.3k <= 20k | 8 <= intensity 10 <= 9.5 ! | none feasible yet | " in line
+    assert " | params 12.3k <= 20k | intensity 10 > 9.5 | none feasible yet | " in line
 
 
 def test_an_untrained_network_says_why():

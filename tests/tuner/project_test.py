@@ -46,9 +46,10 @@ def test_settings_are_plain_data_of_all_that_matters(space, plan):
 def test_differences_are_named_one_by_one():
     stored = Project(_IMAGES, 10.0, {"seed": 1, "steps": 5, "gone": 1})
     asked = Project(dataclasses.replace(_IMAGES, num_classes=9), 20.0, {"seed": 2, "steps": 5})
-    images, *others = project.differences(stored, asked)
-    assert images.startswith("images is Images(")
-    assert others == ["gone is 1, asked for None", "seed is 1, asked for 2"]
+    assert project.differences(stored, asked) == [
+        *("images.num_classes is 10, asked for 9", "gone is 1, asked for None"),
+        "seed is 1, asked for 2",
+    ]
     assert project.differences(stored, dataclasses.replace(stored, machine_gflops=20.0)) == []
 
 
@@ -87,8 +88,8 @@ def test_it_is_there_before_the_first_trial(make_tuner, data, die_at, killed):
         ({"constraints": [Constraint("params", upper=9)]}, {}, r"constraints is \[\], asked for"),
         ({"skip_over": 3.0}, {}, "skip_over is 2.0, asked for 3.0"),
         ({"max_child_minutes": 9.0, "machine_gflops": 1.0}, {}, "max_child_minutes is None"),
-        ({"schedule": "aggressive"}, {}, "schedule is .*'quick', .* asked for .*'aggressive', "),
-        ({}, {"epochs": 3}, "schedule is .*'epochs': 40, .* asked for .*'epochs': 3, "),
+        ({"schedule": "aggressive"}, {}, "schedule.name is quick, asked for aggressive"),
+        ({}, {"epochs": 3}, "schedule.epochs is 40, asked for 3$"),
     ],
 )
 def test_another_search_in_the_folder_is_refused(
@@ -97,7 +98,7 @@ def test_another_search_in_the_folder_is_refused(
     tuner = make_tuner()
     tuner.search(data)
     before = paths.read_text(tuner.work_dir.project)
-    message = rf"search holds another search \(overwrite=True deletes it\): .*{phrase}"
+    message = rf"search holds another search \(overwriting deletes it\): .*{phrase}"
     with pytest.raises(ValueError, match=message):
         make_tuner(**changed).search(data, **arguments)
     assert paths.read_text(tuner.work_dir.project) == before
@@ -106,8 +107,54 @@ def test_another_search_in_the_folder_is_refused(
 
 def test_other_images_are_refused(quick, make_tuner, data, images):
     make_tuner().search(data)
-    with pytest.raises(ValueError, match="holds another search .*: images is"):
+    message = (
+        r"holds another search .*: its images or labels have changed \(72 for training and 24 for "
+        r"validation then, 48 for training and 48 for validation now\)"
+    )
+    with pytest.raises(ValueError, match=message):
         make_tuner().search(*images, validation_split=0.5)
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+@pytest.mark.parametrize("what", ["images", "labels"])
+def test_a_single_pixel_or_label_is_another_data_set(quick, make_tuner, data, part, what):
+    make_tuner().search(data)
+    old = getattr(data, part)
+    changed = getattr(old, what).copy()
+    changed.flat[0] = (changed.flat[0] + 1) % 3
+    new = dataclasses.replace(old, **{what: changed})
+    with pytest.raises(ValueError, match="its images or labels have changed"):
+        make_tuner().search(dataclasses.replace(data, **{part: new}))
+
+
+def test_the_order_of_the_images_says_nothing_of_them(data):
+    turned = dataclasses.replace(data, train=data.train.take(np.arange(len(data.train))[::-1]))
+    assert project.data_of(turned) == project.data_of(data)
+
+
+def test_a_project_that_does_not_tell_its_data_is_compared_by_their_statistics(
+    quick, make_tuner, data
+):
+    tuner = make_tuner()
+    tuner.search(data)
+    values = json.loads(paths.read_text(tuner.work_dir.project))
+    del values["settings"]["data"]
+    paths.write_atomic(tuner.work_dir.project, json.dumps(values))
+    with pytest.raises(ValueError, match="images.mean is "):
+        make_tuner().search(dataclasses.replace(data, mean=(0.1,)))
+    make_tuner().search(data)
+    assert "data" in json.loads(paths.read_text(tuner.work_dir.project))["settings"]
+
+
+@pytest.mark.parametrize("edited", [1, "x", {}, {"train": {"images": 3}}, {"train": 1}, [1]])
+def test_data_that_a_hand_wrote_are_others(edited):
+    told = {"train": {"images": 7}, "validation": {"images": 2}}
+    stored, asked = (Project(_IMAGES, 1.0, {"data": each}) for each in (edited, told))
+    (phrase,) = project.differences(stored, asked)
+    assert phrase == (
+        "its images or labels have changed (unknown ones then, 7 for training and 2 for validation "
+        "now)"
+    )
 
 
 def test_another_space_is_refused(quick, make_tuner, data, space):
