@@ -274,7 +274,7 @@ def _check_places(config: SearchConfig) -> None:
     """Raises ConfigError for a work_dir among the images, where it would be a class."""
     kind, _, folder = config.dataset.partition(":")
     work_dir = _absolute(config.work_dir)
-    if kind == "folder" and f"{work_dir}/".startswith(f"{_absolute(folder)}/"):
+    if kind == "folder" and folder and f"{work_dir}/".startswith(f"{_absolute(folder)}/"):
         raise ConfigError(
             f"{flag('work_dir', config.work_dir)}: must not lie among the images of "
             f"{flag('dataset', config.dataset)}, whose folders are classes"
@@ -283,8 +283,9 @@ def _check_places(config: SearchConfig) -> None:
 
 def _from_anywhere(config: SearchConfig) -> SearchConfig:
     """Returns a configuration whose data are found whatever the current folder."""
-    kind, colon, path = config.dataset.partition(":")
-    dataset = f"{kind}{colon}{_absolute(path)}" if colon else kind
+    dataset, (kind, _, path) = config.dataset, config.dataset.partition(":")
+    if kind in ("folder", "npz"):  # a tfds name may hold a colon too: cifar10:3.0.2
+        dataset = f"{kind}:{_absolute(path)}"
     return dataclasses.replace(config, dataset=dataset, data_dir=_absolute(config.data_dir))
 
 

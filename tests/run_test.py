@@ -503,6 +503,21 @@ def test_a_search_finds_its_images_from_anywhere_and_where_they_went(photos, mon
         epnas_tf.search(config_lib.parse_to_go_on(alone))
 
 
+@pytest.mark.parametrize(
+    ("dataset", "stored"),
+    [
+        *(("digits", "digits"), ("cifar10:3.0.2", "cifar10:3.0.2"), ("npz:a.npz", "npz:/at/a.npz")),
+        *(("folder:../a", "folder:/a"), ("folder:/b/c", "folder:/b/c")),
+        ("npz:gs://bucket/a.npz", "npz:gs://bucket/a.npz"),
+    ],
+)
+def test_only_paths_are_made_absolute(monkeypatch, dataset, stored):
+    monkeypatch.setattr(os, "getcwd", lambda: "/at")
+    config = SearchConfig(dataset=dataset, data_dir="sets")
+    expected = SearchConfig(dataset=stored, data_dir="/at/sets")
+    assert run._from_anywhere(config) == expected
+
+
 @pytest.mark.parametrize("inside", ["", "search", "dark/search", "dark/../search"])
 def test_a_work_dir_among_the_images_is_refused(photos, inside):
     before = _files(str(photos))
