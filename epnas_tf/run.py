@@ -123,9 +123,7 @@ def search(config: SearchConfig, listeners: Sequence[Listener] = ()) -> SearchRe
 
 def make_tuner(config: SearchConfig, data: Data) -> EPNASTuner:
     """Returns the tuner of a resolved configuration, ready to search `data`."""
-    folder, name = os.path.split(os.path.abspath(config.work_dir))
-    if "://" in config.work_dir:
-        folder, name = os.path.split(config.work_dir.rstrip("/"))
+    folder, name = os.path.split(_absolute(config.work_dir.rstrip("/") or "/"))
     with _blamed_on(config, "strategy"):
         strategy = trainer.make_strategy(config.strategy, config.tpu)
     types = f"{_ITEM[config.pattern]}_types"

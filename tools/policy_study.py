@@ -8,16 +8,15 @@ Prints the share of children within the limits and the best feasible accuracy, e
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import os
 import sys
 
 import numpy as np
 
 from epnas_tf import config as config_lib
-from epnas_tf import paths, run
+from epnas_tf import run
+from epnas_tf.report.trajectory import trajectory
 
 POLICIES = ("lstm", "random")
 SEEDS = (0, 1, 2)
@@ -41,7 +40,7 @@ def _search(asked: config_lib.SearchConfig, policy: str, seed: int) -> list[tupl
     """Returns (share of feasible children, best feasible accuracy so far) of each episode."""
     work_dir = os.path.join(asked.work_dir, f"{policy}_seed{seed}")
     run.search(dataclasses.replace(asked, policy=policy, seed=seed, work_dir=work_dir))
-    trials = list(csv.DictReader(io.StringIO(paths.read_text(f"{work_dir}/trials.csv"))))
+    trials = trajectory(work_dir)
     episodes = []
     for episode in range(1, asked.episodes + 1):
         children = [t for t in trials if int(t["episode"]) == episode and int(t["step"]) > 0]

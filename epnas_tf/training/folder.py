@@ -54,10 +54,10 @@ def folder(path: str, request: Request) -> Raw:
 def _parts(root: Path, request: Request) -> list[_Files]:
     """Returns the files of the two or three parts: training, validation, test."""
     if not (root / "train").is_dir():
-        paths, labels = _training_files(root)
+        paths, labels = _training_files(root, _classes(root))
         return [_take(paths, labels, chosen) for chosen in request.choose(labels, 0.2, 0.2)]
     classes = _classes(root / "train")
-    paths, labels = _training_files(root / "train")
+    paths, labels = _training_files(root / "train", classes)
     validation = [root / name for name in ("validation", "val") if (root / name).is_dir()]
     chosen = request.choose(labels, *([] if validation else [0.2]))
     parts = [_take(paths, labels, indices) for indices in chosen]
@@ -72,9 +72,8 @@ def _classes(root: Path) -> list[str]:
     return classes
 
 
-def _training_files(root: Path) -> _Files:
+def _training_files(root: Path, classes: list[str]) -> _Files:
     """Returns the files of a folder in which no class may be empty."""
-    classes = _classes(root)
     paths, labels = _files(root, classes)
     for label, name in enumerate(classes):
         if not (labels == label).any():

@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from epnas_tf import paths
 from epnas_tf.modeling.build import with_normalisation
-from epnas_tf.training.schedule import Schedule
 from epnas_tf.tuner.project import Project
 
 _FILE = "network.weights.h5"  # Keras goes by the name's end
@@ -39,7 +38,7 @@ def compiled(
     network: keras.Model, project: Project, strategy: tf.distribute.Strategy
 ) -> keras.Model:
     """Returns a compiled model that normalises a project's images and runs a network of them."""
-    images, plan = project.images, Schedule(**project.settings["schedule"])
+    images, plan = project.images, project.schedule
     with strategy.scope():
         model = with_normalisation(network, images.full_scale, images.mean, images.std)
         optimizer = keras.optimizers.SGD(plan.learning_rate, plan.momentum, plan.nesterov)

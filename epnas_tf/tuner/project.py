@@ -61,6 +61,11 @@ class Project:
     machine_gflops: float
     settings: dict[str, Any]
 
+    @property
+    def schedule(self) -> Schedule:
+        """How children are trained."""
+        return Schedule(**self.settings["schedule"])
+
 
 def images_of(data: Data) -> Images:
     """Returns what networks need to know of a data set's images."""

@@ -127,7 +127,7 @@ class EPNASTuner(DurableTuner):
         self._max_child_memory = max_child_memory
         self._machine_gflops = machine_gflops
         self._max_attempts = max_attempts
-        self._max_disk = oracle.limits.max_disk = max_disk
+        oracle.limits.max_disk = max_disk
         self._evaluator: Evaluator | None = None
         self._dictionary: Dictionary | None = None
         self._project: Project | None = None
@@ -166,14 +166,14 @@ class EPNASTuner(DurableTuner):
 
     def _open_dictionary(self) -> None:
         """Opens the shared parameters as they are; nothing is written before `search`."""
-        store = ParamStore(self.work_dir.shared_params, self._max_disk / 2)
+        store = ParamStore(self.work_dir.shared_params, self._oracle.limits.max_disk / 2)
         sizes = {"branches": self._oracle.branches, "steps": self._oracle.steps}
         self._dictionary = Dictionary(store, **sizes)
 
     @property
     def schedule(self) -> Schedule:
         """How children are trained; raises RuntimeError before the data are known."""
-        return Schedule(**self._known_project().settings["schedule"])
+        return self._known_project().schedule
 
     def _known_project(self) -> Project:
         if self._project is None:

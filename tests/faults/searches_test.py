@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import subprocess
@@ -116,6 +117,40 @@ def test_signals_stop_in_order_and_cost_no_attempt(tmp_path):
         (trial,) = _trials(work_dir)
         assert (trial["status"], trial["message"]) == ("FAILED", "stopped")
         assert (work_dir / "lock").read_text() == ""
+
+
+def test_a_killed_search_ends_like_one_that_was_not(tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    flags = ("--episodes=2", "--steps=1", "--epochs=1", "--keep_models=2")
+    flags += ("--parameter_sharing=none",)
+    trials = 2 + 2 * 1 * 2
+    _search_here(whole, *flags)
+
+    rng = random.Random(11)
+    # In the first trial, and in some later one: each attempt has a file of its own.
+    for trial in (0, rng.randrange(2, 4)):
+        with _started(*flags, f"--work_dir={killed}") as process:
+            _wait_for(killed / f"trial_000{trial}" / "trial.json", process)
+            time.sleep(rng.uniform(0, 0.5))
+            os.kill(process.pid, signal.SIGKILL)
+            assert process.wait(timeout=60) == -signal.SIGKILL
+    assert not (killed / "trials.csv").exists() or len(trajectory(killed)) < trials
+
+    with _started(*flags, f"--work_dir={killed}") as process:
+        output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert f"{trials} networks trained" in output
+    assert f"[{trials}/{trials}] e02s01b1" in output
+
+    rows = trajectory(killed)
+    assert len(rows) == trials
+    assert rows == trajectory(whole)  # slots, parents, actions, specs, accuracies, rewards, costs
+    for name in ("best.json", "steps.jsonl"):
+        assert (killed / name).read_text() == (whole / name).read_text()
+    assert len(list(killed.glob("trial_*/trial.json"))) > trials  # there were lost attempts
+    kept = sorted(path.name for path in (whole / "models").iterdir())
+    assert sorted(path.name for path in (killed / "models").iterdir()) == kept
+    assert not list(killed.rglob("*.tmp*"))
 
 
 def test_a_stopped_trial_is_begun_anew_as_often_as_it_takes(tmp_path, whole, monkeypatch):

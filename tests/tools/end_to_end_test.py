@@ -1,22 +1,16 @@
-"""The real command in real processes: killed and resumed, and refusing bad input."""
+"""The real command in real processes: refusing bad input, and whole."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import pathlib
-import random
-import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
-import epnas_tf
 from epnas_tf import config as config_lib
-from epnas_tf.report.trajectory import trajectory
 
 try:
     from epnas_tf.tools import search
@@ -29,7 +23,6 @@ _FLAGS = (
     *("--stem_filters=4", "--branches=2", "--episodes=2", "--steps=1", "--epochs=1"),
     *("--max_params=10k", "--machine_gflops=16", "--keep_models=2", "--seed=4"),
 )
-_TRIALS = 2 + 2 * 1 * 2
 
 
 def _start(*arguments: str) -> subprocess.Popen[str]:
@@ -40,57 +33,6 @@ def _start(*arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-@contextlib.contextmanager
-def _started(*arguments: str):
-    process = _start(*arguments)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def _wait_for(path: pathlib.Path, process: subprocess.Popen[str]) -> None:
-    for _ in range(6000):
-        if path.exists():
-            return
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
-    raise AssertionError(f"{path} did not appear in a minute")
-
-
-def test_a_killed_search_ends_like_one_that_was_not(tmp_path):
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    arguments = ["epnas_search", *_FLAGS, "--verbosity=0"]
-    epnas_tf.search(config_lib.parse([*arguments, f"--work_dir={whole}"]))
-
-    rng = random.Random(11)
-    # In the first trial, and in some later one: each attempt has a file of its own.
-    for trial in (0, rng.randrange(2, 4)):
-        with _started(*_FLAGS, f"--work_dir={killed}") as process:
-            _wait_for(killed / f"trial_000{trial}" / "trial.json", process)
-            time.sleep(rng.uniform(0, 0.5))
-            os.kill(process.pid, signal.SIGKILL)
-            assert process.wait(timeout=60) == -signal.SIGKILL
-    assert not (killed / "trials.csv").exists() or len(trajectory(killed)) < _TRIALS
-
-    with _started(*_FLAGS, f"--work_dir={killed}") as process:
-        output, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
-    assert f"{_TRIALS} networks trained" in output
-    assert f"[{_TRIALS}/{_TRIALS}] e02s01b1" in output
-
-    rows = trajectory(killed)
-    assert len(rows) == _TRIALS
-    assert rows == trajectory(whole)  # slots, parents, actions, specs, accuracies, rewards, costs
-    for name in ("best.json", "steps.jsonl"):
-        assert (killed / name).read_text() == (whole / name).read_text()
-    assert len(list(killed.glob("trial_*/trial.json"))) > _TRIALS  # there were lost attempts
-    kept = sorted(path.name for path in (whole / "models").iterdir())
-    assert sorted(path.name for path in (killed / "models").iterdir()) == kept
-    assert not list(killed.rglob("*.tmp*"))
 
 
 @pytest.fixture(name="other_search", scope="module")
