@@ -28,6 +28,8 @@ setuptools.setup(
         *setuptools.find_packages(include=["epnas_tf", "epnas_tf.*"]),
         "epnas_tf.flags",
         "epnas_tf.tools",
+        "epnas_tf.tools.checks",
+        "epnas_tf.tools.studies",
     ],
     # Both stand at the top of a checkout; installed there, they would clash with other packages.
     package_dir={"epnas_tf.flags": "flags", "epnas_tf.tools": "tools"},

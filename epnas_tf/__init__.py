@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from epnas_tf.modeling import build_model
     from epnas_tf.modeling.counting import cost_of_model
     from epnas_tf.run import SearchResult, search
-    from epnas_tf.searching.learning import Learning
     from epnas_tf.searching.progressive import ProgressiveSearch
+    from epnas_tf.searching.settings import Learning
     from epnas_tf.tuner.oracle import EPNASOracle
     from epnas_tf.tuner.tuner import EPNASTuner
 
@@ -46,7 +46,7 @@ _HOMES = {
     "Constraint": "epnas_tf.architecture.limits",
     "EPNASOracle": "epnas_tf.tuner.oracle",
     "EPNASTuner": "epnas_tf.tuner.tuner",
-    "Learning": "epnas_tf.searching.learning",
+    "Learning": "epnas_tf.searching.settings",
     "ProgressiveSearch": "epnas_tf.searching.progressive",
     "SearchConfig": "epnas_tf.config",
     "SearchResult": "epnas_tf.run",

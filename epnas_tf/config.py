@@ -15,9 +15,9 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from epnas_tf import paths
 from epnas_tf.fields import ConfigError, check, flag, read, setting, text_of, typed
-from epnas_tf.paths import WorkDir
+from epnas_tf.workdir import storage
+from epnas_tf.workdir.layout import WorkDir
 
 
 def _table(help: str, *, choices: tuple[str, ...] = (), least: float | None = None) -> Any:
@@ -280,9 +280,9 @@ def _values(flag_values: Any) -> dict[str, Any]:
 
 def _readable(path: str) -> SearchConfig | None:
     """Returns the configuration in a file; None without one that can be read (`search` says so)."""
-    refusals: tuple[type[Exception], ...] = (ValueError, *paths.failures(path))
+    refusals: tuple[type[Exception], ...] = (ValueError, *storage.failures(path))
     try:
-        return from_flags_text(paths.read_text(path)) if paths.exists(path) else None
+        return from_flags_text(storage.read_text(path)) if storage.exists(path) else None
     except refusals:
         return None
 

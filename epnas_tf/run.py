@@ -13,25 +13,26 @@ from typing import Any
 import tensorflow as tf
 
 from epnas_tf import config as config_lib
-from epnas_tf import paths, randomness, untrusted
+from epnas_tf import randomness, untrusted
 from epnas_tf.architecture.cost import Cost
 from epnas_tf.architecture.limits import METRICS, Constraint
 from epnas_tf.architecture.space import SearchSpace, layerwise_space, module_space
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.config import SearchConfig
+from epnas_tf.data import dataset as data_lib
+from epnas_tf.data.dataset import Data
 from epnas_tf.fields import ConfigError, flag
-from epnas_tf.paths import WorkDir
 from epnas_tf.report import table
-from epnas_tf.searching.learning import Learning
-from epnas_tf.training import data as data_lib
+from epnas_tf.searching.settings import Learning
 from epnas_tf.training import machine, schedule, trainer
-from epnas_tf.training.data import Data
 from epnas_tf.training.schedule import Schedule
-from epnas_tf.tuner.console import limit_text
-from epnas_tf.tuner.journal import Journal
+from epnas_tf.tuner.listeners.console import limit_text
+from epnas_tf.tuner.listeners.results import Journal
 from epnas_tf.tuner.oracle import EPNASOracle
-from epnas_tf.tuner.record import Record
+from epnas_tf.tuner.trial_data import Record
 from epnas_tf.tuner.tuner import EPNASTuner
+from epnas_tf.workdir import storage
+from epnas_tf.workdir.layout import WorkDir
 
 Listener = Callable[[EPNASOracle, Record], None]
 
@@ -114,7 +115,7 @@ def search(config: SearchConfig, listeners: Sequence[Listener] = ()) -> SearchRe
             tuner.prepare(data)  # again: another process may have begun a search meanwhile
             # What was said for this run alone is not repeated by the next.
             kept = dataclasses.replace(_from_anywhere(resolved), resume=True, overwrite=False)
-            paths.write_atomic(work_dir.flags, config_lib.to_flags_text(kept))
+            storage.write_atomic(work_dir.flags, config_lib.to_flags_text(kept))
         if config.verbosity:
             print(_headline(resolved, data, tuner), flush=True)
         tuner.search(data)
@@ -302,12 +303,12 @@ def _stored_config(work_dir: WorkDir, asked: SearchConfig) -> SearchConfig | Non
     if asked.overwrite:
         return None
     where = flag("work_dir", asked.work_dir)
-    if not asked.resume and (paths.exists(work_dir.flags) or paths.exists(work_dir.project)):
+    if not asked.resume and (storage.exists(work_dir.flags) or storage.exists(work_dir.project)):
         raise ConfigError(f"{where}: holds a search; --resume goes on, --overwrite deletes it")
-    if not paths.exists(work_dir.flags):
+    if not storage.exists(work_dir.flags):
         return None
     try:
-        stored = config_lib.from_flags_text(paths.read_text(work_dir.flags))
+        stored = config_lib.from_flags_text(storage.read_text(work_dir.flags))
     except ValueError as error:
         raise ConfigError(f"{where}: {work_dir.flags} is torn or foreign: {error}") from error
     config_lib.refuse_other(stored, vars(asked))
@@ -422,7 +423,7 @@ def _test_accuracy(tuner: EPNASTuner, data: Data, best: Sequence[Record]) -> flo
     if stored.get("slot") == best[0].slot.name:
         with contextlib.suppress(KeyError, TypeError, ValueError):
             return float(stored["test_accuracy"])
-    if not paths.exists(tuner.work_dir.model(best[0].slot.name)):
+    if not storage.exists(tuner.work_dir.model(best[0].slot.name)):
         print(f"no test accuracy: the weights of {best[0].slot.name} are gone")
         return None
     (trial,) = tuner.oracle.get_best_trials()
@@ -431,17 +432,17 @@ def _test_accuracy(tuner: EPNASTuner, data: Data, best: Sequence[Record]) -> flo
 
 def _stored_best(work_dir: WorkDir) -> dict[str, Any]:
     """Returns what best.json holds, nothing where it is missing or torn: it is written anew."""
-    if not paths.exists(work_dir.best):
+    if not storage.exists(work_dir.best):
         return {}
     try:
-        return untrusted.parse_object(paths.read_text(work_dir.best))
+        return untrusted.parse_object(storage.read_text(work_dir.best))
     except ValueError:
         return {}
 
 
 def _store_test_accuracy(work_dir: WorkDir, accuracy: float) -> None:
     values = _stored_best(work_dir) | {"test_accuracy": accuracy}
-    paths.write_atomic(work_dir.best, json.dumps(values, indent=2) + "\n")
+    storage.write_atomic(work_dir.best, json.dumps(values, indent=2) + "\n")
 
 
 def _network(record: Record) -> Network:

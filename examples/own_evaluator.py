@@ -14,8 +14,8 @@ from epnas_tf.architecture import morph
 from epnas_tf.architecture.ops import OpDef
 from epnas_tf.architecture.space import Field, SearchSpace
 from epnas_tf.architecture.spec import Spec
+from epnas_tf.searching.policies.uniform import RandomPolicy
 from epnas_tf.searching.progressive import Policy, ProgressiveSearch
-from epnas_tf.searching.random_policy import RandomPolicy
 from epnas_tf.searching.trials import Result
 
 OPS = {name: OpDef(()) for name in ("none", "skip", "conv1x1", "conv3x3", "avg3x3")}
@@ -41,7 +41,7 @@ def make_policy(name: str, seed: int) -> Policy:
     if name == "random":
         return RandomPolicy(space())
     # Here and not above: only this policy needs TensorFlow, which takes seconds to import.
-    from epnas_tf.searching.policy import LSTMPolicy
+    from epnas_tf.searching.policies.lstm import LSTMPolicy
 
     return LSTMPolicy(space(), seed=seed, learning_rate=0.01)
 

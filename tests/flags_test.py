@@ -7,7 +7,7 @@ import pytest
 from epnas_tf import config as config_lib
 from epnas_tf import run
 from epnas_tf.config import SearchConfig
-from epnas_tf.searching.learning import PAPER, PAPER_LSTM
+from epnas_tf.searching.settings import PAPER, PAPER_LSTM
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _FILES = sorted((_ROOT / "flags").glob("*.flags"))

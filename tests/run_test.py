@@ -14,15 +14,16 @@ import tensorflow as tf
 
 import epnas_tf
 from epnas_tf import config as config_lib
-from epnas_tf import paths, run
+from epnas_tf import run
 from epnas_tf.architecture.space import module_space
 from epnas_tf.architecture.spec import spec_from_dict
 from epnas_tf.config import SearchConfig
+from epnas_tf.data import dataset as data_lib
 from epnas_tf.fields import ConfigError
-from epnas_tf.paths import WorkDir
-from epnas_tf.training import data as data_lib
 from epnas_tf.training import machine, schedule, trainer
 from epnas_tf.tuner.tuner import EPNASTuner
+from epnas_tf.workdir import storage
+from epnas_tf.workdir.layout import WorkDir
 
 # Six children of a second each.
 _TINY = {
@@ -126,25 +127,25 @@ def _copied(finished, tiny, tmp_path) -> SearchConfig:
     shutil.copytree(tiny.work_dir, tmp_path / "copy")
     config = dataclasses.replace(tiny, work_dir=str(tmp_path / "copy"))
     flags_file = WorkDir(config.work_dir).flags
-    text = paths.read_text(flags_file).replace(tiny.work_dir, config.work_dir)
-    paths.write_atomic(flags_file, text)
+    text = storage.read_text(flags_file).replace(tiny.work_dir, config.work_dir)
+    storage.write_atomic(flags_file, text)
     best_file = WorkDir(config.work_dir).best
-    best = json.loads(paths.read_text(best_file))
+    best = json.loads(storage.read_text(best_file))
     del best["test_accuracy"]
-    paths.write_atomic(best_file, json.dumps(best))
+    storage.write_atomic(best_file, json.dumps(best))
     return config
 
 
 def test_a_test_accuracy_that_was_not_stored_is_measured(finished, copied):
     result = epnas_tf.search(copied)
     assert result.test_accuracy == finished[0].test_accuracy
-    best = json.loads(paths.read_text(WorkDir(copied.work_dir).best))
+    best = json.loads(storage.read_text(WorkDir(copied.work_dir).best))
     assert best["test_accuracy"] == result.test_accuracy
 
 
 def test_without_the_best_weights_there_is_no_test_accuracy(finished, copied, capsys):
     slot = finished[0].best.slot
-    paths.remove(WorkDir(copied.work_dir).model(slot))
+    storage.remove(WorkDir(copied.work_dir).model(slot))
     result = epnas_tf.search(copied)
     assert result.test_accuracy is None
     assert result.networks == finished[0].networks
@@ -152,7 +153,7 @@ def test_without_the_best_weights_there_is_no_test_accuracy(finished, copied, ca
 
 
 def test_another_process_that_searches_there_is_an_error_of_one_line(finished, tiny):
-    with paths.exclusive(WorkDir(tiny.work_dir).lock), pytest.raises(ConfigError) as caught:
+    with storage.exclusive(WorkDir(tiny.work_dir).lock), pytest.raises(ConfigError) as caught:
         epnas_tf.search(tiny)
     assert str(caught.value).startswith(f"--work_dir={tiny.work_dir}: ")
     assert f"held by process {os.getpid()} on " in str(caught.value)
@@ -224,7 +225,7 @@ def test_data_without_a_test_part_has_no_test_accuracy(tmp_path):
     small = {"dataset": f"npz:{tmp_path / 'set.npz'}", "train_fraction": 1.0, "max_trials": 1}
     result = epnas_tf.search(SearchConfig(work_dir=str(tmp_path / "search"), **(_TINY | small)))
     assert (result.trials, result.test_accuracy) == (1, None)
-    assert "test_accuracy" not in json.loads(paths.read_text(WorkDir(result.work_dir).best))
+    assert "test_accuracy" not in json.loads(storage.read_text(WorkDir(result.work_dir).best))
 
 
 def test_cells_are_searched_by_the_learning_policy(tmp_path, capsys):
@@ -263,7 +264,7 @@ def _stored_flags(monkeypatch, tmp_path):
         config = SearchConfig(work_dir=str(tmp_path / "stored"), verbosity=0, **settings)
         with pytest.raises(_StoppedError):
             run.search(config)
-        return config_lib.from_flags_text(paths.read_text(WorkDir(config.work_dir).flags))
+        return config_lib.from_flags_text(storage.read_text(WorkDir(config.work_dir).flags))
 
     return stored_flags
 

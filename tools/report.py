@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from epnas_tf import paths
 from epnas_tf.report import table
+from epnas_tf.workdir import layout, storage
 
 
 def main(argv: Sequence[str]) -> int:
@@ -27,7 +27,7 @@ def main(argv: Sequence[str]) -> int:
         leftovers = values(argv)[1:]
         if leftovers:
             raise flags.Error(f"{leftovers[0]!r} is no flag; flags are written --name=value")
-        if not paths.exists(paths.WorkDir(work_dir.value).trials_csv):
+        if not storage.exists(layout.WorkDir(work_dir.value).trials_csv):
             raise flags.Error(f"--work_dir={work_dir.value}: holds no trials.csv of a search")
     except flags.Error as error:
         print(f"epnas_report: {error}", file=sys.stderr)

@@ -19,12 +19,12 @@ from epnas_tf.architecture.spec import Spec
 # A training step costs three forward passes: forward, gradient of inputs, gradient of weights.
 PASSES = 3
 # Moving a byte of activations takes as long as this many FLOPs of a convolution. Fitted with
-# tools/bench_estimate.py to nets of both patterns; depthwise and pooling nets are bound by it.
+# tools/checks/bench_estimate.py to nets of both patterns; depthwise and pooling nets depend on it.
 FLOPS_PER_BYTE = 30.0
 
 # Bytes that training holds for each byte of a network's activations (of a whole batch) and of its
 # parameters: outputs and their gradients, batch norm's and the activation's own copies; kernels,
-# their gradients, momentum and what is on its way. Fitted with tools/bench_memory.py.
+# their gradients, momentum and what is on its way. Fitted with tools/checks/bench_memory.py.
 BYTES_PER_ACTIVATION = 3.0
 BYTES_PER_PARAMETER = 16.0
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 
-from epnas_tf import paths, untrusted
+from epnas_tf import untrusted
 from epnas_tf.architecture.spec import spec_from_dict
-from epnas_tf.paths import WorkDir
 from epnas_tf.report.units import short
+from epnas_tf.workdir import storage
+from epnas_tf.workdir.layout import WorkDir
 
 _HEADER = (
     "rank",
@@ -29,9 +30,9 @@ def rows(work_dir: WorkDir) -> list[dict[str, str]]:
     Raises:
       ValueError: there is no trials.csv, or it is torn or foreign.
     """
-    if not paths.exists(work_dir.trials_csv):
+    if not storage.exists(work_dir.trials_csv):
         raise ValueError(f"no search has finished a trial in {work_dir.path}")
-    trials = csv.DictReader(io.StringIO(paths.read_text(work_dir.trials_csv)))
+    trials = csv.DictReader(io.StringIO(storage.read_text(work_dir.trials_csv)))
     best: dict[str, dict[str, str]] = {}
     try:
         trained = [trial for trial in trials if trial["status"] == "trained"]
@@ -98,10 +99,10 @@ def _printable(slot: object) -> str:
 
 
 def _best_lines(files: WorkDir) -> list[str]:
-    if not paths.exists(files.best):
+    if not storage.exists(files.best):
         return []
     try:
-        best = untrusted.parse_object(paths.read_text(files.best))
+        best = untrusted.parse_object(storage.read_text(files.best))
         slot, accuracy = _printable(best["slot"]), best["validation_accuracy"]
         lines = [f"best: {slot}, validation accuracy {accuracy:.4f}"]
         if best.get("test_accuracy") is not None:

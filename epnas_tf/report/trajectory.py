@@ -6,8 +6,8 @@ import csv
 import io
 import os
 
-from epnas_tf import paths
-from epnas_tf.paths import WorkDir
+from epnas_tf.workdir import storage
+from epnas_tf.workdir.layout import WorkDir
 
 # Columns of trials.csv that a clock, or the number of tries, decides.
 MEASURED = ("attempt", "trial_id", "seconds", "overhead_seconds")
@@ -19,5 +19,5 @@ def trajectory(work_dir: str | os.PathLike[str]) -> list[dict[str, str]]:
     Raises:
       OSError: there is no trials.csv; tf.errors.NotFoundError on a path with a scheme.
     """
-    rows = csv.DictReader(io.StringIO(paths.read_text(WorkDir(os.fspath(work_dir)).trials_csv)))
+    rows = csv.DictReader(io.StringIO(storage.read_text(WorkDir(os.fspath(work_dir)).trials_csv)))
     return [{name: row[name] for name in row if name not in MEASURED} for row in rows]

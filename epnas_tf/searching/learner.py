@@ -22,9 +22,9 @@ from epnas_tf.architecture.morph import Morph
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.searching import returns
-from epnas_tf.searching.learning import Learning
 from epnas_tf.searching.predictor import Predictor
 from epnas_tf.searching.returns import Baseline
+from epnas_tf.searching.settings import Learning
 from epnas_tf.searching.trials import Trial
 
 Rng = Callable[[str, int], np.random.Generator]

@@ -19,7 +19,7 @@ from epnas_tf.architecture.morph import Morph
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.searching.learner import Learner, Move, Policy
-from epnas_tf.searching.learning import Learning
+from epnas_tf.searching.settings import Learning
 from epnas_tf.searching.trials import Proposal, Result, Slot, Trial, ranked
 
 # A tournament takes one in so many of the trained networks.

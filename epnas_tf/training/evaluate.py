@@ -10,13 +10,14 @@ import tensorflow as tf
 
 from epnas_tf.architecture.budget import HOPELESS, NOT_FINITE, TRAINED, Budget
 from epnas_tf.architecture.spec import Spec
+from epnas_tf.data.dataset import Data
 from epnas_tf.modeling import build_model
 from epnas_tf.modeling.layers import BUILDERS, Builder
-from epnas_tf.training import layout, memory, trainer
-from epnas_tf.training.data import Data
-from epnas_tf.training.hopeless import StopRule
+from epnas_tf.sharing import graph
+from epnas_tf.sharing.access import Sharing
+from epnas_tf.training import memory, trainer
+from epnas_tf.training.early_stopping import StopRule
 from epnas_tf.training.schedule import Schedule
-from epnas_tf.training.sharing import Sharing
 from epnas_tf.training.trainer import TrainResult
 
 
@@ -148,5 +149,5 @@ class Evaluator:
 def _begin(sharing: Sharing, model: keras.Model) -> float:
     try:
         return sharing.begin(model)
-    except layout.LayoutError as error:
+    except graph.LayoutError as error:
         raise BuildError(f"{error} (or search with --parameter_sharing=none)") from error

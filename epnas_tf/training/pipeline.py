@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from epnas_tf import randomness
-from epnas_tf.training import augment
-from epnas_tf.training.data import Data, Part
+from epnas_tf.data import augment
+from epnas_tf.data.dataset import Data, Part
 from epnas_tf.training.schedule import Schedule
 
 

@@ -20,8 +20,8 @@ import numpy as np
 import tensorflow as tf
 
 from epnas_tf import interrupts
+from epnas_tf.data.dataset import Data, Part
 from epnas_tf.training import batch_norm, pipeline, step
-from epnas_tf.training.data import Data, Part
 from epnas_tf.training.schedule import Schedule, learning_rate_at
 
 STRATEGIES = ("none", "mirrored", "tpu")

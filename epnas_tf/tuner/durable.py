@@ -23,7 +23,8 @@ from keras_tuner.src.engine import oracle as keras_tuner_oracle
 from keras_tuner.src.engine.trial import Trial
 from keras_tuner.src.engine.trial import TrialStatus as Status
 
-from epnas_tf import interrupts, paths, untrusted
+from epnas_tf import interrupts, untrusted
+from epnas_tf.workdir import storage
 
 __all__ = ["DurableOracle", "DurableTuner", "Status", "Trial", "metrics", "values"]
 
@@ -50,7 +51,7 @@ class DurableTuner(keras_tuner.Tuner):
         """Saves the oracle and the tuner's own file, atomically."""
         if not self._is_worker():
             self.oracle.save()
-        paths.write_atomic(self._get_tuner_fname(), json.dumps(self.get_state()))
+        storage.write_atomic(self._get_tuner_fname(), json.dumps(self.get_state()))
 
     def reload(self) -> None:
         """Reloads the oracle; the tuner's own file holds no state."""
@@ -63,11 +64,11 @@ class DurableOracle(keras_tuner.Oracle):
 
     def save(self) -> None:
         """Writes oracle.json atomically; other tools read it, this oracle does not."""
-        paths.write_atomic(self._get_oracle_fname(), json.dumps(self.get_state()))
+        storage.write_atomic(self._get_oracle_fname(), json.dumps(self.get_state()))
 
     def _save_trial(self, trial: Trial) -> None:
         path = os.path.join(self._get_trial_dir(trial.trial_id), "trial.json")
-        paths.write_atomic(path, json.dumps(trial.get_state()))
+        storage.write_atomic(path, json.dumps(trial.get_state()))
 
     def reload(self) -> None:
         """Rebuilds the state from the trials' files.
@@ -76,7 +77,7 @@ class DurableOracle(keras_tuner.Oracle):
         counts as a failed attempt: its slot is given out again under a new trial id. Nothing is
         written, so that a finished or running project may be looked at.
         """
-        folders = [n for n in paths.names(self._project_dir) if re.fullmatch(r"trial_\d+", n)]
+        folders = [n for n in storage.names(self._project_dir) if re.fullmatch(r"trial_\d+", n)]
         last = max((int(name.removeprefix("trial_")) for name in folders), default=-1)
         # Keras Tuner's next id is the number of trials: none may be missing from the count.
         self.trials = {}
@@ -94,10 +95,10 @@ class DurableOracle(keras_tuner.Oracle):
     def _load_trial(self, trial_id: str) -> Trial:
         """Returns the trial of a file; one that is torn or foreign gives an empty trial."""
         path = os.path.join(self._project_dir, f"trial_{trial_id}", "trial.json")
-        if not paths.exists(path):
+        if not storage.exists(path):
             return _empty(trial_id)  # a kill between making the folder and the file
         try:
-            trial = Trial.from_state(untrusted.parse_object(paths.read_text(path)))
+            trial = Trial.from_state(untrusted.parse_object(storage.read_text(path)))
             if trial.trial_id != trial_id:
                 raise ValueError(f"trial_id must be {trial_id}, got {trial.trial_id!r:.80}")
             self.check(trial)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from epnas_tf.training import data as data_lib
-from epnas_tf.training.data import Data
+from epnas_tf.data import dataset as data_lib
+from epnas_tf.data.dataset import Data
 
 VALIDATION_SPLIT = 0.2
 

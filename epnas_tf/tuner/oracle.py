@@ -19,17 +19,17 @@ from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.searching import lineage
 from epnas_tf.searching.learner import Policy
-from epnas_tf.searching.learning import Learning
 from epnas_tf.searching.lineage import Names
-from epnas_tf.searching.policy import LSTMPolicy
+from epnas_tf.searching.policies.lstm import LSTMPolicy
+from epnas_tf.searching.policies.uniform import RandomPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch, total_trials
-from epnas_tf.searching.random_policy import RandomPolicy
+from epnas_tf.searching.settings import Learning
 from epnas_tf.searching.trials import Proposal, Result, Slot
-from epnas_tf.training.shared_params import SHARING
-from epnas_tf.tuner import durable, record
+from epnas_tf.sharing.rules import SHARING
+from epnas_tf.tuner import durable, trial_data
 from epnas_tf.tuner.durable import DurableOracle, Status, Trial
-from epnas_tf.tuner.record import Record
 from epnas_tf.tuner.run_limits import RunLimits
+from epnas_tf.tuner.trial_data import Record
 
 OBJECTIVE = "reward"
 POLICIES = ("lstm", "random")
@@ -246,7 +246,7 @@ class EPNASOracle(DurableOracle):
         for proposal in self.search.ask():
             if proposal.slot.name not in running:
                 attempt = 1 + self._tries(proposal.slot)
-                values = record.values_of(proposal, attempt, self._worker)
+                values = trial_data.values_of(proposal, attempt, self._worker)
                 return {"status": Status.RUNNING, "values": values | self._context(proposal)}
         return {"status": Status.STOPPED if self.search.done else Status.IDLE}
 
@@ -319,14 +319,14 @@ class EPNASOracle(DurableOracle):
         values = durable.values(trial)
         if not values:  # an attempt of which only the id was known
             return
-        record.check_values(values, self.space)
+        trial_data.check_values(values, self.space)
         slot = Slot.parse(values["slot"])
         if slot.branch >= self.branches or slot.step > self.steps or slot.episode < 1:
             raise ValueError(
                 f"slot must be of {self.branches} branches and {self.steps} steps, got {slot.name}"
             )
         if trial.status == Status.COMPLETED:
-            record.check_metrics(durable.metrics(trial))
+            trial_data.check_metrics(durable.metrics(trial))
 
     def set_aside(self, records: Sequence[Record], reason: str) -> None:
         """Counts finished trials as failed attempts: their slots are handed out again."""
@@ -346,7 +346,7 @@ class EPNASOracle(DurableOracle):
     def record(self, trial: Trial) -> Record:
         """Returns a finished trial as plain data."""
         if trial.trial_id not in self._records:
-            self._records[trial.trial_id] = record.record_of(
+            self._records[trial.trial_id] = trial_data.record_of(
                 trial.trial_id,
                 durable.values(trial),
                 durable.metrics(trial),
@@ -391,7 +391,7 @@ class EPNASOracle(DurableOracle):
                 finished = self.record(trial)
                 log[values["slot"]] = (finished.proposal, finished.result)
             elif "slot" in values:  # of a torn file only the id is known
-                log.setdefault(values["slot"], (record.proposal_of(values, self.space), None))
+                log.setdefault(values["slot"], (trial_data.proposal_of(values, self.space), None))
         return list(log.values())
 
     def _make_policy(self) -> Policy:

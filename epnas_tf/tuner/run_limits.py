@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import time
 
-from epnas_tf import fields, paths
+from epnas_tf import fields
+from epnas_tf.workdir import storage
 
 
 @dataclasses.dataclass
@@ -23,7 +24,7 @@ class RunLimits:
     max_disk: float = 0.0
 
     def __post_init__(self) -> None:
-        self._disk: paths.DiskUse | None = None
+        self._disk: storage.DiskUse | None = None
         self.begin()
 
     def begin(self) -> None:
@@ -47,7 +48,7 @@ class RunLimits:
             return self._text("max_hours")
         if self.max_disk:
             if self._disk is None or self._disk.folder != folder:
-                self._disk = paths.DiskUse(folder)
+                self._disk = storage.DiskUse(folder)
             if self._disk.bytes() > self.max_disk:
                 return self._text("max_disk")
         return ""

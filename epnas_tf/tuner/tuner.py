@@ -15,26 +15,27 @@ import keras_tuner
 import tensorflow as tf
 from keras_tuner import errors
 
-from epnas_tf import paths, randomness
+from epnas_tf import randomness
 from epnas_tf.architecture.budget import FAILED, STATUSES, Budget
 from epnas_tf.architecture.spec import Spec, spec_from_json
+from epnas_tf.data.dataset import Data
 from epnas_tf.modeling.layers import BUILDERS, Builder
-from epnas_tf.paths import WorkDir
 from epnas_tf.report import table
 from epnas_tf.searching.trials import Slot
+from epnas_tf.sharing.store import ParamStore
 from epnas_tf.training import evaluate, machine, schedule, trainer
-from epnas_tf.training.data import Data
+from epnas_tf.training.early_stopping import StopRule
 from epnas_tf.training.evaluate import Evaluation, Evaluator
-from epnas_tf.training.hopeless import StopRule
-from epnas_tf.training.param_store import ParamStore
 from epnas_tf.training.schedule import Schedule
-from epnas_tf.tuner import durable, inputs, models, project, record
-from epnas_tf.tuner.console import Console
-from epnas_tf.tuner.dictionary import Dictionary
+from epnas_tf.tuner import durable, inputs, trial_data
 from epnas_tf.tuner.durable import DurableTuner, Trial
-from epnas_tf.tuner.journal import Journal
+from epnas_tf.tuner.generations import Dictionary
+from epnas_tf.tuner.listeners.console import Console
+from epnas_tf.tuner.listeners.results import Journal
 from epnas_tf.tuner.oracle import EPNASOracle
-from epnas_tf.tuner.project import Images, Project
+from epnas_tf.workdir import project_file, storage, weights
+from epnas_tf.workdir.layout import WorkDir
+from epnas_tf.workdir.project_file import Images, Project
 
 # What may go wrong with a single child: another attempt, then a low reward. Anything else is an
 # error of the program and stops the search with its traceback. A network that cannot be built
@@ -157,7 +158,7 @@ class EPNASTuner(DurableTuner):
     def reload(self) -> None:
         """Reloads the trials and what they have in common: a project can be read without data."""
         super().reload()
-        self._project = project.read(self.work_dir.project)
+        self._project = project_file.read(self.work_dir.project)
         if self._project is not None and not self._is_worker():
             known = self._budget(self._project.images, self._project.machine_gflops)
             self._oracle.bind(known)
@@ -209,8 +210,8 @@ class EPNASTuner(DurableTuner):
             return
         with self.claimed():
             self.prepare(data, overrides)
-            if project.read(self.work_dir.project) != self._project:
-                project.write(self.work_dir.project, self._known_project())
+            if project_file.read(self.work_dir.project) != self._project:
+                project_file.write(self.work_dir.project, self._known_project())
             done = self._oracle.search.done  # replays the log here, where a signal is heard
             if self._dictionary is not None:
                 self._recover(self._dictionary, done)
@@ -232,7 +233,7 @@ class EPNASTuner(DurableTuner):
         if self._claimed:
             yield
             return
-        with paths.exclusive(self.work_dir.lock):
+        with storage.exclusive(self.work_dir.lock):
             self.work_dir.sweep()
             self.reload()  # another process may have searched since this tuner looked
             self._claimed = True
@@ -271,11 +272,11 @@ class EPNASTuner(DurableTuner):
         plan = self._schedule or schedule.for_dataset(data.name, images=len(data.train))
         plan = schedule.changed(plan, **(overrides or {}))
         plan = schedule.fit_to(plan, len(data.train), self.strategy.num_replicas_in_sync)
-        images = project.images_of(data)
+        images = project_file.images_of(data)
         work = (plan.epochs * len(data.train), plan.micro_batch_size or plan.batch_size)
         budget = self._budget(images, self._rate(), *work)
-        settings = project.settings_of(space, self._oracle.settings, budget, plan)
-        settings["data"] = project.data_of(data)
+        settings = project_file.settings_of(space, self._oracle.settings, budget, plan)
+        settings["data"] = project_file.data_of(data)
         self._settle(Project(images, budget.machine_gflops, settings))
         self._evaluator = Evaluator(data, plan, self.strategy, budget, self._builders)
         if not self._is_worker():
@@ -313,7 +314,7 @@ class EPNASTuner(DurableTuner):
                 f"{self.project_dir} holds trials but no project.json of theirs: put it back, or "
                 "delete them with overwrite=True"
             )
-        differing = [] if self._project is None else project.differences(self._project, asked)
+        differing = [] if self._project is None else project_file.differences(self._project, asked)
         if not differing:
             self._project = asked
         else:
@@ -362,7 +363,7 @@ class EPNASTuner(DurableTuner):
         """Returns the training curve as metrics where the next step is held against it."""
         if not self._oracle.stop_hopeless or evaluation.training is None:
             return {}
-        return record.curve_metrics([epoch.accuracy for epoch in evaluation.training.epochs])
+        return trial_data.curve_metrics([epoch.accuracy for epoch in evaluation.training.epochs])
 
     def _attempt(self, values: Mapping[str, Any]) -> Evaluation:
         """Evaluates a network; raises FailedTrialError where another attempt may do better."""
@@ -379,7 +380,7 @@ class EPNASTuner(DurableTuner):
             return self._evaluator.evaluate(
                 spec,
                 seed,
-                lambda network: models.save_weights(network, self.work_dir.model(slot.name)),
+                lambda network: weights.save_weights(network, self.work_dir.model(slot.name)),
                 sharing=None if self._dictionary is None else self._dictionary.sharing(values),
                 stop_rule=self._stop_rule(values),
             )
@@ -409,13 +410,13 @@ class EPNASTuner(DurableTuner):
         """Returns a trial's trained network; raises ValueError if its weights are not there."""
         values = durable.values(trial)
         path = self.work_dir.model(values["slot"])
-        if not paths.exists(path):
+        if not storage.exists(path):
             raise ValueError(
                 f"weights of {values['slot']} are not in {self.work_dir.models}; those of the best "
                 f"{self.keep_models} are kept (keep_models)"
             )
         network = self.network(spec_from_json(values["spec"]))
-        models.load_weights(network, path)
+        weights.load_weights(network, path)
         return network
 
     def load_model(self, trial: Trial) -> keras.Model:
@@ -424,7 +425,7 @@ class EPNASTuner(DurableTuner):
 
     def model_of(self, network: keras.Model) -> keras.Model:
         """Returns a compiled model that normalises images and runs the network (logits out)."""
-        return models.compiled(network, self._known_project(), self.strategy)
+        return weights.compiled(network, self._known_project(), self.strategy)
 
     # What a person reads
 
@@ -450,8 +451,8 @@ def _remembered(values: Mapping[str, Any]) -> Evaluation | None:
 def _delete(folder: str) -> None:
     """Deletes the search in a folder, and nothing that is not a search's."""
     work_dir = WorkDir(folder)
-    if paths.exists(folder):
-        with paths.exclusive(work_dir.lock):
+    if storage.exists(folder):
+        with storage.exclusive(work_dir.lock):
             work_dir.clear()
 
 

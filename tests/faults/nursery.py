@@ -20,9 +20,9 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
-from epnas_tf import paths, run  # noqa: F401  (imports TensorFlow and Keras)
 from epnas_tf.searching.learner import Learner
 from epnas_tf.training import trainer
+from epnas_tf.workdir import storage
 
 try:
     from epnas_tf.tools import search
@@ -73,8 +73,8 @@ def _watch(clock: Clock) -> None:
         real_replace(source, target)
 
     os.replace = replace
-    _around(paths, "write_atomic", clock, lambda path, *_: _kind(path))
-    _around(paths, "remove", clock, lambda path: f"deleting {_kind(path)}")
+    _around(storage, "write_atomic", clock, lambda path, *_: _kind(path))
+    _around(storage, "remove", clock, lambda path: f"deleting {_kind(path)}")
     _around(trainer._Epochs, "__call__", clock, lambda *_: "epoch")
     _around(Learner, "take_in", clock, lambda *_: "policy update")
 

@@ -18,10 +18,10 @@ import pytest
 
 import epnas_tf
 from epnas_tf import config as config_lib
-from epnas_tf import paths
 from epnas_tf.fields import ConfigError
 from epnas_tf.report.trajectory import trajectory
 from epnas_tf.training import trainer
+from epnas_tf.workdir import storage
 
 try:
     from epnas_tf.tools import search
@@ -247,7 +247,7 @@ def test_a_search_in_an_object_store_is_the_same(tmp_path, whole):
     result = epnas_tf.search(config_lib.parse(arguments))
     assert result.test_accuracy is not None
     assert trajectory(work_dir) == trajectory(whole)
-    assert paths.exists(f"{work_dir}/models/{result.best.slot}.weights.h5")
+    assert storage.exists(f"{work_dir}/models/{result.best.slot}.weights.h5")
     again = epnas_tf.search(config_lib.parse([*arguments, "--overwrite", "--max_trials=2"]))
     assert again.trials == 2
 

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from epnas_tf import paths
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
-from epnas_tf.paths import WorkDir
 from epnas_tf.report import table
+from epnas_tf.workdir import storage
+from epnas_tf.workdir.layout import WorkDir
 
 _TRIALS = """\
 slot,attempt,trial_id,episode,step,branch,parent,action,spec_key,accuracy,reward,params,flops,\
@@ -35,7 +35,7 @@ _SPEC = LayerwiseSpec((LayerSpec("conv2d", 3, None, 8, "relu"),), stem_filters=4
 @pytest.fixture(name="work_dir")
 def _work_dir(tmp_path) -> WorkDir:
     files = WorkDir(str(tmp_path / "search"))
-    paths.write_atomic(files.trials_csv, _TRIALS)
+    storage.write_atomic(files.trials_csv, _TRIALS)
     return files
 
 
@@ -50,13 +50,13 @@ def test_top_cuts_the_table_and_not_the_count(work_dir):
 def test_a_network_is_listed_once_at_its_best(work_dir):
     # In the file the earlier slot comes last.
     lines = _TRIALS.splitlines(keepends=True)
-    paths.write_atomic(work_dir.trials_csv, "".join(lines[:1] + lines[:0:-1]))
+    storage.write_atomic(work_dir.trials_csv, "".join(lines[:1] + lines[:0:-1]))
     assert table.render(work_dir.path) == _GOLDEN
     assert [row["slot"] for row in table.rows(work_dir)] == ["e02s10b0", "e01s00b0", "e01s00b1"]
 
 
 def test_where_no_network_keeps_the_limits_the_nearest_are_listed(work_dir):
-    paths.write_atomic(work_dir.trials_csv, _TRIALS.replace(",1,trained,", ",0,trained,"))
+    storage.write_atomic(work_dir.trials_csv, _TRIALS.replace(",1,trained,", ",0,trained,"))
     lines = table.render(work_dir.path).splitlines()
     assert lines[0] == "3 networks trained, 0 of them within the limits"
     assert [line.split()[1] for line in lines[2:]] == ["e01s00b1", "e02s10b0", "e01s00b0"]
@@ -64,17 +64,17 @@ def test_where_no_network_keeps_the_limits_the_nearest_are_listed(work_dir):
 
 def test_the_best_network_is_named_below(work_dir):
     best = {"slot": "e02s10b0", "validation_accuracy": 0.96, "spec": _SPEC.to_dict()}
-    paths.write_atomic(work_dir.best, json.dumps(best))
+    storage.write_atomic(work_dir.best, json.dumps(best))
     lines = table.render(work_dir.path).splitlines()
     assert lines[-2] == "best: e02s10b0, validation accuracy 0.9600"
     assert lines[-1] == f"network: {_SPEC.to_json()}"
-    paths.write_atomic(work_dir.best, json.dumps(best | {"test_accuracy": 0.9512}))
+    storage.write_atomic(work_dir.best, json.dumps(best | {"test_accuracy": 0.9512}))
     lines = table.render(work_dir.path).splitlines()
     assert lines[-2] == "best: e02s10b0, validation accuracy 0.9600, test accuracy 0.9512"
 
 
 def test_a_search_that_trained_nothing_has_an_empty_table(work_dir):
-    paths.write_atomic(work_dir.trials_csv, _TRIALS.replace(",trained,", ",failed,"))
+    storage.write_atomic(work_dir.trials_csv, _TRIALS.replace(",trained,", ",failed,"))
     lines = table.render(work_dir.path).splitlines()
     assert lines[0] == "0 networks trained, 0 of them within the limits"
     assert len(lines) == 2
@@ -100,7 +100,7 @@ def test_a_folder_without_a_search_is_an_error_that_names_it(tmp_path):
 )
 def test_a_best_network_that_cannot_be_told_is_named(work_dir, changes):
     best = {"slot": "e02s10b0", "validation_accuracy": 0.96, "spec": _SPEC.to_dict()}
-    paths.write_atomic(work_dir.best, json.dumps(best | changes))
+    storage.write_atomic(work_dir.best, json.dumps(best | changes))
     with pytest.raises(ValueError, match=r"best\.json is torn or foreign"):
         table.render(work_dir.path)
 
@@ -117,6 +117,6 @@ def test_a_best_network_that_cannot_be_told_is_named(work_dir, changes):
 )
 def test_trials_that_cannot_be_told_are_named(work_dir, old, new):
     assert old in _TRIALS
-    paths.write_atomic(work_dir.trials_csv, _TRIALS.replace(old, new))
+    storage.write_atomic(work_dir.trials_csv, _TRIALS.replace(old, new))
     with pytest.raises(ValueError, match=r"trials\.csv is torn or foreign"):
         table.render(work_dir.path)

@@ -3,7 +3,7 @@
 import pytest
 
 from epnas_tf.report.trajectory import MEASURED, trajectory
-from epnas_tf.tuner.journal import COLUMNS
+from epnas_tf.tuner.listeners.results import COLUMNS
 
 
 def _write(folder, **values):

@@ -11,8 +11,8 @@ import pytest
 from epnas_tf.architecture.morph import Insert, Morph, Remove
 from epnas_tf.architecture.space import layerwise_space
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec, Spec
-from epnas_tf.searching.learning import PAPER
 from epnas_tf.searching.progressive import ProgressiveSearch
+from epnas_tf.searching.settings import PAPER
 from epnas_tf.searching.trials import Proposal, Result, Slot
 
 _SPACE = layerwise_space(

@@ -14,8 +14,8 @@ import pathlib
 import pytest
 
 from epnas_tf.architecture.space import layerwise_space, module_space
-from epnas_tf.searching.learning import PAPER
 from epnas_tf.searching.progressive import ProgressiveSearch
+from epnas_tf.searching.settings import PAPER
 from epnas_tf.searching.trials import Proposal, Result, Slot
 
 _TESTDATA = pathlib.Path(__file__).parents[1] / "testdata"

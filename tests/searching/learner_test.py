@@ -6,9 +6,9 @@ import pytest
 from epnas_tf.architecture import morph
 from epnas_tf.architecture.ops import OpDef
 from epnas_tf.architecture.space import Field, SearchSpace
-from epnas_tf.searching.learning import PAPER, Learning
+from epnas_tf.searching.policies.uniform import RandomPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
-from epnas_tf.searching.random_policy import RandomPolicy
+from epnas_tf.searching.settings import PAPER, Learning
 from epnas_tf.searching.trials import Result
 
 _OPS = ("a", "b", "c")

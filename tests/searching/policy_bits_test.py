@@ -13,9 +13,9 @@ import threading
 import pytest
 
 from epnas_tf.architecture.space import layerwise_space, module_space
-from epnas_tf.searching.learning import LSTM, Learning
-from epnas_tf.searching.policy import LSTMPolicy
+from epnas_tf.searching.policies.lstm import LSTMPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
+from epnas_tf.searching.settings import LSTM, Learning
 from epnas_tf.searching.trials import Result
 
 _SPACE = layerwise_space((16, 16), max_layers=6, parts=2)

@@ -15,7 +15,7 @@ from epnas_tf.architecture.ops import OpDef
 from epnas_tf.architecture.space import Field, SearchSpace
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
 from epnas_tf.searching import returns
-from epnas_tf.searching.policy import LSTMPolicy
+from epnas_tf.searching.policies.lstm import LSTMPolicy
 
 _OPS = {name: OpDef(()) for name in "abcd"}
 _BATCH = 32

@@ -12,7 +12,7 @@ from epnas_tf.architecture.morph import Insert, Keep, Morph, Remove, Scale
 from epnas_tf.architecture.space import layerwise_space, module_space
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
 from epnas_tf.searching import features
-from epnas_tf.searching.policy import LSTMPolicy
+from epnas_tf.searching.policies.lstm import LSTMPolicy
 
 _MIX = 0.3
 _SPACES = {

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from epnas_tf import randomness
 from epnas_tf.architecture.morph import Morph
 from epnas_tf.architecture.space import layerwise_space
+from epnas_tf.searching.policies.uniform import RandomPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
-from epnas_tf.searching.random_policy import RandomPolicy
 from epnas_tf.searching.trials import Proposal, Result, Slot
 
 _SPACE = layerwise_space(max_layers=8)

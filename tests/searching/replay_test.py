@@ -13,9 +13,9 @@ import pytest
 from epnas_tf import interrupts
 from epnas_tf.architecture.morph import Morph
 from epnas_tf.architecture.space import layerwise_space, module_space
-from epnas_tf.searching.learning import PAPER
+from epnas_tf.searching.policies.uniform import RandomPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
-from epnas_tf.searching.random_policy import RandomPolicy
+from epnas_tf.searching.settings import PAPER
 from epnas_tf.searching.trials import Proposal, Result
 
 _SPACES = {"layerwise": layerwise_space((16, 16)), "module": module_space()}
@@ -124,9 +124,9 @@ def test_an_empty_log_is_a_fresh_start():
 _PROGRAM = """
 import hashlib
 from epnas_tf.architecture.space import layerwise_space, module_space
-from epnas_tf.searching.learning import PAPER
+from epnas_tf.searching.settings import PAPER
 from epnas_tf.searching.progressive import ProgressiveSearch
-from epnas_tf.searching.random_policy import RandomPolicy
+from epnas_tf.searching.policies.uniform import RandomPolicy
 from epnas_tf.searching.trials import Result
 
 for space in (layerwise_space(), module_space()):

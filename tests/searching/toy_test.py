@@ -6,8 +6,8 @@ import numpy as np
 
 from epnas_tf.architecture.ops import OpDef
 from epnas_tf.architecture.space import Field, SearchSpace
+from epnas_tf.searching.policies.uniform import RandomPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
-from epnas_tf.searching.random_policy import RandomPolicy
 from epnas_tf.searching.trials import Result
 
 _OPS = {name: OpDef(()) for name in ("none", "skip", "conv1x1", "conv3x3", "avg3x3")}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from epnas_tf import paths
 from epnas_tf.report import table
+from epnas_tf.workdir import layout, storage
 
 try:
     from epnas_tf.tools import report
@@ -29,7 +29,7 @@ def test_bad_input_is_one_line_that_names_it(capsys, argument, words):
 
 
 def test_the_table_of_the_work_dir_is_printed(capsys, monkeypatch, tmp_path):
-    paths.write_atomic(paths.WorkDir(str(tmp_path)).trials_csv, "slot\n")
+    storage.write_atomic(layout.WorkDir(str(tmp_path)).trials_csv, "slot\n")
     monkeypatch.setattr(table, "render", lambda work_dir, top: f"{top} rows of {work_dir}")
     assert report.main(["epnas_report", f"--work_dir={tmp_path}", "--top=3"]) == 0
     assert capsys.readouterr().out == f"3 rows of {tmp_path}\n"

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from epnas_tf.training import batch_norm, data, schedule, trainer
+from epnas_tf.data import dataset
+from epnas_tf.training import batch_norm, schedule, trainer
 
 
 def _network(**settings) -> keras.Model:
@@ -24,13 +25,13 @@ def _network(**settings) -> keras.Model:
 
 
 @pytest.fixture(name="images", scope="module")
-def _images() -> data.Data:
+def _images() -> dataset.Data:
     rng = np.random.default_rng(0)
     x = rng.integers(0, 255, (40, 6, 6, 1)).astype(np.uint8)
-    return data.from_arrays(x, np.arange(40) % 2, (x, np.arange(40) % 2))
+    return dataset.from_arrays(x, np.arange(40) % 2, (x, np.arange(40) % 2))
 
 
-def _trained(images: data.Data) -> tuple[keras.Model, trainer.TrainResult]:
+def _trained(images: dataset.Data) -> tuple[keras.Model, trainer.TrainResult]:
     model = _network()
     plan = schedule.Schedule("s", epochs=3, batch_size=8, learning_rate=0.1)
     return model, trainer.train(model, images, plan, trainer.make_strategy("none"), seed=0)

@@ -10,14 +10,15 @@ import tensorflow as tf
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
+from epnas_tf.data import dataset as data_lib
 from epnas_tf.modeling.layers import BUILDERS
-from epnas_tf.training import data as data_lib
-from epnas_tf.training import evaluate, shared_params
+from epnas_tf.sharing import rules
+from epnas_tf.sharing.access import Sharing
+from epnas_tf.sharing.store import ParamStore
+from epnas_tf.training import evaluate
+from epnas_tf.training.early_stopping import StopRule
 from epnas_tf.training.evaluate import Evaluator
-from epnas_tf.training.hopeless import StopRule
-from epnas_tf.training.param_store import ParamStore
 from epnas_tf.training.schedule import Schedule
-from epnas_tf.training.sharing import Sharing
 
 _SPEC = LayerwiseSpec((LayerSpec("conv2d", 3, None, 8, "relu"),), stem_filters=4)
 _SCHEDULE = Schedule("test", epochs=2, batch_size=8, learning_rate=0.1)
@@ -135,12 +136,12 @@ def test_a_layer_that_is_called_twice_cannot_share_its_parameters(make, tmp_path
     evaluator = make(builders={"conv2d": twice})
     store = ParamStore(str(tmp_path))
     with pytest.raises(evaluate.BuildError, match="called once.*--parameter_sharing=none"):
-        evaluator.evaluate(_SPEC, 0, sharing=Sharing(store, shared_params.by_number, "e01s00b0"))
+        evaluator.evaluate(_SPEC, 0, sharing=Sharing(store, rules.by_number, "e01s00b0"))
     assert evaluator.evaluate(_SPEC, 0).status == "trained"
 
 
 def test_a_hopeless_child_ends_early_and_is_not_kept(make, tmp_path):
-    sharing = Sharing(ParamStore(str(tmp_path)), shared_params.by_number, "e01s00b0")
+    sharing = Sharing(ParamStore(str(tmp_path)), rules.by_number, "e01s00b0")
     rule = StopRule(0.0, ((1.0, 1.0),) * 3, planned=2)
     kept = []
     result = make().evaluate(_SPEC, 0, kept.append, sharing, rule)

@@ -9,14 +9,15 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 from tensorflow.python.framework import func_graph, ops
 
-from epnas_tf.training import data, memory, schedule, trainer
+from epnas_tf.data import dataset
+from epnas_tf.training import memory, schedule, trainer
 
 
 def live_graphs() -> int:
     return sum(isinstance(thing, func_graph.FuncGraph) for thing in gc.get_objects())
 
 
-def train_child(source: data.Data) -> None:
+def train_child(source: dataset.Data) -> None:
     inputs = keras.Input(source.input_shape)
     # swish is a custom gradient: what the registry would keep.
     h = keras.layers.Conv2D(4, 3, activation="swish")(inputs)
@@ -27,7 +28,7 @@ def train_child(source: data.Data) -> None:
 
 def test_graphs_of_children_do_not_pile_up() -> None:
     x = np.zeros((16, 6, 6, 1), np.uint8)
-    source = data.from_arrays(x, np.arange(16) % 2, (x, np.arange(16) % 2))
+    source = dataset.from_arrays(x, np.arange(16) % 2, (x, np.arange(16) % 2))
     graphs, entries = [], []
     for _ in range(12):
         with memory.child_graphs():
@@ -57,7 +58,7 @@ def test_a_tensorflow_without_the_registry_still_works(monkeypatch: pytest.Monke
 
 def test_the_users_precision_stays() -> None:
     x = np.zeros((16, 6, 6, 1), np.uint8)
-    source = data.from_arrays(x, np.arange(16) % 2, (x, np.arange(16) % 2))
+    source = dataset.from_arrays(x, np.arange(16) % 2, (x, np.arange(16) % 2))
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     seen = []

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from epnas_tf.training import data, trainer
+from epnas_tf.data import dataset
+from epnas_tf.training import trainer
 from epnas_tf.training.schedule import schedule
 
 KINDS = {
@@ -52,7 +53,7 @@ def test_two_replicas_give_one_devices_weights(
     assert figures[kind]["accuracy difference"] < 1e-9
 
 
-def net(source: data.Data, batch_norm: bool) -> keras.Model:
+def net(source: dataset.Data, batch_norm: bool) -> keras.Model:
     keras.utils.set_random_seed(1)
     inputs = h = keras.Input(source.input_shape)
     h = keras.layers.Conv2D(7, 3)(h)
@@ -63,7 +64,7 @@ def net(source: data.Data, batch_norm: bool) -> keras.Model:
     return keras.Model(inputs, keras.layers.Dense(source.num_classes)(h))
 
 
-def compare(source: data.Data, batch_norm: bool, *micro: int) -> dict[str, float]:
+def compare(source: dataset.Data, batch_norm: bool, *micro: int) -> dict[str, float]:
     weights, accuracies, replicas = [], [], []
     for name, micro_batch_size in zip(("none", "mirrored"), micro, strict=True):
         strategy = trainer.make_strategy(name)
@@ -97,7 +98,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(320) % 10
     images = 20 * labels[:, None, None] + rng.integers(0, 70, (320, 8, 8))
-    source = data.from_arrays(images, labels)
+    source = dataset.from_arrays(images, labels)
     print(json.dumps({kind: compare(source, *settings) for kind, settings in KINDS.items()}))
 
 

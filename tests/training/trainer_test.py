@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from epnas_tf import interrupts
-from epnas_tf.training import data, trainer
-from epnas_tf.training.augment import Augmentation
-from epnas_tf.training.data import Data
+from epnas_tf.data import dataset
+from epnas_tf.data.augment import Augmentation
+from epnas_tf.data.dataset import Data
+from epnas_tf.training import trainer
 from epnas_tf.training.schedule import Schedule, fit_to, for_dataset, schedule
 from epnas_tf.training.trainer import TrainResult
 
@@ -18,7 +19,7 @@ NONE = trainer.make_strategy("none")
 
 @pytest.fixture(scope="module")
 def digits() -> Data:
-    return data.load("digits")
+    return dataset.load("digits")
 
 
 def conv_net(source: Data, widths: tuple[int, ...] = (4, 4), momentum: float = 0.9) -> keras.Model:

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from epnas_tf import paths
 from epnas_tf.architecture.space import SearchSpace, layerwise_space
-from epnas_tf.training import data as data_lib
-from epnas_tf.training.data import Data
+from epnas_tf.data import dataset as data_lib
+from epnas_tf.data.dataset import Data
 from epnas_tf.training.evaluate import Evaluation, Evaluator
 from epnas_tf.training.schedule import Schedule
 from epnas_tf.tuner.oracle import EPNASOracle
 from epnas_tf.tuner.tuner import EPNASTuner
+from epnas_tf.workdir import storage
 
 TunerMaker = Callable[..., EPNASTuner]
 
@@ -128,7 +128,7 @@ def _killed() -> type[BaseException]:
 @pytest.fixture(name="die_at")
 def _die_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], dict[str, int]]:
     """Returns a function that lets the n-th write from now (from 0) die; -1 lets all live."""
-    real = paths.write_atomic
+    real = storage.write_atomic
     clock = {"left": -1, "writes": 0}
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # 100 times faster; no power cuts
 
@@ -143,5 +143,5 @@ def _die_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], dict[str, int]]:
         clock.update(left=number, writes=0)
         return clock
 
-    monkeypatch.setattr(paths, "write_atomic", write)
+    monkeypatch.setattr(storage, "write_atomic", write)
     return die_at

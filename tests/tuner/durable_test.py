@@ -14,8 +14,8 @@ import pytest
 import tensorflow as tf
 from keras_tuner import errors
 
-from epnas_tf import paths
 from epnas_tf.tuner.durable import DurableOracle, DurableTuner, Status, Trial, metrics, values
+from epnas_tf.workdir import storage
 
 
 class _Counting(DurableOracle):
@@ -87,14 +87,14 @@ def _ids(tuner: _Tuner) -> list[str]:
 
 def test_every_file_is_replaced_and_never_rewritten(tmp_path, monkeypatch):
     written = []
-    real = paths.write_atomic
+    real = storage.write_atomic
 
     def write(path, data):
         written.append(os.path.relpath(path, tmp_path / "p"))
         json.loads(data)
         real(path, data)
 
-    monkeypatch.setattr(paths, "write_atomic", write)
+    monkeypatch.setattr(storage, "write_atomic", write)
     _Tuner(tmp_path).search()
     found = {str(p.relative_to(tmp_path / "p")) for p in tmp_path.rglob("*") if p.is_file()}
     assert found == set(written)  # nothing reached the folder by another way, nothing is left over
@@ -304,7 +304,7 @@ def test_a_disk_that_cannot_be_read_is_no_torn_file(finished, monkeypatch):
     def unreadable(path):
         raise PermissionError(path)
 
-    monkeypatch.setattr(paths, "read_text", unreadable)
+    monkeypatch.setattr(storage, "read_text", unreadable)
     with pytest.raises(PermissionError):
         _Tuner(finished)
 
@@ -348,6 +348,6 @@ def test_a_store_that_cannot_be_read_is_no_torn_file(finished, monkeypatch):
     def unavailable(path):
         raise tf.errors.UnavailableError(None, None, "try again")
 
-    monkeypatch.setattr(paths, "read_text", unavailable)
+    monkeypatch.setattr(storage, "read_text", unavailable)
     with pytest.raises(tf.errors.UnavailableError):
         _Tuner(finished)

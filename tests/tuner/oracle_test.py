@@ -12,16 +12,16 @@ import keras_tuner
 import pytest
 from keras_tuner import errors
 
-from epnas_tf import paths
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.spec import spec_from_json
-from epnas_tf.searching.learning import PAPER, Learning
+from epnas_tf.searching.settings import PAPER, Learning
 from epnas_tf.training.evaluate import Evaluator
 from epnas_tf.tuner import durable, run_limits
 from epnas_tf.tuner import oracle as oracle_lib
 from epnas_tf.tuner.durable import Status
 from epnas_tf.tuner.oracle import EPNASOracle
+from epnas_tf.workdir import storage
 
 _SHAPE, _CLASSES = (8, 8, 1), 3
 
@@ -404,11 +404,11 @@ def test_a_result_may_come_with_a_reason(make):
 
 def _outcome(tuner):
     """Returns what must not depend on kills: trials and the files made from them."""
-    rows = paths.read_text(tuner.work_dir.trials_csv).splitlines()
+    rows = storage.read_text(tuner.work_dir.trials_csv).splitlines()
     # Without attempt, trial id, seconds, overhead and worker.
     cells = [row.split(",") for row in rows]
     kept = [[row[0], *row[3:-5], *row[-2:]] for row in cells]
-    files = [paths.read_text(path) for path in (tuner.work_dir.best, tuner.work_dir.steps)]
+    files = [storage.read_text(path) for path in (tuner.work_dir.best, tuner.work_dir.steps)]
     log = [(r.slot.name, r.proposal, r.result) for r in tuner.oracle.records()]
     return log, kept, files
 

@@ -16,13 +16,12 @@ import pytest
 import tensorflow as tf
 from keras_tuner import errors
 
-from epnas_tf import paths
 from epnas_tf.architecture import cost_rules
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.ops import OpDef
 from epnas_tf.architecture.space import Field, SearchSpace
 from epnas_tf.modeling import layers
-from epnas_tf.searching.learning import PAPER
+from epnas_tf.searching.settings import PAPER
 from epnas_tf.training import pipeline, trainer
 from epnas_tf.training.evaluate import Evaluation, Evaluator
 from epnas_tf.training.schedule import Schedule
@@ -30,6 +29,7 @@ from epnas_tf.tuner import durable
 from epnas_tf.tuner import tuner as tuner_lib
 from epnas_tf.tuner.durable import Status
 from epnas_tf.tuner.oracle import EPNASOracle
+from epnas_tf.workdir import storage
 
 
 def _log(tuner):
@@ -88,7 +88,7 @@ def test_overwrite_begins_anew(quick, make_tuner, data):
     assert len(make_tuner().oracle.trials) == 6
     tuner = make_tuner(overwrite=True)
     assert len(tuner.oracle.trials) == 0
-    assert not paths.exists(tuner.work_dir.trials_csv)
+    assert not storage.exists(tuner.work_dir.trials_csv)
     tuner.search(data)
     assert len(tuner.oracle.records()) == 6
 
@@ -193,7 +193,7 @@ def test_a_space_for_images_of_another_size_is_refused(make_tuner):
     with pytest.raises(ValueError, match=r"for images of \(8, 8\) pixels, got \(9, 8\)"):
         tuner.search(x, np.arange(40) % 2)
     assert tuner.oracle.trials == {}
-    assert not paths.exists(tuner.work_dir.project)
+    assert not storage.exists(tuner.work_dir.project)
 
 
 # Networks that come again
@@ -250,7 +250,7 @@ def test_a_network_of_an_earlier_step_is_not_trained_again(evaluated, make_tuner
         assert record.result == dataclasses.replace(first.result, slot=record.slot)
         assert (record.seconds, first.seconds) == (0.0, 1.0)
         assert record.overhead_seconds > 0
-    rows = csv.DictReader(paths.read_text(tuner.work_dir.trials_csv).splitlines())
+    rows = csv.DictReader(storage.read_text(tuner.work_dir.trials_csv).splitlines())
     assert [row["reused"] or None for row in rows] == _first_slots(records)
 
 
@@ -276,7 +276,7 @@ def test_the_first_trial_keeps_place_and_weights(evaluated, make_tuner, data):
     assert [durable.values(t)["slot"] for t in tuner.oracle.get_best_trials(99)] == [
         record.slot.name for record in best
     ]
-    assert paths.names(tuner.work_dir.models) == sorted(f"{r.slot.name}.weights.h5" for r in best)
+    assert storage.names(tuner.work_dir.models) == sorted(f"{r.slot.name}.weights.h5" for r in best)
 
 
 def test_another_search_in_the_folder_is_told_by_the_setting(evaluated, make_tuner, data):
@@ -351,7 +351,7 @@ def test_after_max_attempts_it_is_scored_at_chance(quick, make_tuner, data, monk
     # It is nobody's parent and in no list of the best.
     assert "e01s00b0" not in {record.proposal.parent for record in tuner.oracle.records()}
     assert "e01s00b0" not in {record.slot.name for record in tuner.oracle.best_records()}
-    assert ",failed," in paths.read_text(tuner.work_dir.trials_csv)
+    assert ",failed," in storage.read_text(tuner.work_dir.trials_csv)
 
 
 def test_an_unexpected_error_stops_the_search(quick, make_tuner, data, monkeypatch):
@@ -517,7 +517,7 @@ def test_expected_failures_are_listed_and_no_more():
 def test_a_trial_is_in_a_file_of_its_own(searched):
     best = searched.oracle.get_best_trials()[0]
     assert durable.values(best)["spec"] == searched.oracle.best_records()[0].proposal.spec.to_json()
-    assert paths.exists(os.path.join(searched.work_dir.path, f"trial_{best.trial_id}/trial.json"))
+    assert storage.exists(os.path.join(searched.work_dir.path, f"trial_{best.trial_id}/trial.json"))
 
 
 # Two searches in one folder
@@ -545,7 +545,7 @@ def test_the_lock_is_free_after_an_error(quick, make_tuner, data, monkeypatch):
         _stumbling(patch, ValueError("a bug"), times=1)
         with pytest.raises(errors.FatalError):
             make_tuner().search(data)
-    with paths.exclusive(make_tuner().work_dir.lock):
+    with storage.exclusive(make_tuner().work_dir.lock):
         pass
 
 

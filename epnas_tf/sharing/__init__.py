@@ -1,0 +1,1 @@
+"""What trained networks leave to later ones: the shared parameter dictionary."""

@@ -1,0 +1,49 @@
+"""What one child takes from the shared parameter dictionary and what it leaves there."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+
+from epnas_tf.sharing import graph, warm_start
+from epnas_tf.sharing.rules import Labels
+from epnas_tf.sharing.store import Offer, ParamStore
+
+
+@dataclasses.dataclass(frozen=True)
+class Sharing:
+    """A child's access to the dictionary.
+
+    Attributes:
+      store: the dictionary, as it stood when the child's step began.
+      labels: what the child's blocks are called in it.
+      slot: the child's trial.
+      attempt: which try of the slot this is.
+      offers: what the child left: one if it was trained to its end, none otherwise.
+    """
+
+    store: ParamStore
+    labels: Labels
+    slot: str
+    attempt: int = 1
+    offers: list[Offer] = dataclasses.field(default_factory=list)
+
+    def begin(self, model: keras.Model) -> float:
+        """Gives a fresh model what it inherits; returns the share of its parameters that is.
+
+        Raises:
+          LayoutError: a user's builder calls a layer twice, or one that returns several tensors.
+        """
+        nodes = graph.layout_of(model)
+        inherited = warm_start.inherit(
+            nodes, graph.weights_of(model), self.labels, self.store.entries, self.store.loader()
+        )
+        graph.assign(model, inherited.weights)
+        return inherited.share
+
+    def end(self, model: keras.Model, accuracy: float) -> None:
+        """Offers a trained model's parameters; others see them once the step is whole."""
+        nodes, weights = graph.layout_of(model), graph.weights_of(model)
+        blocks = warm_start.offers(nodes, weights, self.labels, self.slot, accuracy)
+        self.offers.append(self.store.offer(f"{self.slot}-{self.attempt}", blocks))

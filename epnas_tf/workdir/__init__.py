@@ -1,0 +1,1 @@
+"""A search's files: their names, one writer and one reader each."""

@@ -1,0 +1,115 @@
+"""Every file name below a work_dir, and which of them are a search's to delete."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+
+from epnas_tf.workdir import storage
+
+
+@dataclasses.dataclass(frozen=True)
+class WorkDir:
+    """The names of a search's files, all below `path`."""
+
+    path: str
+
+    @property
+    def flags(self) -> str:
+        """The configuration, one flag a line; reloads exactly."""
+        return os.path.join(self.path, "flags.txt")
+
+    @property
+    def trials_csv(self) -> str:
+        """One line a finished trial, rewritten from the log."""
+        return os.path.join(self.path, "trials.csv")
+
+    @property
+    def best(self) -> str:
+        """The best network so far: spec, accuracy, cost."""
+        return os.path.join(self.path, "best.json")
+
+    @property
+    def steps(self) -> str:
+        """One JSON line a finished step: what the policy did and learnt."""
+        return os.path.join(self.path, "steps.jsonl")
+
+    @property
+    def project(self) -> str:
+        """What all trials have in common: images, space, sizes, limits, schedule."""
+        return os.path.join(self.path, "project.json")
+
+    @property
+    def lock(self) -> str:
+        """Held by the one process that searches here."""
+        return os.path.join(self.path, "lock")
+
+    @property
+    def models(self) -> str:
+        """The folder of the best trials' weights."""
+        return os.path.join(self.path, "models")
+
+    @property
+    def shared_params(self) -> str:
+        """The folder of the shared parameter dictionary."""
+        return os.path.join(self.path, "shared_params")
+
+    def model(self, slot: str) -> str:
+        """The weights of the trial `slot`, for instance e01s03b5."""
+        return os.path.join(self.models, f"{slot}.weights.h5")
+
+    def clear(self) -> None:
+        """Deletes a search's files and no others; whoever calls it holds the lock.
+
+        What makes it a search goes first: one that a kill left half deleted is not taken for whole.
+        """
+        for name in sorted(storage.names(self.path), key=lambda name: name != "project.json"):
+            if _FILES.fullmatch(name):
+                storage.remove(os.path.join(self.path, name))
+        for name in storage.names(self.path):
+            inside = next((rule for folder, rule in _FOLDERS if folder.fullmatch(name)), None)
+            if inside is not None:
+                _clear_folder(os.path.join(self.path, name), inside)
+
+    def sweep(self) -> None:
+        """Deletes what writes that a kill cut short left behind; whoever calls it holds the lock.
+
+        An object store keeps those of trials, whose folders would be listed one by one.
+        """
+        for name in storage.names(self.path):
+            if _CUT_SHORT.search(name) and _FILES.fullmatch(name):
+                storage.remove(os.path.join(self.path, name))
+            inside = next((rule for folder, rule in _FOLDERS if folder.fullmatch(name)), None)
+            if inside is None or (storage.is_remote(self.path) and name.startswith("trial_")):
+                continue
+            folder = os.path.join(self.path, name)
+            for file in storage.names(folder):
+                if _CUT_SHORT.search(file) and inside.fullmatch(file):
+                    storage.remove(os.path.join(folder, file))
+
+
+# What a search writes: files in its work_dir, and folders with the files in each.
+_TEMPORARY = r"(\.[0-9a-f]{8}\.tmp)?"
+_CUT_SHORT = re.compile(r"\.[0-9a-f]{8}\.tmp$")
+_FILES = re.compile(
+    r"(project\.json|flags\.txt|oracle\.json|tuner0\.json|trials\.csv|best\.json|steps\.jsonl)"
+    + _TEMPORARY
+)
+_FOLDERS = tuple(
+    (re.compile(folder), re.compile(f"({files}){_TEMPORARY}"))
+    for folder, files in (
+        (r"trial_\d+", r"trial\.json"),
+        ("models", r".*\.weights\.h5"),
+        ("shared_params", r"index\.json|.*\.npz"),
+    )
+)
+
+
+def _clear_folder(folder: str, files: re.Pattern[str]) -> None:
+    for name in storage.names(folder):
+        if files.fullmatch(name):
+            storage.remove(os.path.join(folder, name))
+    if storage.names(folder) or os.path.islink(folder):  # to a larger disk, perhaps: theirs to keep
+        return
+    storage.remove_folder(folder)

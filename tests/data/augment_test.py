@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from epnas_tf.data import augment, dataset
+from epnas_tf.data.augment import Augmentation, suited_to
+from epnas_tf.training import pipeline, schedule, trainer
+
+
+def images(shape: tuple[int, ...] = (64, 12, 12, 3)) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def augmented(
+    pixels: np.ndarray, augmentation: Augmentation, index: int, seed: int = 0, epoch: int = 0
+) -> np.ndarray:
+    key = augment.keys(seed, epoch + 1)[epoch]
+    arguments = tf.constant(pixels), tf.constant(index), tf.constant(key)
+    return augment.augment(*arguments, augmentation).numpy()
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((32, 32, 3), Augmentation(4, True, 0.1, 0.2)),
+        ((64, 64, 3), Augmentation(4, True, 0.1, 0.2)),
+        ((16, 24, 3), Augmentation(2, True, 0.1, 0.2)),
+        ((8, 8, 1), Augmentation(1)),
+        ((28, 28, 1), Augmentation(4)),
+    ],
+)
+def test_augmentation_suits_the_images(shape: tuple[int, ...], expected: Augmentation) -> None:
+    assert suited_to(shape) == expected
+
+
+def test_digits_are_never_flipped() -> None:
+    assert dataset.load("digits").augmentation == Augmentation(pad=1)
+    assert not suited_to((32, 32, 3), flip=False).flip
+
+
+def test_crops_are_windows_of_the_padded_image() -> None:
+    image = images()[0]
+    padded = np.pad(image, [(2, 2), (2, 2), (0, 0)]).astype(np.float32) / 255
+    windows = {
+        (top, left): padded[top : top + 12, left : left + 12]
+        for top in range(5)
+        for left in range(5)
+    }
+    seen = set()
+    for index in range(60):
+        crop = augmented(image, Augmentation(pad=2), index)
+        seen |= {place for place, window in windows.items() if np.allclose(crop, window)}
+    assert len(seen) > 15  # of 25 places
+
+
+def test_half_of_the_images_are_flipped() -> None:
+    image = images()[0]
+    flipped = [
+        np.allclose(augmented(image, Augmentation(flip=True), index) * 255, image[:, ::-1])
+        for index in range(100)
+    ]
+    assert 30 < sum(flipped) < 70
+
+
+def test_brightness_and_contrast_stay_within_their_bounds() -> None:
+    image = images()[0]
+    scaled = image.astype(np.float32) / 255
+    for index in range(30):
+        shift = augmented(image, Augmentation(brightness=0.1), index) - scaled
+        assert np.ptp(shift) < 1e-5 and abs(shift.mean()) <= 0.1
+        contrast = augmented(image, Augmentation(contrast=0.2), index)
+        assert 0.8 - 1e-4 <= contrast.std() / scaled.std() <= 1.2 + 1e-4
+        np.testing.assert_allclose(contrast.mean((0, 1)), scaled.mean((0, 1)), atol=1e-4)
+
+
+def test_draws_depend_on_seed_epoch_and_example() -> None:
+    image, every = images()[0], Augmentation(2, True, 0.1, 0.2)
+    reference = augmented(image, every, index=3, seed=1, epoch=1)
+    np.testing.assert_array_equal(reference, augmented(image, every, index=3, seed=1, epoch=1))
+    for other in ({"index": 4}, {"seed": 2}, {"epoch": 0}):
+        arguments = {"index": 3, "seed": 1, "epoch": 1} | other
+        assert np.abs(reference - augmented(image, every, **arguments)).max() > 0.01
+
+
+@pytest.mark.parametrize(("batch", "micro"), [(8, 0), (16, 0), (16, 4)])
+def test_an_example_looks_the_same_whatever_its_batch(batch: int, micro: int) -> None:
+    labels = np.arange(64) % 4
+    source = dataset.from_arrays(images(), labels, (images(), labels))
+    plan = schedule.Schedule("s", 2, batch, 0.1, micro_batch_size=micro)
+    batches = pipeline.training_batches(source, plan, trainer.make_strategy("none"), seed=5)
+    key = augment.keys(5, 2)
+    for epoch in range(2):
+        order = pipeline._orders(64, plan, seed=5)[epoch]
+        for step in range(64 // batch):
+            shown, shown_labels = next(batches)
+            assert shown.shape == (batch // (micro or batch), micro or batch, 12, 12, 3)
+            index = order[step * batch + 2]
+            expected = augment.augment(
+                source.train.tensors[0][index], tf.constant(index), key[epoch], source.augmentation
+            )
+            expected = augment.normalised(expected, source.mean, source.std)
+            np.testing.assert_allclose(shown[0, 2], expected, atol=1e-5)
+            assert shown_labels[0, 2] == labels[index]
+
+
+def test_float_images_keep_their_scale() -> None:
+    pixels = tf.constant(images()[0], tf.float32) * 3
+    np.testing.assert_array_equal(augment.scaled(pixels), pixels)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("pad", -1, "pad must be >= 0, got -1"),
+        ("brightness", -0.1, "brightness must be >= 0, got -0.1"),
+        ("contrast", 1.0, r"contrast must be in \[0, 1\), got 1.0"),
+    ],
+)
+def test_strengths_out_of_range_are_refused(field: str, value: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Augmentation(**{field: value})

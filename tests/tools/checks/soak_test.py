@@ -1,0 +1,40 @@
+"""The soak, shortened: what runs for a night in tools/checks/soak.sh runs here for seconds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+try:
+    import epnas_tf.tools.checks.soak  # noqa: F401
+
+    _TOOLS = "epnas_tf.tools"
+except ImportError:  # from a checkout
+    _TOOLS = "tools"
+
+
+def _soak(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", f"{_TOOLS}.soak", *arguments],
+        env=os.environ | {"PYTHONPATH": ":".join(sys.path), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_the_memory_of_a_search_stays_flat():
+    ended = _soak("memory", "--children=40")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "growth from child 8 to 40: " in ended.stdout
+
+
+@pytest.mark.parametrize("arguments", [(), ("sleep",)])
+def test_what_is_to_be_soaked_must_be_said(arguments):
+    ended = _soak(*arguments)
+    assert ended.returncode == 1
+    assert "say memory, kills or both" in ended.stdout + ended.stderr

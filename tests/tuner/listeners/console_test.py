@@ -1,0 +1,130 @@
+"""The line a trial, literally."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+
+import pytest
+
+from epnas_tf.architecture.cost import Cost
+from epnas_tf.architecture.limits import Constraint
+from epnas_tf.architecture.morph import Insert, Morph, Scale
+from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
+from epnas_tf.searching.trials import Proposal, Result, Slot
+from epnas_tf.tuner.listeners import console
+from epnas_tf.tuner.listeners.console import Console
+from epnas_tf.tuner.trial_data import Record
+
+_SPEC = LayerwiseSpec((LayerSpec("conv2d", 3, None, 8, "relu"),), 4)
+_ACTION = Morph((Scale(1, "channels", by=1),), Insert(0, LayerSpec("max_pool", pool=2)))
+_COST = Cost(12_345, 2_500_000, 250_000)
+_LIMITS = (Constraint("params", upper=20_000), Constraint("intensity", lower=8, upper=9.5))
+
+
+def _record(slot, action=None, accuracy=0.9712, **result) -> Record:
+    outcome = Result(slot, **({"reward": accuracy, "accuracy": accuracy} | result))
+    proposal = Proposal(slot, _SPEC, action and "e01s02b0", action)
+    return Record("0000", 1, "tuner0", proposal, outcome, _COST, 1.0, 1.0)
+
+
+def _oracle(*records, total=28, seconds=100.0, constraints=(), limited=False):
+    trained = [record for record in records if record.trained]
+    return types.SimpleNamespace(
+        done=len(records),
+        counts=lambda reuse: not (reuse and limited),
+        best_records=lambda: sorted(trained, key=Record.order),
+        total=total,
+        limits=types.SimpleNamespace(elapsed=lambda: seconds),
+        constraints=constraints,
+    )
+
+
+_FIRST = _record(Slot(1, 0, 0))
+_BETTER = _record(Slot(1, 3, 2), _ACTION, accuracy=0.98)
+_REUSED = dataclasses.replace(
+    _BETTER,
+    proposal=dataclasses.replace(_BETTER.proposal, slot=Slot(1, 4, 0), reuse="e01s03b2"),
+)
+
+
+def test_a_line_is_literally_this():
+    oracle = _oracle(_FIRST, _BETTER, constraints=_LIMITS[:1])
+    assert console.line(oracle, _BETTER, seen=2) == (
+        "[ 2/28] e01s03b2 | part 2 channels up; insert max_pool 2x2 after 0 | acc 0.9800"
+        " | params 12.3k <= 20k | best 0.9800 (e01s03b2) | 0:01:40, ETA 0:21:40"
+    )
+
+
+def test_a_starting_network_without_limits():
+    oracle = _oracle(_FIRST, total=4, seconds=3700.4)
+    assert console.line(oracle, _FIRST, seen=1) == (
+        "[1/4] e01s00b0 | start | acc 0.9712 | best 0.9712 (e01s00b0) | 1:01:40, ETA 3:05:01"
+    )
+
+
+def test_a_reused_result_names_its_trial():
+    line = console.line(_oracle(_FIRST, _BETTER, _REUSED), _REUSED, seen=3)
+    assert line.startswith("[ 3/28] e01s04b0 | ")
+    assert " | acc 0.9800 (as e01s03b2) | best 0.9800 (e01s03b2) | " in line
+
+
+def test_the_time_left_leaves_out_what_does_not_count(capsys):
+    # Of the two trials that this run finished, one took the 100 s and nothing is left of the other.
+    printer, oracle = Console(1), _oracle(_FIRST, _BETTER, total=4, limited=True)
+    printer(oracle, _REUSED)
+    assert capsys.readouterr().out.endswith("0:01:40, ETA 0:03:20\n")
+    printer(oracle, _BETTER)
+    assert capsys.readouterr().out.endswith("0:01:40, ETA 0:03:20\n")
+    printer(_oracle(_FIRST, _BETTER, total=4), _REUSED)  # without a limit it counts
+    assert capsys.readouterr().out.endswith("0:01:40, ETA 0:01:40\n")
+
+
+def test_a_broken_limit_is_marked_and_both_sides_are_shown():
+    finished = _record(Slot(1, 0, 1), feasible=False)
+    oracle = _oracle(finished, constraints=_LIMITS)
+    line = console.line(oracle, finished, seen=1)
+    assert " | params 12.3k <= 20k | intensity 10 > 9.5 | none feasible yet | " in line
+
+
+def test_an_untrained_network_says_why():
+    skipped = _record(Slot(1, 0, 1), status="over_limits", accuracy=0.1)
+    oracle = _oracle(_FIRST, skipped)
+    line = console.line(oracle, skipped, seen=2)
+    assert " | not trained: over_limits | best 0.9712 (e01s00b0) | " in line
+
+
+def test_what_went_wrong_is_said_in_short():
+    failed = _record(Slot(1, 0, 1), status="failed", accuracy=0.1)
+    failed = dataclasses.replace(failed, reason="cannot be built:\n" + "deep " * 30)
+    line = console.line(_oracle(_FIRST, failed), failed, seen=2)
+    assert " | not trained: failed (cannot be built: deep deep " in line
+    assert "deep [...]) | best 0.9712" in line
+    assert "\n" not in line
+
+
+def test_the_time_left_counts_this_runs_trials_alone():
+    # A resumed run: 27 of 28 are done, this run did one of them in 100 s.
+    oracle = _oracle(*[_FIRST] * 27)
+    assert console.line(oracle, _FIRST, seen=1).endswith("0:01:40, ETA 0:01:40")
+
+
+@pytest.mark.parametrize(("metric", "use"), [("flops", "2.5M"), ("traffic", "250k")])
+def test_every_resource_has_a_text(metric, use):
+    assert console.limit_text(_COST, Constraint(metric, lower=1)) == f"1 <= {metric} {use}"
+
+
+def test_verbosity_0_prints_nothing(capsys):
+    printer = Console(0)
+    printer(_oracle(_FIRST), _FIRST)
+    assert capsys.readouterr().out == ""
+    printer.verbose = 1
+    printer(_oracle(_FIRST, _BETTER), _BETTER)
+    assert capsys.readouterr().out.endswith("0:01:40, ETA 0:21:40\n")  # it counted both
+
+
+def test_verbosity_2_prints_the_network_below(capsys):
+    Console(2)(_oracle(_FIRST), _FIRST)
+    line, network = capsys.readouterr().out.splitlines()
+    assert line == console.line(_oracle(_FIRST), _FIRST, seen=1)
+    assert network == f"    {_SPEC.to_json()}"

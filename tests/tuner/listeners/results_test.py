@@ -1,0 +1,195 @@
+"""The files of a work_dir, literally, and that a resumed search leaves the same."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+
+import pytest
+
+from epnas_tf.architecture.budget import Budget
+from epnas_tf.architecture.limits import Constraint
+from epnas_tf.architecture.morph import Insert, Morph, Scale
+from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec, spec_from_dict
+from epnas_tf.searching.trials import Proposal, Result, Slot
+from epnas_tf.tuner.listeners import results
+from epnas_tf.tuner.listeners.results import Journal
+from epnas_tf.tuner.trial_data import Record
+from epnas_tf.workdir import storage
+
+_HEADER = (
+    "slot,attempt,trial_id,episode,step,branch,parent,action,spec_key,accuracy,reward,params,flops,"
+    "intensity,traffic_bytes,feasible,status,seconds,overhead_seconds,worker,reused,inherited,reason"
+)
+_CONV = LayerSpec("conv2d", 3, None, 8, "relu")
+_BUDGET = Budget((8, 8, 1), 10)
+
+
+def _record(spec, slot, parent=None, action=None, attempt=1, **result) -> Record:
+    outcome = Result(slot, **({"reward": 0.9, "accuracy": 0.95} | result))
+    proposal = Proposal(slot, spec, parent, action)
+    return Record("0003", attempt, "tuner0", proposal, outcome, _BUDGET.cost(spec), 2.5, 0.75)
+
+
+_START = _record(LayerwiseSpec((_CONV,), 4), Slot(1, 0, 1))
+_MORPHED = _record(
+    LayerwiseSpec((_CONV, LayerSpec("max_pool", pool=2)), 4),
+    Slot(1, 3, 5),
+    "e01s02b5",
+    Morph((Scale(0, "channels", by=1),), Insert(1, LayerSpec("max_pool", pool=2))),
+    attempt=2,
+    reward=0.1 / 3,
+    accuracy=0.1,
+    feasible=False,
+    status="over_limits",
+)
+
+_REUSED = dataclasses.replace(
+    _START, proposal=dataclasses.replace(_START.proposal, slot=Slot(1, 4, 0), reuse="e01s00b1")
+)
+
+
+def test_the_csv_is_literally_this():
+    assert results.csv_text([_START, _MORPHED, _REUSED]) == (
+        f"{_HEADER}\n"
+        f"e01s00b1,1,0003,1,0,1,,start,{_START.proposal.spec.key},0.950000,0.9,"
+        "438,42144,5.165,8160,1,trained,2.500,0.750,tuner0,,0.0000,\n"
+        "e01s03b5,2,0003,1,3,5,e01s02b5,part 1 channels up; insert max_pool 2x2 after 1,"
+        f"{_MORPHED.proposal.spec.key},0.100000,0.03333333333333333,438,42272,4.603,9184,0,over_limits,"
+        "2.500,0.750,tuner0,,0.0000,\n"
+        f"e01s04b0,1,0003,1,4,0,,start,{_START.proposal.spec.key},0.950000,0.9,"
+        "438,42144,5.165,8160,1,trained,2.500,0.750,tuner0,e01s00b1,0.0000,\n"
+    )
+
+
+def test_the_reason_is_one_short_line():
+    failed = dataclasses.replace(_START, reason="OOM when\n  allocating" + " x" * 500)
+    last = results.csv_text([failed]).splitlines()[-1]
+    assert ",0.0000,OOM when allocating x x" in last
+    assert len(last) < 500
+
+
+def test_the_best_network_is_literally_this():
+    limit = Constraint("params", upper=20_000)
+    assert results.best_values(_START, (limit,)) == {
+        "slot": "e01s00b1",
+        "spec_key": _START.proposal.spec.key,
+        "spec": _START.proposal.spec.to_dict(),
+        "validation_accuracy": 0.95,
+        "reward": 0.9,
+        "feasible": True,
+        "cost": {
+            "params": 438,
+            "flops": 42144,
+            "traffic_bytes": 8160,
+            "intensity": pytest.approx(5.165, abs=1e-3),
+        },
+        "limits": [{"metric": "params", "lower": None, "upper": 20_000, "base": 0.9}],
+    }
+
+
+def test_files_grow_with_the_trials(quick, make_tuner, data):
+    tuner = make_tuner(episodes=2)
+    lengths = []
+
+    def watch(oracle, finished):
+        rows = storage.read_text(tuner.work_dir.trials_csv).splitlines()[1:]
+        steps = storage.read_text(tuner.work_dir.steps).splitlines()
+        lengths.append((len(rows), len(steps)))
+        assert rows[-1].startswith(f"{finished.slot.name},1,{finished.trial_id},")
+        best = json.loads(storage.read_text(tuner.work_dir.best))
+        assert best["slot"] == oracle.best_records()[0].slot.name
+
+    tuner.oracle.listeners.append(watch)
+    tuner.search(data)
+    assert lengths == [(n, n // 2) for n in range(1, 11)]
+
+
+@pytest.mark.parametrize("policy", ["random", "lstm"])
+def test_a_step_has_a_line(quick, make_tuner, data, policy):
+    tuner = make_tuner(policy=policy, episodes=2)
+    tuner.search(data)
+    steps = [json.loads(line) for line in storage.read_text(tuner.work_dir.steps).splitlines()]
+    assert [(step["episode"], step["step"]) for step in steps] == [
+        *((1, 0), (1, 1), (1, 2), (2, 1), (2, 2))
+    ]
+    records = tuner.oracle.records()
+    for number, step in enumerate(steps):
+        pair = records[2 * number : 2 * number + 2]
+        assert step["mean_reward"] == pytest.approx(sum(r.result.reward for r in pair) / 2)
+        assert (step["feasible"], step["trained"]) == (2, 2)
+    assert "entropy" not in steps[0]  # nobody chose the starting networks
+    assert all(step["entropy"] > 0 for step in steps[1:])
+    assert all(-1 <= step["skill"] <= 1 for step in steps[1:])
+    assert all(step["offered"] >= 2 for step in steps[1:])
+    if policy == "lstm":
+        for step in steps[1:]:
+            assert list(step["decision"]) == ["insert", "remove", "keep"]
+            assert sum(step["decision"].values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_files_are_written_anew_as_they_were(quick, make_tuner, data):
+    tuner = make_tuner(episodes=2)
+    tuner.search(data)
+    files = [tuner.work_dir.trials_csv, tuner.work_dir.best, tuner.work_dir.steps]
+    before = [storage.read_text(path) for path in files]
+    for path in files:
+        storage.write_atomic(path, "lost")
+    again = make_tuner(episodes=2)
+    again.search(data)
+    Journal(again.work_dir, 3).write(again.oracle)
+    assert [storage.read_text(path) for path in files] == before
+
+
+def test_best_json_reloads_to_the_best_network(quick, make_tuner, data):
+    tuner = make_tuner()
+    tuner.search(data)
+    best = json.loads(storage.read_text(tuner.work_dir.best))
+    assert spec_from_dict(best["spec"]) == tuner.oracle.best_records()[0].proposal.spec
+
+
+def test_nothing_trained_gives_no_best_json(quick, make_tuner, data):
+    tuner = make_tuner(constraints=[Constraint("params", upper=1)])
+    tuner.search(data)
+    assert not storage.exists(tuner.work_dir.best)
+    assert len(storage.read_text(tuner.work_dir.trials_csv).splitlines()) == 7
+
+
+def test_weights_of_no_use_are_deleted_and_nothing_else(quick, make_tuner, data):
+    tuner = make_tuner(max_trials=2, keep_models=1)
+    best = []
+
+    def litter(oracle, finished):
+        kept = {record.slot.name for record in oracle.best_records()[:1]}
+        names = {"e01s00b0.weights.h5", "e01s00b1.weights.h5"}
+        names |= {"e09s09b9.weights.h5", "e09s09b9.tmp.weights.h5", "notes.txt", "mine/a.keras"}
+        for name in names:
+            storage.write_atomic(f"{tuner.work_dir.models}/{name}", "")
+        Journal(tuner.work_dir, 1).write(oracle)
+        best[:] = [f"{name}.weights.h5" for name in kept]
+        assert storage.names(tuner.work_dir.models) == sorted([*best, "mine", "notes.txt"])
+
+    tuner.oracle.listeners.append(litter)
+    tuner.search(data)
+    assert len(best) == 1
+
+
+def test_weights_of_running_trials_stay(quick, make_tuner, data):
+    tuner = make_tuner(max_trials=1)
+    tuner.search(data)
+    tuner.oracle.limits.max_trials = 2
+    running = tuner.oracle.create_trial("other")
+    path = tuner.work_dir.model(running.hyperparameters.values["slot"])
+    storage.write_atomic(path, "")
+    Journal(tuner.work_dir, 0).write(tuner.oracle)
+    assert storage.exists(path)
+
+
+def test_rewards_are_exact(quick, make_tuner, data):
+    tuner = make_tuner()
+    tuner.search(data)
+    rows = list(csv.DictReader(storage.read_text(tuner.work_dir.trials_csv).splitlines()))
+    assert [float(row["reward"]) for row in rows] == [
+        record.result.reward for record in tuner.oracle.records()
+    ]

@@ -1,0 +1,121 @@
+"""Long checks that a search loses nothing and does not grow: for a night, not for every change.
+
+Examples:
+  python -m tools.checks.soak memory --children=100
+  python -m tools.checks.soak kills --kills=40 --work_dir=/tmp/soak
+
+`memory` runs one search in this process and compares its resident memory after a fifth of the
+children and at the end; `kills` runs a search as a process that is killed (SIGKILL) at moments
+drawn from a clock and gone on with, and compares its files with those of one that was left alone.
+Exit code 1 says that a promise was broken. tools/checks/soak.sh runs both, and the fuzzer.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+from absl import app, flags
+
+from epnas_tf import config as config_lib
+from epnas_tf.report.trajectory import trajectory
+
+_CHILDREN = flags.DEFINE_integer("children", 100, "children of `memory`", 10)
+_KILLS = flags.DEFINE_integer("kills", 40, "kills of `kills`", 1)
+_SEED = flags.DEFINE_integer("seed", 0, "of the moments of the kills", 0)
+_WORK_DIR = flags.DEFINE_string("work_dir", "", "folder to keep (empty: a temporary one)")
+_GROWTH = flags.DEFINE_float("growth", 0.1, "largest growth of memory that passes", 0)
+
+_NETWORKS = (
+    *("--dataset=digits", "--channels=8,16,32", "--filter_widths=1,3", "--max_layers=8"),
+    *(
+        "--machine_gflops=16",
+        "--threads_per_child=1",
+        "--branches=4",
+        "--parameter_sharing=lineage",
+    ),
+)
+
+
+def memory(children: int, growth: float, work_dir: str) -> bool:
+    """Prints the memory after every tenth of the children; says whether it stayed flat."""
+    import psutil
+
+    from epnas_tf import run
+
+    episodes = children  # more than enough
+    arguments = [*_NETWORKS, "--epochs=1", f"--episodes={episodes}", f"--max_trials={children}"]
+    config = config_lib.parse(["", *arguments, f"--work_dir={work_dir}/memory", "--verbosity=0"])
+    process, used = psutil.Process(), []
+
+    def note(oracle: Any, finished: Any) -> None:
+        if not finished.proposal.reuse:
+            used.append(process.memory_info().rss)
+        if not finished.proposal.reuse and not len(used) % max(1, children // 10):
+            print(f"{len(used)} children: {used[-1] / 2**20:.0f} MiB", flush=True)
+
+    run.search(config, listeners=[note])
+    early, late = used[children // 5 - 1], used[-1]
+    print(f"growth from child {children // 5} to {len(used)}: {late / early - 1:+.1%}")
+    return late / early - 1 < growth
+
+
+def kills(count: int, seed: int, work_dir: str) -> bool:
+    """Kills a search again and again; says whether it ends as one that was left alone."""
+    flags_of_all = [*_NETWORKS, "--epochs=8", "--episodes=3", "--steps=4", "--max_attempts=9"]
+    flags_of_all.append("--verbosity=0")
+    whole, killed = f"{work_dir}/whole", f"{work_dir}/killed"
+    _search([*flags_of_all, f"--work_dir={whole}"])
+    rng, done = random.Random(seed), 0
+    while done < count:
+        # Starting takes about 6 seconds: some of the moments are within it.
+        if _search([*flags_of_all, f"--work_dir={killed}"], rng.uniform(4, 16)):
+            break
+        done += 1
+    _search([*flags_of_all, f"--work_dir={killed}"])
+    same = trajectory(whole) == trajectory(killed)
+    for name in ("best.json", "steps.jsonl"):
+        same &= pathlib.Path(whole, name).read_bytes() == pathlib.Path(killed, name).read_bytes()
+    begun = len(list(pathlib.Path(killed).glob("trial_*")))
+    print(f"{done} kills: {len(trajectory(killed))} trials, begun {begun} times, the same: {same}")
+    return same
+
+
+def _search(arguments: list[str], seconds: float | None = None) -> bool:
+    """Runs a search, for a time; says whether it came to its end."""
+    command = [sys.executable, "-m", __spec__.name.replace("soak", "search"), *arguments]
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as process:
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return False
+    if code:
+        raise SystemExit(f"the search ended with exit code {code}")
+    return True
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the checks that the arguments name; returns the exit code."""
+    checks = argv[1:]
+    if not checks or not {"memory", "kills"}.issuperset(checks):
+        raise app.UsageError(f"say memory, kills or both, got {list(checks)}")
+    good = True
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = _WORK_DIR.value or temporary
+        if "memory" in checks:
+            good &= memory(_CHILDREN.value, _GROWTH.value, folder)
+        if "kills" in checks:
+            good &= kills(_KILLS.value, _SEED.value, folder)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    app.run(main)

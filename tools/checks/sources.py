@@ -1,0 +1,88 @@
+"""The sources of a checkout and what they import: what BUILD, the import law and the map go by."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import pathlib
+
+FOLDERS = ("epnas_tf", "tools", "tests")
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A source file of a checkout.
+
+    Attributes:
+      path: from the top of the checkout.
+      imports: full names of what it imports, wherever the import stands.
+      local_imports: those that do not stand at the top of the file.
+      rooms: rooms of the package that it imports; `epnas_tf` stands for the lazy public names.
+      is_program: whether it does something when it is run.
+    """
+
+    path: str
+    imports: frozenset[str]
+    local_imports: frozenset[str]
+    rooms: frozenset[str]
+    is_program: bool
+
+    @property
+    def room(self) -> str:
+        """The room of a file of the package, `tools` for a command, `tests` for a test."""
+        parts = pathlib.PurePath(self.path).with_suffix("").parts
+        if parts[0] != "epnas_tf":
+            return parts[0]
+        return "epnas_tf" if parts[1] == "__init__" else parts[1]
+
+
+def read(root: pathlib.Path) -> list[Source]:
+    """Returns all sources of a checkout: the package, the commands and the tests.
+
+    Raises:
+      SyntaxError: a file is not Python, or imports relatively.
+    """
+    files = [path for folder in FOLDERS for path in sorted((root / folder).rglob("*.py"))]
+    return [_read(path, root) for path in files]
+
+
+def _read(path: pathlib.Path, root: pathlib.Path) -> Source:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    statements = [node for node in tree.body if not _is_for_type_checkers(node)]
+    everywhere = {name for top in statements for node in ast.walk(top) for name in _names(node)}
+    at_the_top = {name for node in statements for name in _names(node)}
+    of_package = (name for name in everywhere if name.split(".")[0] == "epnas_tf")
+    return Source(
+        path.relative_to(root).as_posix(),
+        frozenset(everywhere),
+        frozenset(everywhere - at_the_top),
+        frozenset(_room_of(name, root) for name in of_package),
+        any(_is_main(node) for node in tree.body),
+    )
+
+
+def _room_of(name: str, root: pathlib.Path) -> str:
+    parts = name.split(".")
+    if len(parts) == 1:
+        return "epnas_tf"
+    home = root / "epnas_tf" / parts[1]
+    is_room = parts[1] == "tools" or home.is_dir() or home.with_suffix(".py").is_file()
+    return parts[1] if is_room else "epnas_tf"
+
+
+def _names(node: ast.AST) -> set[str]:
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names}
+    if isinstance(node, ast.ImportFrom):
+        if node.level:
+            raise SyntaxError(f"line {node.lineno}: imports must be absolute")
+        return {f"{node.module}.{alias.name}" for alias in node.names}
+    return set()
+
+
+def _is_main(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "__main__" in ast.unparse(node.test)
+
+
+def _is_for_type_checkers(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"

@@ -1,0 +1,1 @@
+"""Commands of the studies in docs/: what searchers find, how networks are ranked."""
