@@ -28,6 +28,19 @@ KINDS = {
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
+class SettingError(ValueError):
+    """A setting, by name, that breaks a rule; rooms raise it, whoever knows the flags says which.
+
+    Attributes:
+      setting: name of the setting, as its field and its flag have it.
+      reason: the rule and the value, such as "must be at least 1, got 0".
+    """
+
+    def __init__(self, setting: str, reason: str):
+        super().__init__(f"{setting} {reason}")
+        self.setting, self.reason = setting, reason
+
+
 class ConfigError(ValueError):
     """A configuration that cannot be run; the message names the flag and the value."""
 
