@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from epnas_tf.config import SearchConfig
     from epnas_tf.modeling import build_model
     from epnas_tf.modeling.counting import cost_of_model
-    from epnas_tf.run import SearchResult, search
+    from epnas_tf.result import SearchResult
+    from epnas_tf.run import search
     from epnas_tf.searching.progressive import ProgressiveSearch
     from epnas_tf.searching.settings import Learning
     from epnas_tf.tuner.oracle import EPNASOracle
@@ -49,7 +50,7 @@ _HOMES = {
     "Learning": "epnas_tf.searching.settings",
     "ProgressiveSearch": "epnas_tf.searching.progressive",
     "SearchConfig": "epnas_tf.config",
-    "SearchResult": "epnas_tf.run",
+    "SearchResult": "epnas_tf.result",
     "SearchSpace": "epnas_tf.architecture.space",
     "build_model": "epnas_tf.modeling",
     "cost": "epnas_tf.architecture.cost",

@@ -1,17 +1,19 @@
 """Settings as fields of a dataclass: declared once, read from text, written as text, checked.
 
-A field's metadata holds its help and its rules; its annotation says how its text is read. The
-kinds of settings are those of `KINDS`; nothing else may be declared.
+Each room declares the settings that take effect in it, as a frozen dataclass that extends
+`Settings`; the configuration of a search is composed of them. A field's metadata holds its help and
+its rules; its annotation says how its text is read. The kinds of settings are those of `KINDS`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import decimal
+import itertools
 import math
 import numbers
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NoReturn, TypeVar
 
 # The annotations a setting may have, and how messages name what is expected.
 KINDS = {
@@ -45,6 +47,11 @@ class ConfigError(ValueError):
     """A configuration that cannot be run; the message names the flag and the value."""
 
 
+# What a search that goes on may be given: the same value, a larger one, any, or any that is not
+# stored because it was said for one run.
+SAME, MAY_GROW, MAY_CHANGE, OF_ONE_RUN = "same", "may_grow", "may_change", "of_one_run"
+
+
 def setting(
     default: Any,
     help: str,
@@ -53,11 +60,82 @@ def setting(
     least: float | None = None,
     above: float | None = None,
     most: float | None = None,
-    auto: bool = False,
+    rising: bool = False,
+    **traits: Any,
 ) -> Any:
-    """Declares a setting; `auto` says that the default stands for a value chosen by the search."""
-    rules = {"choices": choices, "least": least, "above": above, "most": most}
-    return dataclasses.field(default=default, metadata={"help": help, "auto": auto, **rules})
+    """Declares a setting.
+
+    Args:
+      default: its value where nothing is said.
+      help: one phrase for `--help`, units included.
+      choices: the only values, or entries of a table, that it may have.
+      least: smallest value.
+      above: bound that it must exceed.
+      most: largest value.
+      rising: whether a table's entries must rise.
+      **traits: `auto`: the default stands for a value that the search chooses; `common`: one of the
+        few flags that most people need; `resume`: what a search that goes on may be given.
+    """
+    rules = {"choices": choices, "least": least, "above": above, "most": most, "rising": rising}
+    known = {"auto": False, "common": False, "resume": SAME}
+    assert traits.keys() <= known.keys(), traits
+    return dataclasses.field(default=default, metadata={"help": help, **rules, **known, **traits})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Settings that belong together; raises SettingError where one breaks a rule.
+
+    Values come in the field's own type: NumPy's numbers and lists become Python's, and "20k" a
+    number. Rules between settings stand in `check_together` of the class that declares them.
+    """
+
+    def __post_init__(self) -> None:
+        for field in settings_in(self):
+            try:
+                value = _typed_as(str(field.type), getattr(self, field.name))
+            except TypeError:
+                rule = f"must be {KINDS[str(field.type)]}"
+                self.refuse(field.name, rule, getattr(self, field.name))
+            broken = broken_rule(field, value)
+            if broken:
+                self.refuse(field.name, broken, value)
+            object.__setattr__(self, field.name, value)
+        for owner in type(self).__mro__:
+            if "check_together" in vars(owner):
+                owner.check_together(self)  # type: ignore[attr-defined]
+
+    def refuse(self, name: str, rule: str, value: Any) -> NoReturn:
+        """Raises the error of a setting that breaks a rule."""
+        raise SettingError(name, f"{rule}, got {text_of(value)}")
+
+
+def settings_in(kind: Any) -> list[dataclasses.Field[Any]]:
+    """Returns the fields of a dataclass, or of a value of one, that are settings."""
+    return [field for field in dataclasses.fields(kind) if "help" in field.metadata]
+
+
+def values_of(config: Any, kind: type[Settings], *, resume: Collection[str] = ()) -> dict[str, Any]:
+    """Returns by name what a larger configuration says of a kind's settings.
+
+    Args:
+      config: has a field of each name.
+      kind: the settings in question.
+      resume: only settings that a search that goes on may be given like this; all if empty.
+    """
+    return {
+        field.name: getattr(config, field.name)
+        for field in settings_in(kind)
+        if not resume or field.metadata["resume"] in resume
+    }
+
+
+SomeSettings = TypeVar("SomeSettings", bound=Settings)
+
+
+def pick(config: Any, kind: type[SomeSettings]) -> SomeSettings:
+    """Returns the settings of one kind out of a larger configuration."""
+    return kind(**values_of(config, kind))
 
 
 def parse_size(text: str) -> float:
@@ -123,15 +201,6 @@ def _number_text(value: float) -> str:
     return repr(value).removesuffix(".0")
 
 
-def typed(field: dataclasses.Field[Any], value: Any) -> Any:
-    """Returns the value in the field's own type (NumPy's numbers and lists become Python's)."""
-    try:
-        return _typed_as(str(field.type), value)
-    except TypeError:
-        kind = KINDS[str(field.type)]
-        raise ConfigError(f"--{field.name}={value!r}: must be {kind}") from None
-
-
 def _typed_as(kind: str, value: Any) -> Any:
     if kind.startswith("tuple") and isinstance(value, Iterable) and not isinstance(value, str):
         item = kind.removeprefix("tuple[").removesuffix(", ...]")
@@ -167,27 +236,26 @@ def _is_one_line(text: str) -> bool:
     return stays and text == text.strip() and len(text.splitlines()) <= 1
 
 
-def check(field: dataclasses.Field[Any], value: Any) -> None:
-    """Raises ConfigError where a value, or an entry of a table, breaks a rule of its setting."""
+def broken_rule(field: dataclasses.Field[Any], value: Any) -> str:
+    """Returns the rule of a setting that a value, or an entry of a table, breaks; "" for none."""
     items = value if isinstance(value, tuple) else (value,)
     if len(set(items)) < len(items):
-        raise ConfigError(f"{flag(field.name, value)}: must name each entry once")
-    for item in items:
-        broken = _broken_rule(field.metadata, item)
-        if broken:
-            raise ConfigError(f"{flag(field.name, value)}: {broken}")
+        return "must name each entry once"
+    if field.metadata["rising"] and any(a >= b for a, b in itertools.pairwise(items)):
+        return "must rise from each entry to the next"
+    return next(filter(None, (_broken_by(field.metadata, item) for item in items)), "")
 
 
-def _broken_rule(rules: Mapping[str, Any], item: Any) -> str | None:
+def _broken_by(rules: Mapping[str, Any], item: Any) -> str:
     if rules["choices"] and item not in rules["choices"]:
         allowed = ", ".join(text_of(choice) or "empty" for choice in rules["choices"])
         return f"must be one of {allowed}"
     if item is None:
-        return None
+        return ""
     if rules["least"] is not None and item < rules["least"]:
         return f"must be at least {rules['least']}"
     if rules["above"] is not None and item <= rules["above"]:
         return f"must be above {rules['above']}"
     if rules["most"] is not None and item > rules["most"]:
         return f"must be at most {rules['most']}"
-    return None
+    return ""

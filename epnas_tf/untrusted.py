@@ -13,6 +13,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Mapping
 from typing import IO, Any
 
 MAX_CHARACTERS = 64 * 2**20
@@ -55,6 +56,19 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ValueError(f"must be a JSON object, got {text[:80]!r}")
     return values
+
+
+def number(value: Any) -> float:
+    """Returns a finite number; unlike `float` it takes no text, which might be "nan"."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"it must be a finite number, got {value!r:.80}")
+    return float(value)
+
+
+def check_format(values: Mapping[str, Any], known: int) -> None:
+    """Raises ValueError where a file is of another format than the one that is known."""
+    if values.get("format") != known:
+        raise ValueError(f"its format must be {known}, got {values.get('format')!r:.80}")
 
 
 def _no_number(name: str) -> Any:

@@ -42,8 +42,10 @@ def make_policy(name: str, seed: int) -> Policy:
         return RandomPolicy(space())
     # Here and not above: only this policy needs TensorFlow, which takes seconds to import.
     from epnas_tf.searching.policies.lstm import LSTMPolicy
+    from epnas_tf.searching.settings import LSTMSettings
 
-    return LSTMPolicy(space(), seed=seed, learning_rate=0.01)
+    settings = LSTMSettings(policy_learning_rate=0.01, policy_entropy=0.0, policy_part_inputs=False)
+    return LSTMPolicy(space(), settings, seed=seed)
 
 
 def main() -> None:

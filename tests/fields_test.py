@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from epnas_tf import fields
 
 
-@dataclasses.dataclass(frozen=True)
-class _Sample:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Sample(fields.Settings):
     text: "str" = fields.setting("", "any text")
     whole: "int" = fields.setting(1, "from 1 to 9", least=1, most=9)
     share: "float" = fields.setting(0.5, "above 0", above=0)
     limit: "float | None" = fields.setting(None, "above 0", above=0)
-    sizes: "tuple[int, ...]" = fields.setting((), "at least 1", least=1)
+    sizes: "tuple[int, ...]" = fields.setting((), "at least 1", least=1, rising=True)
     names: "tuple[str, ...]" = fields.setting((), "some", choices=("red", "blue"))
 
 
@@ -98,19 +98,21 @@ def test_unreadable_text_names_the_flag_and_the_text(name, text, message):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("whole", 0, "--whole=0: must be at least 1"),
-        ("whole", 10, "--whole=10: must be at most 9"),
-        ("share", 0.0, "--share=0: must be above 0"),
-        ("limit", -1e6, "--limit=-1000000: must be above 0"),
-        ("sizes", (0, 2), "--sizes=0,2: must be at least 1"),
-        ("sizes", (2, 2), "--sizes=2,2: must name each entry once"),
-        ("names", ("green",), "--names=green: must be one of red, blue"),
+        ("whole", 0, "whole must be at least 1, got 0"),
+        ("whole", 10, "whole must be at most 9, got 10"),
+        ("share", 0.0, "share must be above 0, got 0"),
+        ("limit", -1e6, "limit must be above 0, got -1000000"),
+        ("sizes", (0, 2), "sizes must be at least 1, got 0,2"),
+        ("sizes", (2, 2), "sizes must name each entry once, got 2,2"),
+        ("sizes", (3, 2), "sizes must rise from each entry to the next, got 3,2"),
+        ("names", ("green",), "names must be one of red, blue, got green"),
     ],
 )
-def test_broken_rules_name_the_flag_the_value_and_the_rule(name, value, message):
-    with pytest.raises(fields.ConfigError) as caught:
-        fields.check(_FIELDS[name], value)
+def test_broken_rules_name_the_setting_the_value_and_the_rule(name, value, message):
+    with pytest.raises(fields.SettingError) as caught:
+        _Sample(**{name: value})
     assert str(caught.value) == message
+    assert caught.value.setting == name
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,7 @@ def test_broken_rules_name_the_flag_the_value_and_the_rule(name, value, message)
     ],
 )
 def test_values_take_their_own_type(name, value, expected):
-    result = fields.typed(_FIELDS[name], value)
+    result = getattr(_Sample(**{name: value}), name)
     assert result == expected
     assert type(result) is type(expected)
 
@@ -149,5 +151,37 @@ def test_values_take_their_own_type(name, value, expected):
     ],
 )
 def test_values_of_another_type_are_refused(name, value):
-    with pytest.raises(fields.ConfigError, match=f"--{name}=.*: must be "):
-        fields.typed(_FIELDS[name], value)
+    with pytest.raises(fields.SettingError, match=f"^{name} must be .*, got "):
+        _Sample(**{name: value})
+
+
+# --- settings of several owners -------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _More(fields.Settings):
+    most: "int" = fields.setting(9, "largest", resume=fields.MAY_GROW)
+
+    def check_together(self) -> None:
+        if self.most < getattr(self, "whole", 0):
+            self.refuse("most", f"is below {fields.flag('whole', self.whole)}", self.most)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _All(_More, _Sample):
+    """Both."""
+
+
+def test_a_larger_configuration_holds_its_owners_settings_once_and_in_order():
+    names = [field.name for field in fields.settings_in(_All)]
+    assert names == [*(field.name for field in fields.settings_in(_Sample)), "most"]
+    whole = _All(whole=3, most=5)
+    assert fields.pick(whole, _More) == _More(most=5)
+    assert fields.values_of(whole, _Sample)["whole"] == 3
+    assert fields.values_of(whole, _All, resume=(fields.MAY_GROW,)) == {"most": 5}
+
+
+def test_rules_between_settings_are_those_of_the_owner():
+    with pytest.raises(fields.SettingError, match="most is below --whole=3, got 2"):
+        _All(whole=3, most=2)
+    assert _Sample(whole=3).whole == 3

@@ -4,10 +4,9 @@ import pathlib
 
 import pytest
 
-from epnas_tf import config as config_lib
-from epnas_tf import run
+from epnas_tf import command_line, fields
 from epnas_tf.config import SearchConfig
-from epnas_tf.searching.settings import PAPER, PAPER_LSTM
+from epnas_tf.searching.settings import PAPER, PAPER_LSTM, Learning, LSTMSettings
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _FILES = sorted((_ROOT / "flags").glob("*.flags"))
@@ -58,16 +57,16 @@ _PREDICTION = {
 
 
 def _preset(name: str) -> SearchConfig:
-    return config_lib.parse(["epnas_search", f"--preset={name}"])
+    return command_line.parse(["epnas_search", f"--preset={name}"])
 
 
 def test_presets_are_the_files_of_the_checkout():
-    assert config_lib.preset_names() == [path.stem for path in _FILES]
+    assert command_line.preset_names() == [path.stem for path in _FILES]
 
 
 @pytest.mark.parametrize("path", _FILES, ids=lambda path: path.stem)
 def test_a_flagfile_parses_and_as_a_preset_is_the_same(path):
-    config = config_lib.parse(["epnas_search", f"--flagfile={path}"])
+    config = command_line.parse(["epnas_search", f"--flagfile={path}"])
     assert config == _preset(path.stem)
 
 
@@ -103,11 +102,8 @@ def test_the_papers_settings_are_exact(name, settings):
 @pytest.mark.parametrize("name", [path.stem for path in _FILES if path.stem.startswith("paper")])
 def test_the_paper_learns_by_its_own_rule(name):
     config = _preset(name)
-    assert run.make_learning(config) == PAPER
-    assert config.policy_learning_rate == PAPER_LSTM["learning_rate"]
-    assert config.check_table_mix == PAPER_LSTM["check_table_mix"]
-    assert config.policy_entropy == PAPER_LSTM["entropy"]
-    assert config.policy_part_inputs == PAPER_LSTM["part_inputs"]
+    assert fields.pick(config, Learning) == PAPER
+    assert fields.pick(config, LSTMSettings) == PAPER_LSTM
     assert (config.policy_epochs, config.reuse_duplicates) == (1, 0)
 
 

@@ -13,8 +13,8 @@ import pytest
 import tensorflow as tf
 
 import epnas_tf
+from epnas_tf import command_line, run
 from epnas_tf import config as config_lib
-from epnas_tf import run
 from epnas_tf.architecture.space import module_space
 from epnas_tf.architecture.spec import spec_from_dict
 from epnas_tf.config import SearchConfig
@@ -164,7 +164,7 @@ def test_flags_txt_reloads_exactly(finished, tiny):
     flags_file = WorkDir(tiny.work_dir).flags
     stored = config_lib.from_flags_text(files["flags.txt"].decode())
     assert config_lib.to_flags_text(stored).encode() == files["flags.txt"]
-    assert config_lib.parse(["epnas_search", f"--flagfile={flags_file}"]) == stored
+    assert command_line.parse(["epnas_search", f"--flagfile={flags_file}"]) == stored
     assert epnas_tf.search(stored) == finished[0]
     assert _files(tiny.work_dir) == files
     # What was asked stands, what was left open is answered.
@@ -213,7 +213,7 @@ def test_a_search_never_looks_at_the_test_part(finished, tiny, tmp_path):
     data = dataclasses.replace(run.load_data(tiny), test=_Untouchable())
     tuner = run.make_tuner(dataclasses.replace(stored, work_dir=str(tmp_path / "again")), data)
     tuner.search(data)
-    found = tuple(run._network(record) for record in tuner.oracle.best_records())
+    found = tuple(run._network(record) for record in tuner.oracle.best())
     assert found == result.networks  # and it found the same
 
 
@@ -347,7 +347,7 @@ def _starting_networks(tmp_path, **settings):
     data = data_lib.load("digits")
     shutil.rmtree(config.work_dir, ignore_errors=True)
     tuner = run.make_tuner(config, data)
-    tuner.prepare(data)
+    tuner.plan(data)
     budget = tuner.oracle.budget
     costs = [budget.cost(proposal.spec) for proposal in tuner.oracle.search.ask()]
     assert len(costs) == config.branches
@@ -490,18 +490,18 @@ def test_a_search_finds_its_images_from_anywhere_and_where_they_went(photos, mon
 
     monkeypatch.chdir(work_dir)
     alone = ["", f"--work_dir={work_dir}"]
-    asked = config_lib.parse_to_go_on([*alone, "--max_trials=2", "--verbosity=0"])
+    asked = command_line.parse_to_go_on([*alone, "--max_trials=2", "--verbosity=0"])
     assert epnas_tf.search(asked).trials == 2
 
     moved = photos.rename(photos.with_name("elsewhere"))
-    asked = config_lib.parse_to_go_on([*alone, f"--dataset=folder:{moved}", "--max_trials=3"])
+    asked = command_line.parse_to_go_on([*alone, f"--dataset=folder:{moved}", "--max_trials=3"])
     assert epnas_tf.search(asked).trials == 3
     assert f"--dataset=folder:{moved}\n" in (work_dir / "flags.txt").read_text()
 
     (moved / "dark" / "0.png").unlink()
     capsys.readouterr()
     with pytest.raises(ConfigError, match="its images or labels have changed"):
-        epnas_tf.search(config_lib.parse_to_go_on(alone))
+        epnas_tf.search(command_line.parse_to_go_on(alone))
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ import traceback
 from collections.abc import Sequence
 
 import epnas_tf
-from epnas_tf import config as config_lib
-from epnas_tf import interrupts
+from epnas_tf import command_line, interrupts
+from epnas_tf.fields import ConfigError
 
 
 def main(argv: Sequence[str]) -> int:
@@ -26,10 +26,10 @@ def main(argv: Sequence[str]) -> int:
     kept = "nothing was begun"
     try:
         with interrupts.listening():
-            config = config_lib.parse_to_go_on(argv)
+            config = command_line.parse_to_go_on(argv)
             kept = f"what was finished is kept in {config.work_dir}, the same command goes on"
             epnas_tf.search(config)
-    except config_lib.ConfigError as error:
+    except ConfigError as error:
         return _say(str(error), 2)
     except interrupts.Stopped as stopped:
         return _say(f"{stopped}; {kept}", 128 + stopped.signum)

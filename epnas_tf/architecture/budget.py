@@ -15,6 +15,7 @@ from epnas_tf.architecture.cost_rules import Cost, Shape
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.ops import OPS, OpDef
 from epnas_tf.architecture.spec import Spec
+from epnas_tf.fields import Settings, setting
 
 # A training step costs three forward passes: forward, gradient of inputs, gradient of weights.
 PASSES = 3
@@ -39,6 +40,19 @@ TOO_LARGE = "too_large"
 STATUSES = (TRAINED, OVER_LIMITS, TOO_LONG, NOT_FINITE, FAILED, HOPELESS, TOO_LARGE)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ChildLimits(Settings):
+    """Which networks are not worth their training."""
+
+    skip_over: float = setting(2.0, "do not train a child this many times over a limit", least=1)
+    max_child_minutes: float | None = setting(
+        10.0, "do not train a child for longer (none: no limit)", above=0
+    )
+    max_child_memory: float | None = setting(
+        None, "do not train a child that needs more bytes, such as 4G (none: no limit)", above=0
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Budget:
     """What networks may cost, for images of one shape.
@@ -47,9 +61,7 @@ class Budget:
       input_shape: height, width and channels of an image.
       num_classes: outputs of the classifier.
       constraints: soft limits on the networks' resources.
-      skip_over: a network more than this many times over an upper limit is not trained.
-      max_child_minutes: nor is one whose training would take longer,
-      max_child_memory: nor one whose training would need more bytes.
+      limits: which networks are not trained at all.
       batch: images that are trained on at once.
       images: images a child is trained on, over all its epochs.
       machine_gflops: rate of training in GFLOP/s, 0 if the time is not to be limited.
@@ -59,9 +71,7 @@ class Budget:
     input_shape: Shape
     num_classes: int
     constraints: tuple[Constraint, ...] = ()
-    skip_over: float = 2.0
-    max_child_minutes: float = float("inf")
-    max_child_memory: float = float("inf")
+    limits: ChildLimits = ChildLimits(max_child_minutes=None)
     batch: int = 0
     images: int = 0
     machine_gflops: float = 0.0
@@ -101,15 +111,21 @@ class Budget:
     def violation(self, spec: Spec) -> float:
         """Returns how far a network is outside the limits, the time and the memory, 0 within."""
         cost = self.cost(spec)
-        late = max(0.0, self.minutes(cost) / self.max_child_minutes - 1)
-        large = max(0.0, self.memory(cost) / self.max_child_memory - 1)
+        late = _share_over(self.minutes(cost), self.limits.max_child_minutes)
+        large = _share_over(self.memory(cost), self.limits.max_child_memory)
         return limits.total_violation(cost, self.constraints) + late + large
 
     def reason_to_skip(self, spec: Spec) -> str | None:
         """Returns OVER_LIMITS, TOO_LONG or TOO_LARGE where a network is not to be trained."""
         cost = self.cost(spec)
-        if limits.excess(cost, self.constraints)[0] > self.skip_over:
+        if limits.excess(cost, self.constraints)[0] > self.limits.skip_over:
             return OVER_LIMITS
-        if self.minutes(cost) > self.max_child_minutes:
+        if _share_over(self.minutes(cost), self.limits.max_child_minutes):
             return TOO_LONG
-        return TOO_LARGE if self.memory(cost) > self.max_child_memory else None
+        too_large = _share_over(self.memory(cost), self.limits.max_child_memory)
+        return TOO_LARGE if too_large else None
+
+
+def _share_over(need: float, most: float | None) -> float:
+    """Returns by how much of a limit a need exceeds it, 0 within or where there is none."""
+    return 0.0 if most is None else max(0.0, need / most - 1)

@@ -6,20 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from epnas_tf.architecture.cost_rules import Cost
-
-METRICS = {
-    "params": "trainable parameters",
-    "flops": "FLOPs an image, two a multiply-add",
-    "intensity": "FLOPs a byte",
-    "traffic": "bytes moved an image",
-}
-
-
-def usage(cost: Cost, metric: str) -> float:
-    """Returns what a network uses of a resource, a key of METRICS."""
-    if metric not in METRICS:
-        raise ValueError(f"metric must be one of {tuple(METRICS)}, got {metric!r}")
-    return float(cost.traffic_bytes if metric == "traffic" else getattr(cost, metric))
+from epnas_tf.architecture.resources import RESOURCES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +14,7 @@ class Constraint:
     """A two-sided limit on one resource.
 
     Attributes:
-      metric: a key of METRICS.
+      metric: a key of RESOURCES.
       lower: least allowed use, None for no bound.
       upper: most allowed use, None for no bound.
       base: p of the penalty p^violation (0.9 throughout the paper).
@@ -39,8 +26,8 @@ class Constraint:
     base: float = 0.9
 
     def __post_init__(self) -> None:
-        if self.metric not in METRICS:
-            raise ValueError(f"metric must be one of {tuple(METRICS)}, got {self.metric!r}")
+        if self.metric not in RESOURCES:
+            raise ValueError(f"metric must be one of {tuple(RESOURCES)}, got {self.metric!r}")
         for name in ("lower", "upper"):
             bound = getattr(self, name)
             if bound is not None and not bound > 0:
@@ -54,12 +41,21 @@ class Constraint:
             raise ValueError(f"base of {self.metric} must be in (0, 1], got {self.base}")
 
 
+def usage(cost: Cost, metric: str) -> float:
+    """Returns what a network of this cost uses of a resource, a key of RESOURCES."""
+    return float(RESOURCES[metric].of(cost))
+
+
 def violation(cost: Cost, constraint: Constraint) -> float:
+    """Returns how far a network of this cost is outside a limit, 0 within."""
+    return excess_of(usage(cost, constraint.metric), constraint)
+
+
+def excess_of(use: float, constraint: Constraint) -> float:
     """Returns v = max(0, U/C_u - 1) + max(0, 1 - U/C_l), 0 within the limits.
 
     The hinge of Eq. (2), whose exact ratio the paper's text lost (PAPER_NOTES section 1).
     """
-    use = usage(cost, constraint.metric)
     over = 0.0 if constraint.upper is None else max(0.0, use / constraint.upper - 1)
     under = 0.0 if constraint.lower is None else max(0.0, 1 - use / constraint.lower)
     return over + under

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from epnas_tf.architecture.ops import ACTIVATIONS, BRANCHES, OPS, BranchDef, OpDef, halved
 from epnas_tf.architecture.spec import (
@@ -219,6 +219,14 @@ class SearchSpace:
             self.cells_per_stage,
             self.width_multiplier,
         )
+
+    def describe(self) -> dict[str, Any]:
+        """Returns by name everything that two spaces can differ in but their operations' rules."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return values | {
+            "fields": [dataclasses.asdict(field) for field in self.fields],
+            "ops": sorted(self.ops),
+        }
 
     def check(self, spec: Spec) -> None:
         """Raises ValueError, naming rule and value, where a network is not of this space."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 
-from epnas_tf.workdir import storage
+from epnas_tf.workdir import trials_csv
 from epnas_tf.workdir.layout import WorkDir
 
 # Columns of trials.csv that a clock, or the number of tries, decides.
@@ -17,7 +15,7 @@ def trajectory(work_dir: str | os.PathLike[str]) -> list[dict[str, str]]:
     """Returns the lines of trials.csv but for `MEASURED`.
 
     Raises:
-      OSError: there is no trials.csv; tf.errors.NotFoundError on a path with a scheme.
+      ValueError: there is no trials.csv, or it is corrupt.
     """
-    rows = csv.DictReader(io.StringIO(storage.read_text(WorkDir(os.fspath(work_dir)).trials_csv)))
-    return [{name: row[name] for name in row if name not in MEASURED} for row in rows]
+    lines = (row.cells() for row in trials_csv.read(WorkDir(os.fspath(work_dir))))
+    return [{name: line[name] for name in line if name not in MEASURED} for line in lines]

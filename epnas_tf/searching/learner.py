@@ -81,7 +81,9 @@ class Learner:
         """Whether the predictor is good enough to be listened to."""
         predictor = self._predictor
         return (
-            predictor is not None and predictor.fitted and predictor.skill >= self._learning.skill
+            predictor is not None
+            and predictor.fitted
+            and predictor.skill >= self._learning.predictor_skill
         )
 
     @property
@@ -162,7 +164,7 @@ class Learner:
             self.exhausted |= {move.parent.proposal.spec.key for move in repeats}
         else:
             self._moves.append(list(moves))
-            if self._learning.update == "step":
+            if self._learning.policy_update == "step":
                 self._update(self._moves[-1:])
         self._remember([move.child for move in moves])
         self._replay(moves)
@@ -180,7 +182,7 @@ class Learner:
 
     def finish_episode(self) -> None:
         """Learns from a finished episode, where that is the time to learn."""
-        if self._learning.update == "episode" and self._moves:
+        if self._learning.policy_update == "episode" and self._moves:
             self._update(self._moves)
         self._moves = []
 
@@ -192,13 +194,13 @@ class Learner:
     def _advantages(self, moves: Sequence[Sequence[Move]]) -> np.ndarray:
         """Returns the normalised advantages [steps, branches]."""
         rewards = np.asarray([[move.reward for move in step] for step in moves], np.float64)
-        if self._learning.baseline == "moving_average":
+        if self._learning.policy_baseline == "moving_average":
             advantages, self._baseline = returns.advantages(rewards, self._baseline)
             return advantages
-        if self._learning.baseline == "parent":
+        if self._learning.policy_baseline == "parent":
             parents = [[move.parent.result.reward for move in step] for step in moves]
             return returns.normalised(rewards - np.asarray(parents))
-        if self._learning.baseline == "critic" and self.trusted:
+        if self._learning.policy_baseline == "critic" and self.trusted:
             return returns.normalised(rewards - self._expected(moves))
         return returns.normalised(rewards - rewards.mean(axis=1, keepdims=True))
 
@@ -256,7 +258,7 @@ class Learner:
         entry: dict[str, Any] = {"offered": count * len(moves), "screened": self._screened}
         if self._predictor is not None:
             entry["skill"] = round(self._predictor.skill, 6)
-        if self._learning.baseline == "moving_average":
+        if self._learning.policy_baseline == "moving_average":
             means = self._baseline.means
             # An index of the step within the episode, where there is one update an episode.
             entry["baseline"] = None if means is None else means[len(self._moves) % len(means)]

@@ -19,16 +19,11 @@ from epnas_tf.architecture.morph import Morph
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.searching.learner import Learner, Move, Policy
-from epnas_tf.searching.settings import Learning
+from epnas_tf.searching.settings import STEPS, Learning, Sizes
 from epnas_tf.searching.trials import Proposal, Result, Slot, Trial, ranked
 
 # A tournament takes one in so many of the trained networks.
 TOURNAMENTS = 4
-
-
-def total_trials(branches: int, episodes: int, steps: int) -> int:
-    """Returns the number of trials of a search: B + E * T * B (DECISIONS 7)."""
-    return branches * (1 + episodes * steps)
 
 
 class ProgressiveSearch:
@@ -36,6 +31,15 @@ class ProgressiveSearch:
 
     Step 0, once, evaluates B random starting networks. Then each step proposes a morph of each
     branch's network, and the best B of an episode start the next. Trials in all: B + E * T * B.
+
+    Attributes:
+      space: the networks it may visit.
+      branches: B, networks per step.
+      episodes: E.
+      steps: T, steps per episode.
+      total: number of trials of the whole search.
+      history: the trials of whole steps, in order.
+      step_log: what the log says of each whole step.
     """
 
     def __init__(
@@ -43,54 +47,43 @@ class ProgressiveSearch:
         space: SearchSpace,
         policy: Policy,
         *,
-        branches: int = 8,
-        episodes: int = 15,
-        steps: int = 10,
-        seed: int = 0,
         violation: Callable[[Spec], float] = lambda spec: 0.0,
         learning: Learning | None = None,
         reuse_duplicates: bool = False,
+        **sizes: Any,
     ):
         """Starts a search before its first step.
 
         Args:
           space: the networks it may visit.
           policy: what chooses the morphs.
-          branches: B, networks a step.
-          episodes: E.
-          steps: T, steps an episode.
-          seed: root of all randomness.
           violation: how far a network is outside the limits, 0 within; starting networks are
             drawn to lie within.
           learning: how the policy learns; the defaults of `Learning` if None.
           reuse_duplicates: name in a proposal the earlier trial of the same network, whose result
             may stand for it.
+          **sizes: fields of `searching.settings.Sizes`: branches, episodes, steps, seed.
 
         Raises:
-          ValueError: a size is below 1.
+          SettingError: a size is not allowed.
         """
-        for name, value in (("branches", branches), ("episodes", episodes), ("steps", steps)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        known = Sizes(**sizes)
         self.space = space
-        self.branches, self.episodes, self.steps = branches, episodes, steps
+        self.branches, self.episodes = known.branches, known.episodes
+        self.steps = known.steps or STEPS[space.pattern]
+        self.total = known.total(space.pattern)
         self.history: list[Trial] = []
         self.step_log: list[dict[str, Any]] = []
         self._learning = learning or Learning()
         self._learner = Learner(space, policy, self._learning)
         self._reuse_duplicates = reuse_duplicates
-        self._seed = seed
+        self._seed = known.seed
         self._violation = violation
         self._episode, self._step = 1, 0
         self._proposals: dict[Slot, Proposal] = {}
         self._results: dict[Slot, Result] = {}
         self._current: list[Trial] = []  # of each branch: the network its next morph starts from
         self._starts: list[Trial] = []  # of each branch: the network its episode started from
-
-    @property
-    def total(self) -> int:
-        """Number of trials of the whole search."""
-        return total_trials(self.branches, self.episodes, self.steps)
 
     @property
     def done(self) -> bool:

@@ -1,73 +1,116 @@
-"""How a search learns from its trials: every choice as a plain option, and the paper's choices."""
+"""The settings of how a search goes on and learns, and the paper's choices of them.
+
+The defaults are what docs/SEARCH_STUDY.md measured to need the fewest trained networks.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 
-UPDATES = ("step", "episode")
-BASELINES = ("moving_average", "step_mean", "parent", "critic")
-PARENTS = ("branch", "best", "tournament")
+from epnas_tf.fields import MAY_GROW, Settings, setting
+from epnas_tf.searching.policies import POLICIES
+
+# Steps per episode (paper, section 4.1).
+STEPS = {"layerwise": 10, "module": 5}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Learning:
-    """What the policy learns from, when, and who chooses among its proposals.
+class Sizes(Settings):
+    """How long a search is, and the root of its randomness."""
 
-    The defaults are what docs/SEARCH_STUDY.md measured to need the fewest trained networks.
+    branches: int = setting(8, "networks changed side by side in a step", least=1)
+    episodes: int = setting(
+        15, "episodes; each starts from the best of the one before", least=1, resume=MAY_GROW
+    )
+    steps: int = setting(0, "steps per episode (0: 10 layerwise, 5 module)", least=0, auto=True)
+    seed: int = setting(0, "root of all randomness", least=0, common=True)
 
-    Attributes:
-      update: "step" or "episode": how often the policy learns from trained networks.
-      baseline: what the reward is compared with: "moving_average" of the step index, "step_mean",
-        the "parent"'s reward, or a "critic", the parent's predicted reward.
-      parents: where a step starts: each "branch" from its own child (the best of an episode start
-        the next; the paper's), all from the "best" so far, or from winners of a "tournament".
-      replay: of how many of the best changes the probability is raised again after each update.
-      screen: proposals a branch, of which the predictor picks the one to train; 1 picks none.
-      imagined_updates: policy updates a step in the predictor's imagined environment; 0 for none.
-      imagined_batch: imagined morphs of each branch's network in such an update.
-      skill: least cross-validated rank correlation at which the predictor is trusted.
-    """
+    def total(self, pattern: str) -> int:
+        """Returns the number of trials of a whole search: B + E * T * B (DECISIONS 7)."""
+        return self.branches * (1 + self.episodes * (self.steps or STEPS[pattern]))
 
-    update: str = "step"
-    baseline: str = "step_mean"
-    parents: str = "best"
-    replay: int = 0
-    screen: int = 64
-    imagined_updates: int = 10
-    imagined_batch: int = 8
-    skill: float = 0.3
 
-    def __post_init__(self) -> None:
-        for name, allowed in (("update", UPDATES), ("baseline", BASELINES), ("parents", PARENTS)):
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
-        for name, least in (
-            ("replay", 0),
-            ("screen", 1),
-            ("imagined_updates", 0),
-            ("imagined_batch", 1),
-        ):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
-        if not -1 <= self.skill <= 1:
-            raise ValueError(f"skill must be in -1..1, got {self.skill}")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PolicySettings(Settings):
+    """Who chooses the changes, and when a result is taken from memory."""
+
+    policy: str = setting("lstm", "who chooses the changes", choices=tuple(POLICIES))
+    reuse_duplicates: bool = setting(
+        True, "answer a repeated network from memory, not by training (false: train again)"
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LSTMSettings(Settings):
+    """The LSTM policy: its optimizer, its inputs and what it is rewarded for besides."""
+
+    check_table_mix: float = setting(0.2, "share of fixed inserting places", least=0, most=1)
+    policy_learning_rate: float = setting(2e-3, "learning rate of the policy's Adam", above=0)
+    policy_epochs: int = setting(
+        1, "Adam steps per update, clipped as in PPO (Schulman et al. 2017) if several", least=1
+    )
+    policy_clip: float = setting(
+        0.2, "largest change of an action's odds by PPO", above=0, most=0.9
+    )
+    policy_entropy: float = setting(0.3, "weight of the policy's entropy bonus", least=0)
+    policy_part_inputs: bool = setting(
+        True, "show the scale LSTM the group it decides (false: the whole network only)"
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Learning(Settings):
+    """What the policy learns from, when, and who chooses among its proposals."""
+
+    policy_update: str = setting(
+        "step", "when the policy learns from trained networks", choices=("step", "episode")
+    )
+    policy_baseline: str = setting(
+        "step_mean",
+        "what its rewards are compared with: the mean of earlier rewards at the same step, the "
+        "step's mean, the parent's reward or (critic) its predicted one",
+        choices=("moving_average", "step_mean", "parent", "critic"),
+    )
+    replay: int = setting(0, "best changes that are learnt again after a step", least=0)
+    parents: str = setting(
+        "best",
+        "what a step's changes start from: each branch's own network (the paper's), the best so "
+        "far, or winners of tournaments",
+        choices=("branch", "best", "tournament"),
+    )
+    screen: int = setting(
+        64, "candidates per branch, of which the reward predictor picks one", least=1
+    )
+    imagined_updates: int = setting(
+        10, "policy updates per step on changes with predicted rewards", least=0
+    )
+    imagined_batch: int = setting(8, "imagined changes per branch in such an update", least=1)
+    predictor_skill: float = setting(
+        0.3, "rank correlation from which the predictor is trusted", least=-1, most=1
+    )
 
     @property
     def predicts(self) -> bool:
         """Whether a reward predictor is needed."""
-        return self.screen > 1 or self.imagined_updates > 0 or self.baseline == "critic"
+        return self.screen > 1 or self.imagined_updates > 0 or self.policy_baseline == "critic"
 
 
-# One update an episode, returns-to-go about a moving average, no predictor (paper, section 3.2).
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SearchSettings(Sizes, PolicySettings, LSTMSettings, Learning):
+    """Everything that decides which networks are proposed, but for space and limits."""
+
+
+# One update per episode, returns-to-go about a moving average, no predictor (paper, section 3.2).
 PAPER = Learning(
-    update="episode",
-    baseline="moving_average",
+    policy_update="episode",
+    policy_baseline="moving_average",
     parents="branch",
     screen=1,
     imagined_updates=0,
 )
 
-# What goes with the defaults of `Learning` for the LSTM policy, and what the paper says of its own
-# (section 4.1; the check table alone decides the place: PAPER_NOTES section 2).
-LSTM = {"learning_rate": 2e-3, "check_table_mix": 0.2, "entropy": 0.3, "part_inputs": True}
-PAPER_LSTM = {"learning_rate": 6e-4, "check_table_mix": 1.0, "entropy": 0.0, "part_inputs": False}
+# What the paper says of its policy (section 4.1; the check table alone decides the place:
+# PAPER_NOTES section 2).
+PAPER_LSTM = LSTMSettings(
+    policy_learning_rate=6e-4, check_table_mix=1.0, policy_entropy=0.0, policy_part_inputs=False
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from epnas_tf.architecture import morph
 from epnas_tf.architecture.budget import TRAINED
@@ -120,21 +120,47 @@ class Trial:
         """Whether the network was trained to the end."""
         return self.result.status == TRAINED
 
+    @property
+    def spec_key(self) -> str:
+        """Tells its network from others."""
+        return self.proposal.spec.key
 
-def rank_key(feasible: bool, reward: float, slot: Slot) -> tuple[bool, float, Slot]:
-    """Returns the sort key of the one order of trials: feasible first, reward, lower slot."""
+    @property
+    def rank(self) -> Rank:
+        """The key that sorts the best trial first."""
+        return rank_of(self.result.feasible, self.result.reward, self.slot)
+
+
+Rank = tuple[bool, float, Slot]
+
+
+def rank_of(feasible: bool, reward: float, slot: Slot) -> Rank:
+    """Returns the key of the one order of trials: feasible first, reward, lower slot."""
     return (not feasible, -reward, slot)
 
 
-def ranked(trials: Iterable[Trial]) -> list[Trial]:
+class Rankable(Protocol):
+    """What can be ranked: a trial of a search, a completed trial, a row of trials.csv."""
+
+    @property
+    def trained(self) -> bool:
+        """Whether the network was trained to the end."""
+
+    @property
+    def spec_key(self) -> str:
+        """Tells its network from others."""
+
+    @property
+    def rank(self) -> Rank:
+        """The key of `rank_of`."""
+
+
+SomeTrial = TypeVar("SomeTrial", bound=Rankable)
+
+
+def ranked(trials: Iterable[SomeTrial]) -> list[SomeTrial]:
     """Returns the trained trials of distinct networks, best first (DECISIONS 8)."""
-    best: list[Trial] = []
-    seen: set[str] = set()
-    for trial in sorted(
-        (t for t in trials if t.trained),
-        key=lambda t: rank_key(t.result.feasible, t.result.reward, t.slot),
-    ):
-        if trial.proposal.spec.key not in seen:
-            seen.add(trial.proposal.spec.key)
-            best.append(trial)
-    return best
+    best: dict[str, SomeTrial] = {}
+    for trial in sorted((t for t in trials if t.trained), key=lambda t: t.rank):
+        best.setdefault(trial.spec_key, trial)
+    return list(best.values())

@@ -99,13 +99,13 @@ class ParamStore:
         folder: where its files are.
     """
 
-    def __init__(self, folder: str, max_bytes: float = 0):
+    def __init__(self, folder: str, max_bytes: float | None = None):
         """Opens the dictionary; nothing is written before the first offer.
 
         Args:
             folder: where its files are.
             max_bytes: most bytes that the dictionary keeps, the least accurate donors going first;
-                0 for no limit. What the running step offers comes on top until it is taken in.
+                None for no limit. What the running step offers comes on top until it is taken in.
         """
         self.folder = folder
         self._max_bytes = max_bytes
@@ -221,7 +221,7 @@ class ParamStore:
         for key, entry in index.entries.items():
             best[index.files[key]] = entry.accuracy
         for name in sorted(sizes, key=lambda name: (best[name], name)):
-            if not self._max_bytes or sum(sizes.values()) <= self._max_bytes:
+            if self._max_bytes is None or sum(sizes.values()) <= self._max_bytes:
                 break
             del sizes[name]
         kept = {key: entry for key, entry in index.entries.items() if index.files[key] in sizes}

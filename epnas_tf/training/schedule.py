@@ -13,6 +13,8 @@ import dataclasses
 import math
 from typing import Any
 
+from epnas_tf.training.settings import Optimisation
+
 
 def _require(holds: bool, rule: str) -> None:
     if not holds:
@@ -20,7 +22,7 @@ def _require(holds: bool, rule: str) -> None:
 
 
 @dataclasses.dataclass(frozen=True)
-class Schedule:
+class Schedule(Optimisation):
     """A training recipe: stochastic gradient descent with momentum under one cosine.
 
     Attributes:
@@ -45,10 +47,9 @@ class Schedule:
     micro_batch_size: int = 0
     momentum: float = 0.9
     nesterov: bool = True
-    weight_decay: float = 1e-4
-    clip_norm: float = 5.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _require(self.epochs >= 1, f"epochs must be at least 1, got {self.epochs}")
         _require(self.batch_size >= 1, f"batch_size must be at least 1, got {self.batch_size}")
         _require(
@@ -66,8 +67,6 @@ class Schedule:
             f"got {self.micro_batch_size}",
         )
         _require(0 <= self.momentum < 1, f"momentum must be in [0, 1), got {self.momentum}")
-        _require(self.weight_decay >= 0, f"weight_decay must be >= 0, got {self.weight_decay}")
-        _require(self.clip_norm >= 0, f"clip_norm must be >= 0, got {self.clip_norm}")
 
 
 SCHEDULES = {

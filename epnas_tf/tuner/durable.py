@@ -80,7 +80,7 @@ class DurableOracle(keras_tuner.Oracle):
         folders = [n for n in storage.names(self._project_dir) if re.fullmatch(r"trial_\d+", n)]
         last = max((int(name.removeprefix("trial_")) for name in folders), default=-1)
         # Keras Tuner's next id is the number of trials: none may be missing from the count.
-        self.trials = {}
+        self.trials.clear()  # others hold on to this dictionary
         for number in range(last + 1):
             trial_id = f"{number:04d}"
             trial = self._load_trial(trial_id)

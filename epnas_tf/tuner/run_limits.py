@@ -6,24 +6,38 @@ import dataclasses
 import time
 
 from epnas_tf import fields
+from epnas_tf.fields import MAY_CHANGE, OF_ONE_RUN, Settings, setting
 from epnas_tf.workdir import storage
 
 
-@dataclasses.dataclass
-class RunLimits:
-    """Limits of one run, 0 for none; a later run may have others.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunLimits(Settings):
+    """Limits of one run; a later run may have others."""
 
-    Attributes:
-      max_trials: trials with a result that was not reused, over all runs.
-      max_hours: hours of this run.
-      max_disk: bytes of the project.
-    """
+    max_trials: int = setting(
+        0,
+        "stop after this many trials, reused ones apart (0: no limit)",
+        least=0,
+        common=True,
+        resume=OF_ONE_RUN,
+    )
+    max_hours: float = setting(
+        0.0, "stop after this many hours (0: no limit)", least=0, common=True, resume=OF_ONE_RUN
+    )
+    max_disk: float | None = setting(
+        2e9,
+        "stop when work_dir holds more bytes; shared parameters take half of it at most "
+        "(none: no limit)",
+        above=0,
+        resume=MAY_CHANGE,
+    )
 
-    max_trials: int = 0
-    max_hours: float = 0.0
-    max_disk: float = 0.0
 
-    def __post_init__(self) -> None:
+class RunWatch:
+    """Tells when a run has reached one of its limits."""
+
+    def __init__(self, limits: RunLimits):
+        self._limits = limits
         self._disk: storage.DiskUse | None = None
         self.begin()
 
@@ -42,16 +56,17 @@ class RunLimits:
           trials: how many that count have begun.
           folder: the project's.
         """
-        if self.max_trials and trials >= self.max_trials:
+        limits = self._limits
+        if limits.max_trials and trials >= limits.max_trials:
             return self._text("max_trials")
-        if self.max_hours and self.elapsed() > self.max_hours * 3600:
+        if limits.max_hours and self.elapsed() > limits.max_hours * 3600:
             return self._text("max_hours")
-        if self.max_disk:
+        if limits.max_disk is not None:
             if self._disk is None or self._disk.folder != folder:
                 self._disk = storage.DiskUse(folder)
-            if self._disk.bytes() > self.max_disk:
+            if self._disk.bytes() > limits.max_disk:
                 return self._text("max_disk")
         return ""
 
     def _text(self, name: str) -> str:
-        return f"{name}={fields.text_of(getattr(self, name))}"
+        return f"{name}={fields.text_of(getattr(self._limits, name))}"

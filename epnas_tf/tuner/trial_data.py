@@ -1,4 +1,8 @@
-"""A trial that ended with a result, as plain data: what journal, console and search take of it."""
+"""What passes between oracle and tuner: a trial's assignment, its outcome, both of a completed one.
+
+Keras Tuner carries an assignment as the values of a trial's hyperparameters and an outcome as its
+metrics: text and numbers only. No key of either is written or read anywhere else.
+"""
 
 from __future__ import annotations
 
@@ -9,44 +13,52 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from epnas_tf import untrusted
-from epnas_tf.architecture.budget import STATUSES, TRAINED, Budget
-from epnas_tf.architecture.cost import Cost
+from epnas_tf.architecture import limits
+from epnas_tf.architecture.budget import STATUSES, TRAINED
+from epnas_tf.architecture.limits import Constraint
+from epnas_tf.architecture.resources import RESOURCES
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import MOST
-from epnas_tf.searching.trials import Proposal, Result, Slot, rank_key
+from epnas_tf.searching.trials import Proposal, Rank, Result, Slot, rank_of
+
+OBJECTIVE = "reward"
+
+Curve = tuple[float, ...]
+_CURVE = "curve_"
 
 
 @dataclasses.dataclass(frozen=True)
-class Record:
-    """A trial with a result.
+class Remembered:
+    """The result of an earlier trial of the same network, which stands for a new one."""
+
+    accuracy: float
+    reward: float
+    status: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Assignment:
+    """What a trial must know.
 
     Attributes:
-      trial_id: Keras Tuner's.
-      attempt: which try of the slot this was, from 1.
-      worker: id of the tuner that ran it.
-      proposal: the network, its slot, parent and action, the slot whose result stands for it.
-      result: accuracy, reward, feasibility, status.
-      cost: what the network costs.
-      seconds: time of training and validation steps.
-      overhead_seconds: the rest of the trial's time.
-      reason: what went wrong, for a person to read.
-      inherited: share of the parameters that came from the shared dictionary.
-      offer: hash of what it left there, 0 for nothing.
-      curve: training accuracy after each epoch, where it was asked for.
+      proposal: its network and slot, how it was made, the slot whose result stands for it.
+      attempt: which try of the slot this is, from 1.
+      worker: id of the tuner that runs it.
+      failures: how many earlier tries died; None for all of them.
+      remembered: the result that stands for it, in a worker too, which has no other trials.
+      generation: of the shared parameters that it starts from; None where none are shared.
+      names: of its layers or branches by lineage, empty where they go by number.
+      reference: training curves of the step before, which the median rule holds it against.
     """
 
-    trial_id: str
+    proposal: Proposal
     attempt: int
     worker: str
-    proposal: Proposal
-    result: Result
-    cost: Cost
-    seconds: float
-    overhead_seconds: float
-    reason: str = ""
-    inherited: float = 0.0
-    offer: float = 0.0
-    curve: tuple[float, ...] = ()
+    failures: int | None = None
+    remembered: Remembered | None = None
+    generation: int | None = None
+    names: tuple[str, ...] = ()
+    reference: tuple[Curve, ...] | None = None
 
     @property
     def slot(self) -> Slot:
@@ -54,95 +66,60 @@ class Record:
         return self.proposal.slot
 
     @property
-    def accuracy(self) -> float:
-        """Validation accuracy, chance where the network was not trained."""
-        assert self.result.accuracy is not None
-        return self.result.accuracy
+    def deaths(self) -> int:
+        """How many earlier tries count against the slot."""
+        return self.attempt - 1 if self.failures is None else self.failures
 
-    @property
-    def trained(self) -> bool:
-        """Whether the network was trained to the end."""
-        return self.result.status == TRAINED
+    def to_values(self) -> dict[str, Any]:
+        """Returns the values that carry it."""
+        logged = self.proposal.to_dict()
+        action = logged.get("action")
+        values: dict[str, Any] = {
+            "slot": logged["slot"],
+            "attempt": self.attempt,
+            "worker": self.worker,
+            "parent": logged.get("parent") or "",
+            "action": "" if action is None else json.dumps(action, sort_keys=True),
+            "reuse": logged.get("reuse") or "",
+            "spec": self.proposal.spec.to_json(),
+        }
+        optional = {
+            "failures": self.failures,
+            "remembered": self.remembered and json.dumps(dataclasses.astuple(self.remembered)),
+            "generation": self.generation,
+            "names": " ".join(self.names) or None,
+            "reference": None if self.reference is None else json.dumps(self.reference),
+        }
+        return values | {name: value for name, value in optional.items() if value is not None}
 
-    def order(self) -> tuple[bool, float, Slot]:
-        """Returns the key that sorts the best trial first."""
-        return rank_key(self.result.feasible, self.result.reward, self.slot)
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any], space: SearchSpace) -> Assignment:
+        """Returns the assignment that a trial's values carry.
 
-
-def proposal_of(values: Mapping[str, Any], space: SearchSpace) -> Proposal:
-    """Returns the proposal that a trial's values hold, as it was logged."""
-    logged = {"slot": values["slot"], "spec": untrusted.parse_object(values["spec"])}
-    if values["action"]:
-        action = untrusted.parse_object(values["action"])
-        logged |= {"parent": values["parent"], "action": action}
-    if values.get("reuse"):  # trials of earlier versions have no such value
-        logged["reuse"] = values["reuse"]
-    return Proposal.from_dict(logged, space)
-
-
-def values_of(proposal: Proposal, attempt: int, worker: str) -> dict[str, Any]:
-    """Returns the values that carry a proposal: text and numbers only, as Keras Tuner asks."""
-    logged = proposal.to_dict()
-    action = logged.get("action")
-    return {
-        "slot": logged["slot"],
-        "attempt": attempt,
-        "worker": worker,
-        "parent": logged.get("parent") or "",
-        "action": "" if action is None else json.dumps(action, sort_keys=True),
-        "reuse": logged.get("reuse") or "",
-        "spec": proposal.spec.to_json(),
-    }
-
-
-def record_of(
-    trial_id: str,
-    values: Mapping[str, Any],
-    metrics: Mapping[str, float],
-    space: SearchSpace,
-    budget: Budget,
-    reason: str = "",
-) -> Record:
-    """Returns the record of a trial with these values and metrics."""
-    proposal = proposal_of(values, space)
-    result = Result(
-        proposal.slot,
-        metrics["reward"],
-        metrics["accuracy"],
-        budget.feasible(proposal.spec),
-        STATUSES[round(metrics["status"])],  # a number, as all of Keras Tuner's metrics
-    )
-    return Record(
-        trial_id,
-        int(values["attempt"]),
-        str(values["worker"]),
-        proposal,
-        result,
-        budget.cost(proposal.spec),
-        metrics["seconds"],
-        metrics["overhead_seconds"],
-        str(reason),  # a file's may be anything
-        # Trials of earlier versions have no such metrics.
-        metrics.get("inherited", 0.0),
-        metrics.get("offer", 0.0),
-        curve_in(metrics),
-    )
-
-
-def check_values(values: Mapping[str, Any], space: SearchSpace) -> None:
-    """Raises ValueError where these cannot be the values of a trial of a network of the space."""
-    attempt = values.get("attempt")
-    if not isinstance(attempt, int) or not 1 <= attempt <= MOST:
-        raise ValueError(f"attempt must be a number from 1 to {MOST}, got {attempt!r:.80}")
-    for name in ("slot", "worker", "parent", "action", "spec"):
-        if not isinstance(values.get(name), str):
-            raise ValueError(f"{name} must be text, got {values.get(name)!r:.80}")
-    for name in ("slot", "parent", "reuse"):
-        _check_slot(name, values.get(name))
-    spec = proposal_of(values, space).spec
-    space.check(spec)
-    if spec != space.new_spec(spec.items):  # a stack of a million cells takes hours to count
-        raise ValueError(f"stem and stacking must be those of the space, got {values['spec']:.80}")
+        Raises:
+          KeyError: a value is missing.
+          TypeError: a value is of another type.
+          ValueError: a value is not allowed, or the network is not of the space.
+        """
+        attempt = values.get("attempt")
+        if not isinstance(attempt, int) or not 1 <= attempt <= MOST:
+            raise ValueError(f"attempt must be a number from 1 to {MOST}, got {attempt!r:.80}")
+        for name in ("slot", "worker", "parent", "action", "spec"):
+            if not isinstance(values.get(name), str):
+                raise ValueError(f"{name} must be text, got {values.get(name)!r:.80}")
+        for name in ("slot", "parent", "reuse"):
+            _check_slot(name, values.get(name))
+        reference = values.get("reference")
+        return cls(
+            _proposal(values, space),
+            attempt,
+            values["worker"],
+            values.get("failures"),
+            Remembered(*json.loads(values["remembered"])) if "remembered" in values else None,
+            values.get("generation"),
+            tuple(values.get("names", "").split()),
+            None if reference is None else tuple(map(tuple, json.loads(reference))),
+        )
 
 
 def _check_slot(name: str, value: Any) -> None:
@@ -155,29 +132,145 @@ def _check_slot(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be a slot's name such as e01s03b5, got {value!r:.80}")
 
 
-def check_metrics(metrics: Mapping[str, float]) -> None:
-    """Raises ValueError where these cannot be the metrics of a trial with a result."""
-    for name in ("reward", "accuracy", "seconds", "overhead_seconds", "status", *metrics):
-        value = metrics.get(name)
-        if not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
-            raise ValueError(f"{name:.80} must be a finite number, got {value!r:.80}")
-    status = metrics["status"]
-    if status not in range(len(STATUSES)):
-        raise ValueError(f"status must be in 0..{len(STATUSES) - 1}, got {status}")
-    for name in ("accuracy", "reward"):  # an accuracy times penalties of at most 1
-        if not 0 <= metrics[name] <= 1:
-            raise ValueError(f"{name} must be in [0, 1], got {metrics[name]}")
-    offer = metrics.get("offer", 0.0)
-    if not 0 <= offer < 2**53 or offer % 1:  # not "in range": a float would be counted up to
-        raise ValueError(f"offer must be a whole number below 2**53, got {offer}")
+def _proposal(values: Mapping[str, Any], space: SearchSpace) -> Proposal:
+    """Returns the proposal as it was logged; raises ValueError where it is not of the space."""
+    logged = {"slot": values["slot"], "spec": untrusted.parse_object(values["spec"])}
+    if values["action"]:
+        action = untrusted.parse_object(values["action"])
+        logged |= {"parent": values["parent"], "action": action}
+    if values.get("reuse"):
+        logged["reuse"] = values["reuse"]
+    proposal = Proposal.from_dict(logged, space)
+    space.check(proposal.spec)
+    # A stack of a million cells takes hours to count.
+    if proposal.spec != space.new_spec(proposal.spec.items):
+        raise ValueError(f"stem and stacking must be those of the space, got {values['spec']:.80}")
+    return proposal
 
 
-def curve_metrics(curve: Sequence[float]) -> dict[str, float]:
-    """Returns a curve as metrics, of which each is a number: curve_001, curve_002, ..."""
-    return {f"curve_{epoch:03d}": value for epoch, value in enumerate(curve, start=1)}
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What came of a trial.
+
+    Attributes:
+      accuracy: validation accuracy, chance where the network was not trained.
+      reward: accuracy times the penalties, what the search maximises.
+      status: "trained", or why not: one of `budget.STATUSES`.
+      uses: what the network uses, by resource.
+      seconds: time of training and validation steps.
+      overhead_seconds: the rest of the trial's time.
+      inherited: share of the parameters with a warm start.
+      offer: hash of what it left to others, 0 for nothing.
+      curve: training accuracy after each epoch, where it was asked for.
+      reason: what went wrong, for a person to read; no metric carries it.
+    """
+
+    accuracy: float
+    reward: float
+    status: str
+    uses: Mapping[str, float]
+    seconds: float = 0.0
+    overhead_seconds: float = 0.0
+    inherited: float = 0.0
+    offer: int = 0
+    curve: Curve = ()
+    reason: str = ""
+
+    def to_metrics(self) -> dict[str, float]:
+        """Returns the metrics that carry it, each a number."""
+        curve = {f"{_CURVE}{n:03d}": value for n, value in enumerate(self.curve, start=1)}
+        numbers = {name: float(getattr(self, name)) for name in _NUMBERS}
+        uses = {name: float(use) for name, use in self.uses.items()}
+        return numbers | {"status": float(STATUSES.index(self.status))} | uses | curve
+
+    @classmethod
+    def from_metrics(cls, metrics: Mapping[str, float], reason: object = "") -> Outcome:
+        """Returns the outcome that a trial's metrics carry.
+
+        Args:
+          metrics: by name.
+          reason: what stands beside them for a person to read; a file's may be anything.
+
+        Raises:
+          ValueError: a metric is missing or not allowed.
+        """
+        for name in (*_NUMBERS, "status", *RESOURCES, *metrics):
+            value = metrics.get(name)
+            if not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+                raise ValueError(f"{name:.80} must be a finite number, got {value!r:.80}")
+        status = metrics["status"]
+        if status not in range(len(STATUSES)):
+            raise ValueError(f"status must be in 0..{len(STATUSES) - 1}, got {status}")
+        for name in ("accuracy", "reward"):  # an accuracy times penalties of at most 1
+            if not 0 <= metrics[name] <= 1:
+                raise ValueError(f"{name} must be in [0, 1], got {metrics[name]}")
+        offer = metrics["offer"]
+        if not 0 <= offer < 2**53 or offer % 1:  # not "in range": a float would be counted up to
+            raise ValueError(f"offer must be a whole number below 2**53, got {offer}")
+        return cls(
+            **{name: metrics[name] for name in _NUMBERS if name != "offer"},
+            offer=int(offer),
+            status=STATUSES[round(status)],
+            uses={name: metrics[name] for name in RESOURCES},
+            curve=tuple(metrics[name] for name in sorted(metrics) if name.startswith(_CURVE)),
+            reason=str(reason or ""),
+        )
 
 
-def curve_in(metrics: Mapping[str, float]) -> tuple[float, ...]:
-    """Returns the curve that `curve_metrics` put among a trial's metrics."""
-    names = sorted(name for name in metrics if name.startswith("curve_"))
-    return tuple(metrics[name] for name in names)
+_NUMBERS = ("reward", "accuracy", "seconds", "overhead_seconds", "inherited", "offer")
+
+
+@dataclasses.dataclass(frozen=True)
+class CompletedTrial:
+    """A trial that ended with a result.
+
+    Attributes:
+      trial_id: Keras Tuner's.
+      assignment: what it was to do.
+      outcome: what came of it.
+      feasible: whether its network keeps every limit.
+    """
+
+    trial_id: str
+    assignment: Assignment
+    outcome: Outcome
+    feasible: bool
+
+    @property
+    def proposal(self) -> Proposal:
+        """Its network, and how it was made."""
+        return self.assignment.proposal
+
+    @property
+    def slot(self) -> Slot:
+        """Its place in the search."""
+        return self.proposal.slot
+
+    @property
+    def trained(self) -> bool:
+        """Whether the network was trained to the end."""
+        return self.outcome.status == TRAINED
+
+    @property
+    def spec_key(self) -> str:
+        """Tells its network from others."""
+        return self.proposal.spec.key
+
+    @property
+    def rank(self) -> Rank:
+        """The key that sorts the best trial first."""
+        return rank_of(self.feasible, self.outcome.reward, self.slot)
+
+    @property
+    def result(self) -> Result:
+        """What the search is told."""
+        outcome = self.outcome
+        return Result(self.slot, outcome.reward, outcome.accuracy, self.feasible, outcome.status)
+
+
+def completed(
+    trial_id: str, assignment: Assignment, outcome: Outcome, constraints: Sequence[Constraint]
+) -> CompletedTrial:
+    """Returns a trial held against the limits."""
+    within = all(limits.excess_of(outcome.uses[c.metric], c) == 0 for c in constraints)
+    return CompletedTrial(trial_id, assignment, outcome, within)

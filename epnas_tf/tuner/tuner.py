@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import math
+import dataclasses
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -16,26 +15,27 @@ import tensorflow as tf
 from keras_tuner import errors
 
 from epnas_tf import randomness
-from epnas_tf.architecture.budget import FAILED, STATUSES, Budget
+from epnas_tf.architecture import resources
+from epnas_tf.architecture.budget import FAILED
 from epnas_tf.architecture.spec import Spec, spec_from_json
 from epnas_tf.data.dataset import Data
+from epnas_tf.modeling.build import with_normalisation
 from epnas_tf.modeling.layers import BUILDERS, Builder
 from epnas_tf.report import table
-from epnas_tf.searching.trials import Slot
-from epnas_tf.sharing.store import ParamStore
-from epnas_tf.training import evaluate, machine, schedule, trainer
+from epnas_tf.training import evaluate, schedule, trainer
 from epnas_tf.training.early_stopping import StopRule
 from epnas_tf.training.evaluate import Evaluation, Evaluator
 from epnas_tf.training.schedule import Schedule
-from epnas_tf.tuner import durable, inputs, trial_data
+from epnas_tf.tuner import durable, inputs, session
 from epnas_tf.tuner.durable import DurableTuner, Trial
-from epnas_tf.tuner.generations import Dictionary
 from epnas_tf.tuner.listeners.console import Console
-from epnas_tf.tuner.listeners.results import Journal
+from epnas_tf.tuner.listeners.results import ResultsWriter
 from epnas_tf.tuner.oracle import EPNASOracle
-from epnas_tf.workdir import project_file, storage, weights
+from epnas_tf.tuner.session import ChiefSession, Plan, Session
+from epnas_tf.tuner.settings import TunerSettings
+from epnas_tf.tuner.trial_data import Assignment, Outcome
+from epnas_tf.workdir import storage, weights
 from epnas_tf.workdir.layout import WorkDir
-from epnas_tf.workdir.project_file import Images, Project
 
 # What may go wrong with a single child: another attempt, then a low reward. Anything else is an
 # error of the program and stops the search with its traceback. A network that cannot be built
@@ -73,9 +73,10 @@ class EPNASTuner(DurableTuner):
     `get_best_models()`.
 
     Attributes:
+      settings: how each trial is carried out, and what is kept of it.
       strategy: where children are trained.
-      keep_models: how many of the best networks' weights stay on disk.
-      console: prints a line a trial.
+      session: the search in its folder.
+      console: prints a line per trial.
     """
 
     def __init__(
@@ -85,17 +86,11 @@ class EPNASTuner(DurableTuner):
         schedule: Schedule | str = "",
         strategy: tf.distribute.Strategy | None = None,
         builders: Mapping[str, Builder] = BUILDERS,
-        skip_over: float = 2.0,
-        max_child_minutes: float = math.inf,
-        max_child_memory: float = math.inf,
-        machine_gflops: float = 0.0,
-        max_attempts: int = 5,
-        keep_models: int = 3,
-        max_disk: float = 2e9,
         verbose: int = 1,
         directory: str | None = None,
         project_name: str | None = None,
         overwrite: bool = False,
+        **settings: Any,
     ):
         """Makes a tuner in `directory`/`project_name`; reloads what it finds there.
 
@@ -103,83 +98,57 @@ class EPNASTuner(DurableTuner):
           oracle: what proposes the networks.
           schedule: how a child is trained; the name of one, or a Schedule; empty for the one that
             suits the data.
-          strategy: from `trainer.make_strategy`; the default one if None.
+          strategy: from `make_strategy`; the default one if None.
           builders: Keras builders of a user-defined space's operations.
-          skip_over: a network more than this many times over an upper limit is not trained.
-          max_child_minutes: nor is one estimated to train for longer,
-          max_child_memory: nor one estimated to need more bytes.
-          machine_gflops: rate of training that the estimate takes; 0 measures it if it is needed.
-          max_attempts: tries of a slot before it counts as failed.
-          keep_models: best networks whose weights stay on disk.
-          max_disk: most bytes of the project, of which shared parameters take half at most;
-            where it holds more, no trial is handed out; 0 for no limit.
-          verbose: 0 prints nothing, 1 a line a trial, 2 its network as well.
+          verbose: 0 prints nothing, 1 a line per trial, 2 its network as well.
           directory: parent of the project's folder.
           project_name: name of the project's folder.
           overwrite: delete the search that is there instead of reloading it.
+          **settings: fields of `tuner.settings.TunerSettings`, such as `keep_models`,
+            `max_child_minutes`, `machine_gflops`.
 
         Raises:
+          SettingError: a setting is not allowed.
+          TypeError: there is no such setting.
           BlockingIOError: overwrite, and another process searches there.
         """
+        self.settings = TunerSettings(**settings)
         self._schedule = schedule_of(schedule) if schedule else None
         self.strategy = strategy or trainer.make_strategy("none")
         self._builders = builders
-        self._skip_over, self._max_child_minutes = skip_over, max_child_minutes
-        self._max_child_memory = max_child_memory
-        self._machine_gflops = machine_gflops
-        self._max_attempts = max_attempts
-        oracle.limits.max_disk = max_disk
         self._evaluator: Evaluator | None = None
-        self._dictionary: Dictionary | None = None
-        self._project: Project | None = None
         self._mark = time.perf_counter()
-        self._claimed = False
-        self.keep_models = keep_models
         self._oracle = oracle  # `self.oracle` is only a client of it in a worker
-        if overwrite and not self._is_worker():  # a worker's folder is its chief's
-            _delete(os.path.join(directory or ".", project_name or "untitled_project"))
+        self.console = Console(verbose)
+        work_dir = WorkDir(os.path.join(directory or ".", project_name or "untitled_project"))
+        role = Session if self._is_worker() else ChiefSession
+        if overwrite and role is ChiefSession:  # a worker's folder is its chief's
+            session.delete(work_dir)
+        self.session: Session = role(oracle, work_dir, self.settings)
         super().__init__(
             oracle,
             hypermodel=SpecHyperModel(self),
             directory=directory,
             project_name=project_name,
         )
-        if not self._is_worker():
-            oracle.verbose = 0  # Keras Tuner's own table would print whole specs
-            self.console = Console(verbose)
-            shares = [] if oracle.parameter_sharing == "none" else [self._share]
-            oracle.listeners += [*shares, Journal(self.work_dir, keep_models), self.console]
+        oracle.verbose = 0  # Keras Tuner's own table would print whole specs
+        writer = ResultsWriter(work_dir, self.settings.keep_models)
+        oracle.listeners += [self.session.share, writer, self.console]
 
     @property
     def work_dir(self) -> WorkDir:
         """Names of the project's files."""
-        return WorkDir(self.project_dir)
+        return self.session.work_dir
 
     def reload(self) -> None:
         """Reloads the trials and what they have in common: a project can be read without data."""
         super().reload()
-        self._project = project_file.read(self.work_dir.project)
-        if self._project is not None and not self._is_worker():
-            known = self._budget(self._project.images, self._project.machine_gflops)
-            self._oracle.bind(known)
-        if self._oracle.parameter_sharing != "none":
-            self._open_dictionary()
-
-    def _open_dictionary(self) -> None:
-        """Opens the shared parameters as they are; nothing is written before `search`."""
-        store = ParamStore(self.work_dir.shared_params, self._oracle.limits.max_disk / 2)
-        sizes = {"branches": self._oracle.branches, "steps": self._oracle.steps}
-        self._dictionary = Dictionary(store, **sizes)
+        self.session.open()
 
     @property
     def schedule(self) -> Schedule:
         """How children are trained; raises RuntimeError before the data are known."""
-        return self._known_project().schedule
-
-    def _known_project(self) -> Project:
-        if self._project is None:
-            raise RuntimeError("search() must be called first: it brings the images")
-        return self._project
+        return session.schedule_of(self.session.known_project())
 
     # Searching
 
@@ -188,7 +157,7 @@ class EPNASTuner(DurableTuner):
 
         Args:
           x: images, a finite tf.data.Dataset of (image, label), batched or not, or a
-            `training.data.Data`.
+            `data.dataset.Data`.
           y: labels, where x holds images alone.
           **kwargs: as `fit` knows them: `validation_data`, `validation_split` (default 0.2),
             `epochs`, `batch_size`, `verbose`.
@@ -199,22 +168,43 @@ class EPNASTuner(DurableTuner):
           BlockingIOError: another process searches in this project.
         """
         verbose = kwargs.pop("verbose", None)
-        if verbose is not None and not self._is_worker():
+        if verbose is not None:
             self.console.verbose = 1 if verbose == "auto" else int(verbose)
         asked = {name: kwargs.pop(name, None) for name in ("epochs", "batch_size")}
         overrides = {name: value for name, value in asked.items() if value is not None}
-        data = inputs.data_of(x, y, kwargs, self._oracle.root_seed)
-        if self._is_worker():
-            self.prepare(data, overrides)
-            super().search()
-            return
-        with self.claimed():
-            self.prepare(data, overrides)
-            if project_file.read(self.work_dir.project) != self._project:
-                project_file.write(self.work_dir.project, self._known_project())
-            done = self._oracle.search.done  # replays the log here, where a signal is heard
-            if self._dictionary is not None:
-                self._recover(self._dictionary, done)
+        data = inputs.data_of(x, y, kwargs, self._oracle.settings.seed)
+        self.run(self.plan(data, overrides))
+
+    def plan(self, data: Data, overrides: Mapping[str, Any] | None = None) -> Plan:
+        """Returns what a search of the data would do; writes nothing.
+
+        Raises:
+          ValueError: space and data do not fit, or the project holds another search.
+        """
+        self._check_builders()
+        given = self._schedule or schedule.for_dataset(data.name, images=len(data.train))
+        given = schedule.changed(given, **(overrides or {}))
+        fitted = schedule.fit_to(given, len(data.train), self.strategy.num_replicas_in_sync)
+        return self.session.plan(data, fitted)
+
+    def _check_builders(self) -> None:
+        space = self._oracle.space
+        missing = [op for op in space.field("op").choices if op not in self._builders]
+        if space.pattern == "layerwise" and missing:
+            raise ValueError(f"builders must cover every op of the space, got none for {missing}")
+
+    def run(self, plan: Plan) -> None:
+        """Carries out a plan to the search's end or one of its limits.
+
+        Raises:
+          ValueError: another process has begun another search meanwhile.
+          BlockingIOError: another process searches in this project.
+        """
+        with self.session.claimed():
+            plan = self.session.begin(plan)
+            self._evaluator = Evaluator(
+                plan.data, plan.schedule, self.strategy, plan.budget, self._builders
+            )
             self._mark = time.perf_counter()
             try:
                 super().search()
@@ -223,112 +213,6 @@ class EPNASTuner(DurableTuner):
                     self._oracle.put_back()
                 raise
 
-    @contextlib.contextmanager
-    def claimed(self) -> Iterator[None]:
-        """Keeps other processes from searching in this project; `search` does this itself.
-
-        Raises:
-          BlockingIOError: another process searches in it.
-        """
-        if self._claimed:
-            yield
-            return
-        with storage.exclusive(self.work_dir.lock):
-            self.work_dir.sweep()
-            self.reload()  # another process may have searched since this tuner looked
-            self._claimed = True
-            try:
-                yield
-            finally:
-                self._claimed = False
-
-    def _recover(self, dictionary: Dictionary, done: bool) -> None:
-        """Brings trials and shared parameters together again after a kill or a loss."""
-        if done:
-            with contextlib.suppress(ValueError):  # what is lost is not needed any more
-                self._share()
-            return
-        lost = dictionary.lacking(self._oracle.records())
-        self._oracle.set_aside(lost, durable.LOST)
-        self._share()
-
-    def _share(self, *_: Any) -> None:
-        """Takes in the offers of the steps that are whole."""
-        if self._dictionary is not None:
-            self._dictionary.take_in(self._oracle.records())
-
-    def prepare(self, data: Data, overrides: Mapping[str, Any] | None = None) -> None:
-        """Takes the data in and writes nothing; `search` does this itself.
-
-        Raises:
-          ValueError: space and data do not fit, or the project holds another search.
-        """
-        space = self._oracle.space
-        self._check_builders()
-        if space.image_size not in (None, data.input_shape[:2]):
-            raise ValueError(
-                f"the space is for images of {space.image_size} pixels, got {data.input_shape[:2]}"
-            )
-        plan = self._schedule or schedule.for_dataset(data.name, images=len(data.train))
-        plan = schedule.changed(plan, **(overrides or {}))
-        plan = schedule.fit_to(plan, len(data.train), self.strategy.num_replicas_in_sync)
-        images = project_file.images_of(data)
-        work = (plan.epochs * len(data.train), plan.micro_batch_size or plan.batch_size)
-        budget = self._budget(images, self._rate(), *work)
-        settings = project_file.settings_of(space, self._oracle.settings, budget, plan)
-        settings["data"] = project_file.data_of(data)
-        self._settle(Project(images, budget.machine_gflops, settings))
-        self._evaluator = Evaluator(data, plan, self.strategy, budget, self._builders)
-        if not self._is_worker():
-            self._oracle.bind(budget)
-
-    def _rate(self) -> float:
-        """Returns the rate for time estimates: given, or measured once for the project."""
-        if self._project is not None:
-            return self._project.machine_gflops
-        if self._machine_gflops or math.isinf(self._max_child_minutes):
-            return self._machine_gflops
-        return machine.measure_gflops()
-
-    def _budget(
-        self, images: Images, machine_gflops: float, trained_on: int = 0, batch: int = 0
-    ) -> Budget:
-        return Budget(
-            images.shape,
-            images.num_classes,
-            self._oracle.constraints,
-            skip_over=self._skip_over,
-            max_child_minutes=self._max_child_minutes,
-            max_child_memory=self._max_child_memory,
-            machine_gflops=machine_gflops,
-            ops=self._oracle.space.ops,
-            images=trained_on,
-            batch=batch,
-        )
-
-    def _settle(self, asked: Project) -> None:
-        """Takes what the trials have in common, or checks it against what was written."""
-        known = not self._is_worker() and any(map(durable.values, self._oracle.trials.values()))
-        if self._project is None and known:
-            raise ValueError(
-                f"{self.project_dir} holds trials but no project.json of theirs: put it back, or "
-                "delete them with overwrite=True"
-            )
-        differing = [] if self._project is None else project_file.differences(self._project, asked)
-        if not differing:
-            self._project = asked
-        else:
-            raise ValueError(
-                f"{self.project_dir} holds another search (overwriting deletes it): "
-                + "; ".join(differing)
-            )
-
-    def _check_builders(self) -> None:
-        space = self._oracle.space
-        missing = [op for op in space.field("op").choices if op not in self._builders]
-        if space.pattern == "layerwise" and missing:
-            raise ValueError(f"builders must cover every op of the space, got none for {missing}")
-
     def pre_create_trial(self) -> None:
         """Waits a little where the oracle is waiting for others: Keras Tuner would spin."""
         if self._is_worker():
@@ -336,87 +220,79 @@ class EPNASTuner(DurableTuner):
 
     def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Evaluates a trial's network and returns its metrics."""
-        values = durable.values(trial)
-        slot = Slot.parse(values["slot"])
+        assignment = Assignment.from_values(durable.values(trial), self._oracle.space)
         try:
-            evaluation = _remembered(values) or self._attempt(values)
+            evaluation = _remembered(assignment) or self._attempt(assignment)
         except errors.FailedTrialError:
             raise
         except Exception as error:
             # Keras Tuner's loop would swallow it and go on.
-            raise errors.FatalError(f"trial {slot.name} failed: {error!r}") from error
+            raise errors.FatalError(f"trial {assignment.slot.name} failed: {error!r}") from error
         trial.message = evaluation.reason or None
         # From the end of the last trial to the end of this one: proposals, files and all.
         now = time.perf_counter()
         taken, self._mark = now - self._mark, now
-        return {
-            "reward": float(evaluation.reward),
-            "accuracy": float(evaluation.accuracy),
-            "seconds": evaluation.seconds,
-            "overhead_seconds": taken - evaluation.seconds,
-            "status": float(STATUSES.index(evaluation.status)),
-            "inherited": evaluation.inherited,
-            "offer": float(evaluation.offer),
-        } | self._curve(evaluation)
+        uses = resources.uses_of(self._known_evaluator().budget.cost(assignment.proposal.spec))
+        outcome = _outcome(evaluation, uses, taken)
+        if not self._oracle.settings.stop_hopeless:  # no later step is held against its curve
+            outcome = dataclasses.replace(outcome, curve=())
+        return outcome.to_metrics()
 
-    def _curve(self, evaluation: Evaluation) -> dict[str, float]:
-        """Returns the training curve as metrics where the next step is held against it."""
-        if not self._oracle.stop_hopeless or evaluation.training is None:
-            return {}
-        return trial_data.curve_metrics([epoch.accuracy for epoch in evaluation.training.epochs])
+    def _known_evaluator(self) -> Evaluator:
+        assert self._evaluator is not None, "run() makes the evaluator"
+        return self._evaluator
 
-    def _attempt(self, values: Mapping[str, Any]) -> Evaluation:
+    def _attempt(self, assignment: Assignment) -> Evaluation:
         """Evaluates a network; raises FailedTrialError where another attempt may do better."""
-        assert self._evaluator is not None, "search() prepares the evaluator"
-        spec, slot = spec_from_json(values["spec"]), Slot.parse(values["slot"])
-        failures = values.get("failures", values["attempt"] - 1)
-        if failures >= self._max_attempts:
-            reason = f"interrupted {self._max_attempts} times"
-            return self._evaluator.untrained(spec, FAILED, reason)
+        evaluator, most = self._known_evaluator(), self.settings.max_attempts
+        spec, slot = assignment.proposal.spec, assignment.slot
+        if assignment.deaths >= most:
+            return evaluator.untrained(spec, FAILED, f"interrupted {most} times")
         seed = randomness.seed_of(
-            self._oracle.root_seed, "child", slot.episode, slot.step, slot.branch
+            self._oracle.settings.seed, "child", slot.episode, slot.step, slot.branch
         )
+        generations = self.session.generations
         try:
-            return self._evaluator.evaluate(
+            return evaluator.evaluate(
                 spec,
                 seed,
-                lambda network: weights.save_weights(network, self.work_dir.model(slot.name)),
-                sharing=None if self._dictionary is None else self._dictionary.sharing(values),
-                stop_rule=self._stop_rule(values),
+                lambda network: weights.write(network, self.work_dir.model(slot.name)),
+                sharing=None if generations is None else generations.sharing(assignment),
+                stop_rule=self._stop_rule(assignment),
             )
         except evaluate.BuildError as error:
-            return self._evaluator.untrained(spec, FAILED, str(error))
+            return evaluator.untrained(spec, FAILED, str(error))
         except EXPECTED_FAILURES as error:
-            if failures + 1 < self._max_attempts:
+            if assignment.deaths + 1 < most:
                 raise errors.FailedTrialError(str(error)) from error
-            return self._evaluator.untrained(spec, FAILED, str(error))
+            return evaluator.untrained(spec, FAILED, str(error))
 
-    def _stop_rule(self, values: Mapping[str, Any]) -> StopRule | None:
-        if not self._oracle.stop_hopeless:
-            return None
-        assert self._evaluator is not None, "search() prepares the evaluator"
-        reference = tuple(tuple(curve) for curve in json.loads(values["reference"]))
-        return StopRule(self._oracle.stop_hopeless, reference, self._evaluator.schedule.epochs)
+    def _stop_rule(self, assignment: Assignment) -> StopRule | None:
+        margin, epochs = (
+            self._oracle.settings.stop_hopeless,
+            self._known_evaluator().schedule.epochs,
+        )
+        return StopRule(margin, assignment.reference or (), epochs) if margin else None
 
     # Models
 
     def network(self, spec: Spec, seed: int = 0) -> keras.Model:
         """Returns a spec's untrained network of normalised images."""
-        known = self._known_project()
-        budget = self._budget(known.images, known.machine_gflops)
+        known = self.session.known_project()
+        budget = self.session.budget(known.images, known.machine_gflops)
         return evaluate.build_child(spec, budget, self.strategy, self._builders, seed)
 
     def trained_network(self, trial: Trial) -> keras.Model:
         """Returns a trial's trained network; raises ValueError if its weights are not there."""
-        values = durable.values(trial)
-        path = self.work_dir.model(values["slot"])
+        assignment = Assignment.from_values(durable.values(trial), self._oracle.space)
+        path = self.work_dir.model(assignment.slot.name)
         if not storage.exists(path):
             raise ValueError(
-                f"weights of {values['slot']} are not in {self.work_dir.models}; those of the best "
-                f"{self.keep_models} are kept (keep_models)"
+                f"weights of {assignment.slot.name} are not in {self.work_dir.models}; those of "
+                f"the best {self.settings.keep_models} are kept (keep_models)"
             )
-        network = self.network(spec_from_json(values["spec"]))
-        weights.load_weights(network, path)
+        network = self.network(assignment.proposal.spec)
+        weights.read_into(network, path)
         return network
 
     def load_model(self, trial: Trial) -> keras.Model:
@@ -425,7 +301,11 @@ class EPNASTuner(DurableTuner):
 
     def model_of(self, network: keras.Model) -> keras.Model:
         """Returns a compiled model that normalises images and runs the network (logits out)."""
-        return weights.compiled(network, self._known_project(), self.strategy)
+        images, plan = self.session.known_project().images, self.schedule
+        with self.strategy.scope():
+            model = with_normalisation(network, images.full_scale, images.mean, images.std)
+            _compile(model, plan)
+        return model
 
     # What a person reads
 
@@ -443,17 +323,34 @@ class EPNASTuner(DurableTuner):
             print(f"  {field.name}: {', '.join(map(str, field.choices)) or 'an earlier output'}")
 
 
-def _remembered(values: Mapping[str, Any]) -> Evaluation | None:
+def _remembered(assignment: Assignment) -> Evaluation | None:
     """Returns the earlier result that stands for a trial, None where it is to be trained."""
-    return Evaluation(*json.loads(values["remembered"])) if "remembered" in values else None
+    known = assignment.remembered
+    return None if known is None else Evaluation(known.accuracy, known.reward, known.status)
 
 
-def _delete(folder: str) -> None:
-    """Deletes the search in a folder, and nothing that is not a search's."""
-    work_dir = WorkDir(folder)
-    if storage.exists(folder):
-        with storage.exclusive(work_dir.lock):
-            work_dir.clear()
+def _outcome(evaluation: Evaluation, uses: Mapping[str, float], taken: float) -> Outcome:
+    """Returns what is logged of a trial that took so many seconds in all."""
+    training = evaluation.training
+    return Outcome(
+        evaluation.accuracy,
+        evaluation.reward,
+        evaluation.status,
+        uses,
+        seconds=evaluation.seconds,
+        overhead_seconds=taken - evaluation.seconds,
+        inherited=evaluation.inherited,
+        offer=evaluation.offer,
+        curve=() if training is None else tuple(epoch.accuracy for epoch in training.epochs),
+        reason=evaluation.reason,
+    )
+
+
+def _compile(model: keras.Model, plan: Schedule) -> None:
+    optimizer = keras.optimizers.SGD(plan.learning_rate, plan.momentum, plan.nesterov)
+    optimizer.build(model.trainable_variables)  # so that a saved model reloads in silence
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, metrics=["accuracy"])
 
 
 def schedule_of(given: Schedule | str) -> Schedule:

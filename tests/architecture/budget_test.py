@@ -11,10 +11,12 @@ from epnas_tf.architecture.budget import (
     TOO_LARGE,
     TOO_LONG,
     Budget,
+    ChildLimits,
 )
 from epnas_tf.architecture.cost import Cost, cost
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
+from epnas_tf.fields import settings_in
 
 _SHAPE, _CLASSES = (8, 8, 1), 10
 _SPEC = LayerwiseSpec((LayerSpec("conv2d", 3, None, 8, "relu"),), stem_filters=4)
@@ -23,7 +25,10 @@ _PARAMS = 44 + 304 + 90
 
 
 def _budget(*constraints: Constraint, **settings) -> Budget:
-    return Budget(_SHAPE, _CLASSES, constraints, **settings)
+    names = [field.name for field in settings_in(ChildLimits)]
+    limits = {"max_child_minutes": None}
+    limits |= {name: settings.pop(name) for name in names if name in settings}
+    return Budget(_SHAPE, _CLASSES, constraints, ChildLimits(**limits), **settings)
 
 
 def test_cost_is_that_of_the_architecture():

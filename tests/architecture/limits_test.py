@@ -7,6 +7,7 @@ import pytest
 from epnas_tf.architecture import limits
 from epnas_tf.architecture.cost_rules import Cost
 from epnas_tf.architecture.limits import Constraint
+from epnas_tf.architecture.resources import RESOURCES
 
 _COST = Cost(params=1500, flops=6000, traffic_bytes=200)  # intensity 30
 
@@ -32,7 +33,7 @@ def test_violation_is_relative_to_the_bound_crossed(constraint, expected):
 
 
 def test_each_metric_reads_its_own_use():
-    uses = [limits.usage(_COST, metric) for metric in limits.METRICS]
+    uses = [limits.usage(_COST, metric) for metric in RESOURCES]
     assert uses == [1500.0, 6000.0, 30.0, 200.0]
 
 

@@ -17,7 +17,7 @@ import time
 import pytest
 
 import epnas_tf
-from epnas_tf import config as config_lib
+from epnas_tf import command_line
 from epnas_tf.fields import ConfigError
 from epnas_tf.report.trajectory import trajectory
 from epnas_tf.training import trainer
@@ -72,7 +72,7 @@ def _wait_for(path: pathlib.Path, process: subprocess.Popen[str]) -> None:
 def _search_here(work_dir: pathlib.Path, *flags: str) -> epnas_tf.SearchResult:
     """Runs the search in this process, which has TensorFlow loaded already."""
     arguments = ["", *_FLAGS, "--verbosity=0", f"--work_dir={work_dir}", *flags]
-    return epnas_tf.search(config_lib.parse(arguments))
+    return epnas_tf.search(command_line.parse(arguments))
 
 
 def _trials(work_dir: pathlib.Path) -> list[dict]:
@@ -197,7 +197,7 @@ def test_more_episodes_and_trials_extend_a_search(tmp_path):
     at_once, extended = tmp_path / "at_once", tmp_path / "extended"
     _search_here(at_once, "--episodes=2")
     _search_here(extended, "--max_trials=3")
-    alone = config_lib.parse_to_go_on(["", f"--work_dir={extended}", "--verbosity=0"])
+    alone = command_line.parse_to_go_on(["", f"--work_dir={extended}", "--verbosity=0"])
     epnas_tf.search(alone)  # no limit, one episode
     assert len(trajectory(extended)) == _TRIALS
     _search_here(extended, "--episodes=2")
@@ -242,13 +242,13 @@ def test_a_search_in_an_object_store_is_the_same(tmp_path, whole):
     """On ram://, which like all of them knows neither folders nor locks."""
     work_dir = f"ram://{tmp_path.name}/search"
     arguments = ["", *_FLAGS, "--verbosity=0", f"--work_dir={work_dir}"]
-    first = epnas_tf.search(config_lib.parse([*arguments, "--max_trials=3"]))
+    first = epnas_tf.search(command_line.parse([*arguments, "--max_trials=3"]))
     assert first.trials == 3
-    result = epnas_tf.search(config_lib.parse(arguments))
+    result = epnas_tf.search(command_line.parse(arguments))
     assert result.test_accuracy is not None
     assert trajectory(work_dir) == trajectory(whole)
     assert storage.exists(f"{work_dir}/models/{result.best.slot}.weights.h5")
-    again = epnas_tf.search(config_lib.parse([*arguments, "--overwrite", "--max_trials=2"]))
+    again = epnas_tf.search(command_line.parse([*arguments, "--overwrite", "--max_trials=2"]))
     assert again.trials == 2
 
 

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
 
+from epnas_tf.architecture.resources import RESOURCES
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
 from epnas_tf.report import table
-from epnas_tf.workdir import storage
+from epnas_tf.searching import trials
+from epnas_tf.workdir import best_json, storage, trials_csv
+from epnas_tf.workdir.best_json import Best
 from epnas_tf.workdir.layout import WorkDir
 
 _TRIALS = """\
 slot,attempt,trial_id,episode,step,branch,parent,action,spec_key,accuracy,reward,params,flops,\
-intensity,traffic_bytes,feasible,status,seconds,overhead_seconds,worker
-e01s00b0,1,0000,1,0,0,,start,aa,0.950000,0.950000,12345,2500000,10.417,240000,1,trained,9,1,tuner0
-e01s00b1,1,0001,1,0,1,,start,bb,0.990000,0.970000,25000,5000000,10.000,500000,0,trained,9,1,tuner0
+intensity,traffic_bytes,feasible,status,seconds,overhead_seconds,worker,reused,inherited,reason
+e01s00b0,1,0000,1,0,0,,start,aa,0.950000,0.950000,12345,2500000,10.417,240000,1,trained,9,1,tuner0,,0,
+e01s00b1,1,0001,1,0,1,,start,bb,0.990000,0.970000,25000,5000000,10.000,500000,0,trained,9,1,tuner0,,0,
 e01s01b0,2,0003,1,1,0,e01s00b0,keep,aa,0.950000,0.950000,12345,2500000,10.417,240000,1,trained,\
-9,1,tuner0
+9,1,tuner0,,0,
 e01s01b1,1,0002,1,1,1,e01s00b1,keep,bb,0.100000,0.090000,99000,9000000,9.000,1000000,0,over_limits,\
-0,1,tuner0
-e02s10b0,1,0004,2,10,0,e01s00b0,keep,cc,0.960000,0.960000,940,25000,1.000,25000,1,trained,9,1,tuner0
+0,1,tuner0,,0,
+e02s10b0,1,0004,2,10,0,e01s00b0,keep,cc,0.960000,0.960000,940,25000,1.000,25000,1,trained,9,1,tuner0,,0,
 """
 
 _GOLDEN = """\
@@ -52,7 +56,8 @@ def test_a_network_is_listed_once_at_its_best(work_dir):
     lines = _TRIALS.splitlines(keepends=True)
     storage.write_atomic(work_dir.trials_csv, "".join(lines[:1] + lines[:0:-1]))
     assert table.render(work_dir.path) == _GOLDEN
-    assert [row["slot"] for row in table.rows(work_dir)] == ["e02s10b0", "e01s00b0", "e01s00b1"]
+    best = trials.ranked(trials_csv.read(work_dir))
+    assert [row.slot.name for row in best] == ["e02s10b0", "e01s00b0", "e01s00b1"]
 
 
 def test_where_no_network_keeps_the_limits_the_nearest_are_listed(work_dir):
@@ -63,12 +68,12 @@ def test_where_no_network_keeps_the_limits_the_nearest_are_listed(work_dir):
 
 
 def test_the_best_network_is_named_below(work_dir):
-    best = {"slot": "e02s10b0", "validation_accuracy": 0.96, "spec": _SPEC.to_dict()}
-    storage.write_atomic(work_dir.best, json.dumps(best))
+    best = Best("e02s10b0", _SPEC, 0.96, 0.96, True, dict.fromkeys(RESOURCES, 1.0), ())
+    best_json.write(work_dir, best)
     lines = table.render(work_dir.path).splitlines()
     assert lines[-2] == "best: e02s10b0, validation accuracy 0.9600"
     assert lines[-1] == f"network: {_SPEC.to_json()}"
-    storage.write_atomic(work_dir.best, json.dumps(best | {"test_accuracy": 0.9512}))
+    best_json.write(work_dir, dataclasses.replace(best, test_accuracy=0.9512))
     lines = table.render(work_dir.path).splitlines()
     assert lines[-2] == "best: e02s10b0, validation accuracy 0.9600, test accuracy 0.9512"
 
@@ -96,12 +101,13 @@ def test_a_folder_without_a_search_is_an_error_that_names_it(tmp_path):
         {"slot": ["e02s10b0"]},
         {"spec": None},
         {"spec": {}},
+        {"format": 2},
     ],
 )
 def test_a_best_network_that_cannot_be_told_is_named(work_dir, changes):
-    best = {"slot": "e02s10b0", "validation_accuracy": 0.96, "spec": _SPEC.to_dict()}
-    storage.write_atomic(work_dir.best, json.dumps(best | changes))
-    with pytest.raises(ValueError, match=r"best\.json is torn or foreign"):
+    best = Best("e02s10b0", _SPEC, 0.96, 0.96, True, dict.fromkeys(RESOURCES, 1.0), ())
+    storage.write_atomic(work_dir.best, json.dumps(best.to_dict() | changes))
+    with pytest.raises(ValueError, match=r"best\.json is corrupt or not written by this search"):
         table.render(work_dir.path)
 
 
@@ -118,5 +124,5 @@ def test_a_best_network_that_cannot_be_told_is_named(work_dir, changes):
 def test_trials_that_cannot_be_told_are_named(work_dir, old, new):
     assert old in _TRIALS
     storage.write_atomic(work_dir.trials_csv, _TRIALS.replace(old, new))
-    with pytest.raises(ValueError, match=r"trials\.csv is torn or foreign"):
+    with pytest.raises(ValueError, match=r"trials\.csv is corrupt or not written by this search"):
         table.render(work_dir.path)

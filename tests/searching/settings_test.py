@@ -1,24 +1,23 @@
-"""The options of learning: what is allowed, and that the paper's need no predictor."""
+"""The options of a search: what is allowed, and that the paper's need no predictor."""
 
 import dataclasses
 
 import pytest
 
-from epnas_tf.config import SearchConfig
-from epnas_tf.searching.settings import LSTM, PAPER, Learning
+from epnas_tf.searching.settings import PAPER, STEPS, Learning, LSTMSettings, Sizes
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"update": "never"}, "update must be one of .*'never'"),
-        ({"baseline": "none"}, "baseline must be one of .*'none'"),
-        ({"parents": "worst"}, "parents must be one of .*'worst'"),
+        ({"policy_update": "never"}, "policy_update must be one of .*never"),
+        ({"policy_baseline": "none"}, "policy_baseline must be one of .*none"),
+        ({"parents": "worst"}, "parents must be one of .*worst"),
         ({"screen": 0}, "screen must be at least 1, got 0"),
         ({"imagined_updates": -1}, "imagined_updates must be at least 0, got -1"),
         ({"imagined_batch": 0}, "imagined_batch must be at least 1, got 0"),
         ({"replay": -1}, "replay must be at least 0, got -1"),
-        ({"skill": 1.5}, "skill must be in -1..1, got 1.5"),
+        ({"predictor_skill": 1.5}, "predictor_skill must be at most 1, got 1.5"),
     ],
 )
 def test_what_is_not_allowed_is_refused(change, message):
@@ -27,21 +26,31 @@ def test_what_is_not_allowed_is_refused(change, message):
 
 
 @pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"check_table_mix": 2.0}, "check_table_mix must be at most 1, got 2"),
+        ({"policy_epochs": 0}, "policy_epochs must be at least 1, got 0"),
+        ({"policy_clip": 0.0}, "policy_clip must be above 0, got 0"),
+        ({"policy_clip": 1.0}, "policy_clip must be at most 0.9, got 1"),
+        ({"policy_entropy": -0.1}, "policy_entropy must be at least 0, got -0.1"),
+    ],
+)
+def test_a_policy_that_cannot_be_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        LSTMSettings(**change)
+
+
+@pytest.mark.parametrize(
     ("change", "predicts"),
     [({}, False), ({"screen": 2}, True), ({"imagined_updates": 1}, True), ({"replay": 3}, False)]
-    + [({"baseline": "critic"}, True)],
+    + [({"policy_baseline": "critic"}, True)],
 )
 def test_a_predictor_is_made_where_something_asks_for_it(change, predicts):
     assert dataclasses.replace(PAPER, **change).predicts is predicts
 
 
-def test_the_flags_have_the_same_defaults():
-    config, learning = SearchConfig(), Learning()
-    names = {"update": "policy_update", "baseline": "policy_baseline", "skill": "predictor_skill"}
-    for field in dataclasses.fields(Learning):
-        value = getattr(config, names.get(field.name, field.name))
-        assert value == getattr(learning, field.name), field.name
-    assert config.policy_learning_rate == LSTM["learning_rate"]
-    assert config.check_table_mix == LSTM["check_table_mix"]
-    assert config.policy_entropy == LSTM["entropy"]
-    assert config.policy_part_inputs == LSTM["part_inputs"]
+def test_the_number_of_trials_follows_from_the_sizes_and_the_pattern():
+    assert STEPS == {"layerwise": 10, "module": 5}
+    assert Sizes(branches=8, episodes=15).total("layerwise") == 8 * (1 + 15 * 10)
+    assert Sizes(branches=8, episodes=15).total("module") == 8 * (1 + 15 * 5)
+    assert Sizes(branches=2, episodes=3, steps=4).total("module") == 2 * (1 + 3 * 4)

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from epnas_tf import command_line
 from epnas_tf import config as config_lib
 
 try:
@@ -40,7 +41,7 @@ def _other_search(tmp_path_factory) -> pathlib.Path:
     """A work_dir of another configuration, as it was left after its first trial."""
     folder = tmp_path_factory.mktemp("other") / "search"
     folder.mkdir()
-    text = config_lib.to_flags_text(config_lib.parse(["", f"--work_dir={folder}", "--seed=7"]))
+    text = config_lib.to_flags_text(command_line.parse(["", f"--work_dir={folder}", "--seed=7"]))
     (folder / "flags.txt").write_text(text)
     (folder / "trials.csv").write_text("precious\n")
     return folder

@@ -49,7 +49,9 @@ def _seen(monkeypatch):
 
 def _outcome(tuner):
     """Returns what must not depend on kills; the names of files hold attempts."""
-    log = [(r.slot.name, r.proposal, r.result, r.inherited) for r in tuner.oracle.records()]
+    log = [
+        (r.slot.name, r.proposal, r.result, r.outcome.inherited) for r in tuner.oracle.completed()
+    ]
     store = ParamStore(tuner.work_dir.shared_params)
     entries = [(e, store.load(e)["conv"]["kernel"].tolist()) for e in store.entries]
     return log, store.generation, entries
@@ -68,7 +70,7 @@ def test_a_step_sees_the_dictionary_as_it_stood_when_it_began(seen, make_tuner, 
     assert store.generation == 5
     files = [name for name in storage.names(tuner.work_dir.shared_params) if name.endswith(".npz")]
     assert len(files) == len({e.donor for e in store.entries}) < 10  # the others are deleted
-    assert {r.inherited for r in tuner.oracle.records()} == {0.5}
+    assert {r.outcome.inherited for r in tuner.oracle.completed()} == {0.5}
 
 
 def test_by_number_the_label_is_the_layers_place(seen, make_tuner, data):
@@ -80,7 +82,7 @@ def test_by_lineage_the_label_is_the_layers_first_slot(seen, make_tuner, data):
     tuner = make_tuner(parameter_sharing="lineage", episodes=2)
     tuner.search(data)
     labels = {label for _, _, label in seen}
-    slots = {trial_data.slot.name for record in tuner.oracle.records()}
+    slots = {record.slot.name for record in tuner.oracle.completed()}
     births = {label.removeprefix("layer:").removesuffix("_conv2d") for label in labels}
     assert {birth.partition(".")[0] for birth in births} <= slots
     assert any(birth.endswith(".1") for birth in births)
@@ -141,15 +143,15 @@ def test_an_offer_that_is_lost_is_made_again(seen, make_tuner, data, torn):
     part.search(data)
     pending = _pending(part)
     storage.write_atomic(pending, b"torn") if torn else storage.remove(pending)
-    assert len(make_tuner("part", **settings).oracle.records()) == 3  # looking changes nothing
+    assert len(make_tuner("part", **settings).oracle.completed()) == 3  # looking changes nothing
     again = make_tuner("part", **settings)
     again.search(data)
     reasons = [t.message for t in again.oracle.trials.values() if t.status == Status.FAILED]
     assert reasons == ["its shared parameters are missing"]
     for tuner in (again, make_tuner("part", **settings)):  # also once it is opened anew
         assert _outcome(tuner) == _outcome(whole)
-        attempts = {r.slot.name: r.attempt for r in tuner.oracle.records()}
-        assert attempts == {r.slot.name: 1 for r in whole.oracle.records()} | {"e01s01b0": 2}
+        attempts = {r.slot.name: r.assignment.attempt for r in tuner.oracle.completed()}
+        assert attempts == {r.slot.name: 1 for r in whole.oracle.completed()} | {"e01s01b0": 2}
 
 
 def test_a_dictionary_that_is_gone_is_named(seen, make_tuner, data):
@@ -158,7 +160,7 @@ def test_a_dictionary_that_is_gone_is_named(seen, make_tuner, data):
     part.search(data)
     shutil.rmtree(part.work_dir.shared_params)
     again = make_tuner(**settings)
-    assert len(again.oracle.records()) == 5
+    assert len(again.oracle.completed()) == 5
     with pytest.raises(ValueError, match="shared_params must hold generation 1 .* got 0: put the"):
         again.search(data)
 
@@ -166,23 +168,23 @@ def test_a_dictionary_that_is_gone_is_named(seen, make_tuner, data):
 def test_a_finished_search_needs_its_dictionary_no_more(seen, make_tuner, data):
     tuner = make_tuner(parameter_sharing="lineage")
     tuner.search(data)
-    best = [trial_data.slot for record in tuner.oracle.best_records()]
+    best = [record.slot for record in tuner.oracle.best()]
     shutil.rmtree(tuner.work_dir.shared_params)
     again = make_tuner(parameter_sharing="lineage")
     again.search(data)
-    assert [trial_data.slot for record in again.oracle.best_records()] == best
+    assert [record.slot for record in again.oracle.best()] == best
 
 
 def test_a_trial_whose_file_is_lost_after_its_step_runs_again(seen, make_tuner, data):
     settings = {"seed": 3, "parameter_sharing": "dictionary"}
     part = make_tuner(**settings, max_trials=5)
     part.search(data)
-    lost = next(r for r in part.oracle.records() if r.slot.name == "e01s00b1")
+    lost = next(r for r in part.oracle.completed() if r.slot.name == "e01s00b1")
     path = os.path.join(part.project_dir, f"trial_{lost.trial_id}", "trial.json")
     storage.write_atomic(path, "torn")
     again = make_tuner(**settings)
     again.search(data)
-    assert len(again.oracle.records()) == again.oracle.total
+    assert len(again.oracle.completed()) == again.oracle.total
 
 
 def test_looking_at_a_project_writes_nothing(seen, make_tuner, data, die_at):
@@ -213,12 +215,12 @@ def test_the_hash_of_an_offer_survives_as_a_float():
 def test_real_children_inherit(make_tuner, data, plan, sharing):
     tuner = make_tuner(parameter_sharing=sharing, schedule=plan)
     tuner.search(data)
-    records = tuner.oracle.records()
-    assert [r.inherited for r in records[:2]] == [0.0, 0.0]
-    assert all(0 < r.inherited <= 1 for r in records[2:])
-    assert all(r.offer for r in records if not r.proposal.reuse)
+    records = tuner.oracle.completed()
+    assert [r.outcome.inherited for r in records[:2]] == [0.0, 0.0]
+    assert all(0 < r.outcome.inherited <= 1 for r in records[2:])
+    assert all(r.outcome.offer for r in records if not r.proposal.reuse)
     row = storage.read_text(tuner.work_dir.trials_csv).splitlines()[-1]
-    assert row.endswith(f",{records[-1].inherited:.4f},")
+    assert row.endswith(f",{records[-1].outcome.inherited:.4f},")
 
 
 # Hopeless children
@@ -227,8 +229,10 @@ def test_real_children_inherit(make_tuner, data, plan, sharing):
 def test_the_curves_of_the_step_before_are_handed_out(make_tuner, data, plan):
     tuner = make_tuner(stop_hopeless=0.3, schedule=plan, reuse_duplicates=False)
     tuner.search(data)
-    records = {r.slot.name: r for r in tuner.oracle.records()}
-    assert all(len(r.curve) == 2 for r in records.values() if r.trained and not r.proposal.reuse)
+    records = {r.slot.name: r for r in tuner.oracle.completed()}
+    assert all(
+        len(r.outcome.curve) == 2 for r in records.values() if r.trained and not r.proposal.reuse
+    )
     values = {v["slot"]: v for v in map(durable.values, tuner.oracle.trials.values())}
     assert json.loads(values["e01s00b1"]["reference"]) == []
     step = [list(records[f"e01s00b{branch}"].curve) for branch in range(2)]
@@ -240,10 +244,10 @@ def test_a_stopped_child_is_no_parent_and_leaves_nothing(make_tuner, data, plan,
     monkeypatch.setattr("epnas_tf.training.early_stopping.StopRule.on_epoch", _stops_second_step)
     tuner = make_tuner(stop_hopeless=0.3, schedule=plan, parameter_sharing="dictionary")
     tuner.search(data)
-    stopped = [r for r in tuner.oracle.records() if r.slot.step == 1]
+    stopped = [r for r in tuner.oracle.completed() if r.slot.step == 1]
     assert {r.result.status for r in stopped if not r.proposal.reuse} == {"hopeless"}
-    assert {r.offer for r in stopped} == {0.0}
-    last = [r for r in tuner.oracle.records() if r.slot.step == 2]
+    assert {r.outcome.offer for r in stopped} == {0.0}
+    last = [r for r in tuner.oracle.completed() if r.slot.step == 2]
     assert {r.proposal.parent[:6] for r in last} == {"e01s00"}
     assert tuner.work_dir.models and not any(
         name.startswith("e01s01") for name in storage.names(tuner.work_dir.models)

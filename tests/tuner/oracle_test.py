@@ -97,8 +97,8 @@ def test_values_and_metrics_are_plain(make):
     assert durable.metrics(ended) == {
         "reward": 0.5, "accuracy": 0.6, "seconds": 2.0, "overhead_seconds": 1.0, "status": 0.0,
     }  # fmt: skip
-    record = oracle.record(ended)
-    assert (record.proposal.spec, record.accuracy, record.result.reward) == (spec, 0.6, 0.5)
+    record = oracle.log.completed_trial(ended)
+    assert (record.proposal.spec, record.outcome.accuracy, record.result.reward) == (spec, 0.6, 0.5)
     assert {type(value) for value in durable.metrics(ended).values()} == {float}
 
 
@@ -148,7 +148,7 @@ def test_seed_0_is_a_seed_like_any(make, tmp_path):
             path.unlink()
         oracle = make(seed=seed)
         _run(oracle)
-        return [record.proposal.spec for record in oracle.records()]
+        return [record.proposal.spec for record in oracle.completed()]
 
     assert specs(0) == specs(0)
     assert specs(0) != specs(1)
@@ -163,7 +163,7 @@ def test_a_failed_attempt_frees_its_slot(make):
     assert again.trial_id != first.trial_id
     assert (before.pop("attempt"), after.pop("attempt")) == (1, 2)
     assert before == after  # the same network, not a new draw
-    assert oracle.records() == []
+    assert oracle.completed() == []
     _fail(oracle, again)
     assert durable.values(oracle.create_trial("w"))["attempt"] == 3
 
@@ -198,16 +198,16 @@ def test_max_trials_counts_what_is_running(make):
 
 
 # Of the nine trials of this search, the network of the fifth was trained as the second.
-_AGAIN = {"seed": 7, "learning": PAPER}
+_AGAIN = {"seed": 7, **vars(PAPER)}
 _REUSED, _FIRST = "e01s01b1", "e01s00b1"
 
 
 def test_a_network_of_an_earlier_step_is_handed_out_with_its_slot(make):
     oracle = make(**_AGAIN)
     assert _run(oracle) == _ALL
-    reuse = {record.slot.name: record.proposal.reuse for record in oracle.records()}
+    reuse = {record.slot.name: record.proposal.reuse for record in oracle.completed()}
     assert {slot: first for slot, first in reuse.items() if first} == {_REUSED: _FIRST}
-    specs = {record.slot.name: record.proposal.spec for record in oracle.records()}
+    specs = {record.slot.name: record.proposal.spec for record in oracle.completed()}
     assert specs[_REUSED] == specs[_FIRST]
     assert (oracle.total, oracle.done, oracle.remaining_trials()) == (9, 9, 0)
 
@@ -215,7 +215,7 @@ def test_a_network_of_an_earlier_step_is_handed_out_with_its_slot(make):
 def test_a_network_may_be_trained_again_instead(make):
     oracle = make(**_AGAIN, reuse_duplicates=False)
     assert _run(oracle) == _ALL
-    assert {record.proposal.reuse for record in oracle.records()} == {None}
+    assert {record.proposal.reuse for record in oracle.completed()} == {None}
 
 
 def test_max_trials_leaves_out_what_is_reused(make):
@@ -260,10 +260,10 @@ def test_an_interrupted_trial_keeps_the_slot_to_reuse(make):
 def test_a_record_is_found_by_its_slots_name(make, space):
     oracle = make()
     _end(oracle, oracle.create_trial("w"), accuracy=0.7)
-    assert oracle.find(_ALL[0]).accuracy == 0.7
+    assert oracle.log.find(_ALL[0]).accuracy == 0.7
     oracle.create_trial("w")
-    assert oracle.find(_ALL[1]) is None  # still running
-    assert EPNASOracle(space).find(_ALL[0]) is None  # a worker's is never bound
+    assert oracle.log.find(_ALL[1]) is None  # still running
+    assert EPNASOracle(space).log.find(_ALL[0]) is None  # a worker's is never bound
 
 
 def test_max_hours_ends_the_run_but_not_the_search(make, monkeypatch):
@@ -283,9 +283,9 @@ def test_the_best_are_trained_and_feasible_first(make):
     while (trial := oracle.create_trial("w")).status == Status.RUNNING:
         number = next(rewards)
         _end(oracle, trial, reward=number / 10, status=4.0 if number == 9 else 0.0)
-    best = oracle.best_records()
-    trained = {r.proposal.spec.key for r in oracle.records() if r.trained}
-    assert [r.result.status for r in oracle.records()].count("failed") == 1
+    best = oracle.best()
+    trained = {r.proposal.spec.key for r in oracle.completed() if r.trained}
+    assert [r.result.status for r in oracle.completed()].count("failed") == 1
     assert len(best) == len(trained)
     keys = [(not r.result.feasible, -r.result.reward) for r in best]
     assert keys == sorted(keys)
@@ -298,7 +298,7 @@ def test_equal_rewards_rank_by_slot_and_a_network_counts_once(make):
     oracle = make()
     _run(oracle)
     first = {}
-    for record in oracle.records():
+    for record in oracle.completed():
         first.setdefault(record.proposal.spec.key, record.slot.name)
     assert len(first) < len(_ALL), "no network came twice"
     assert [_slot(trial) for trial in oracle.get_best_trials(9)] == list(first.values())
@@ -307,14 +307,16 @@ def test_equal_rewards_rank_by_slot_and_a_network_counts_once(make):
 def test_a_network_counts_with_its_best_trial(make):
     oracle = make()
     _run(oracle, reward=lambda slot: _ALL.index(slot) / 10)
-    last = {record.proposal.spec.key: record.slot.name for record in oracle.records()}
-    assert {record.slot.name for record in oracle.best_records()} == set(last.values())
+    last = {record.proposal.spec.key: record.slot.name for record in oracle.completed()}
+    assert {record.slot.name for record in oracle.best()} == set(last.values())
 
 
 def test_listeners_hear_results_and_no_failed_attempts(make):
     oracle = make()
     heard = []
-    oracle.listeners.append(lambda _, record: heard.append((record.slot.name, record.attempt)))
+    oracle.listeners.append(
+        lambda _, record: heard.append((record.slot.name, record.assignment.attempt))
+    )
     _fail(oracle, oracle.create_trial("w"))
     _run(oracle)
     assert heard == [(_ALL[0], 2)] + [(slot, 1) for slot in _ALL[1:]]
@@ -394,8 +396,8 @@ def test_a_result_may_come_with_a_reason(make):
     trial = oracle.create_trial("w")
     trial.message = "network cannot be built"
     _end(oracle, trial, status=4.0)
-    assert [r.reason for r in oracle.records()] == ["network cannot be built"]
-    assert [r.reason for r in make().records()] == ["network cannot be built"]
+    assert [r.outcome.reason for r in oracle.completed()] == ["network cannot be built"]
+    assert [r.outcome.reason for r in make().records()] == ["network cannot be built"]
 
 
 # Kill points. A real tuner runs with networks that need no training; the process "dies" just
@@ -409,7 +411,7 @@ def _outcome(tuner):
     cells = [row.split(",") for row in rows]
     kept = [[row[0], *row[3:-5], *row[-2:]] for row in cells]
     files = [storage.read_text(path) for path in (tuner.work_dir.best, tuner.work_dir.steps)]
-    log = [(r.slot.name, r.proposal, r.result) for r in tuner.oracle.records()]
+    log = [(r.slot.name, r.proposal, r.result) for r in tuner.oracle.completed()]
     return log, kept, files
 
 
@@ -428,7 +430,7 @@ def test_a_kill_between_any_two_writes_changes_nothing(quick, make_tuner, data, 
         resumed = make_tuner(project, seed=3)
         resumed.search(data)
         # The last writes die after the last trial: run.search writes its files once more.
-        resumed.oracle.listeners[0].write(resumed.oracle)
+        resumed.oracle.listeners[1].write(resumed.oracle)
         assert _outcome(resumed) == expected, f"killed before write {number} of {writes}"
 
 
@@ -445,7 +447,7 @@ def test_kills_in_a_row_change_nothing(quick, make_tuner, data, die_at, killed):
         except killed:
             continue
         break
-    tuner.oracle.listeners[0].write(tuner.oracle)
+    tuner.oracle.listeners[1].write(tuner.oracle)
     assert _outcome(tuner) == expected
 
 
@@ -471,19 +473,19 @@ def test_a_learning_search_resumes_as_it_was(quick, make_tuner, data, monkeypatc
     assert _outcome(resumed) == _outcome(whole)
     policies = [t.oracle.search._learner._policy.get_weights() for t in (whole, resumed)]
     assert all((a == b).all() for a, b in zip(*policies, strict=True))
-    attempts = {r.slot.name: r.attempt for r in resumed.oracle.records()}
-    assert attempts == {r.slot.name: 1 for r in whole.oracle.records()} | {at: 2}
+    attempts = {r.slot.name: r.assignment.attempt for r in resumed.oracle.completed()}
+    assert attempts == {r.slot.name: 1 for r in whole.oracle.completed()} | {at: 2}
 
 
 def test_a_search_in_pieces_reuses_the_same_trials(quick, make_tuner, data):
-    again = {"seed": 2, "episodes": 3, "learning": PAPER}
+    again = {"seed": 2, "episodes": 3, **vars(PAPER)}
     whole = make_tuner("whole", **again)
     whole.search(data)
-    assert sum(bool(r.proposal.reuse) for r in whole.oracle.records()) > 2
+    assert sum(bool(r.proposal.reuse) for r in whole.oracle.completed()) > 2
     for limit in range(1, 15):
         pieces = make_tuner("pieces", **again, max_trials=limit)
         pieces.search(data)
-        trained = [r for r in pieces.oracle.records() if not r.proposal.reuse]
+        trained = [r for r in pieces.oracle.completed() if not r.proposal.reuse]
         assert len(trained) == min(limit, pieces.oracle.total)
     log, rows, (best, _) = _outcome(pieces)
     expected_log, expected_rows, (expected_best, _) = _outcome(whole)
@@ -503,10 +505,14 @@ def test_a_child_that_kills_the_process_again_and_again_fails_in_the_end(
                 make_tuner(max_attempts=2).search(data)
     tuner = make_tuner(max_attempts=2)
     tuner.search(data)
-    first = tuner.oracle.records()[0]
-    assert (first.slot.name, first.attempt, first.result.status) == ("e01s00b0", 3, "failed")
-    assert first.accuracy == pytest.approx(1 / 3)
-    assert len(tuner.oracle.records()) == 6
+    first = tuner.oracle.completed()[0]
+    assert (first.slot.name, first.assignment.attempt, first.result.status) == (
+        "e01s00b0",
+        3,
+        "failed",
+    )
+    assert first.outcome.accuracy == pytest.approx(1 / 3)
+    assert len(tuner.oracle.completed()) == 6
 
 
 def test_a_fatal_error_keeps_what_was_finished(quick, make_tuner, data, monkeypatch):
@@ -526,7 +532,7 @@ def test_a_fatal_error_keeps_what_was_finished(quick, make_tuner, data, monkeypa
     tuner = make_tuner()
     assert len(tuner.oracle.trials) == 4
     tuner.search(data)
-    attempts = [record.attempt for record in tuner.oracle.records()]
+    attempts = [record.assignment.attempt for record in tuner.oracle.completed()]
     assert attempts == [1, 1, 1, 2, 1, 1]
 
 

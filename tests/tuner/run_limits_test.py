@@ -3,7 +3,7 @@
 import pytest
 
 from epnas_tf.tuner import run_limits
-from epnas_tf.tuner.run_limits import RunLimits
+from epnas_tf.tuner.run_limits import RunLimits, RunWatch
 
 
 @pytest.fixture(name="clock")
@@ -15,16 +15,16 @@ def _clock(monkeypatch):
 
 def test_without_limits_none_is_reached(tmp_path):
     (tmp_path / "file").write_bytes(b"12345")
-    assert RunLimits().reached(10**9, str(tmp_path)) == ""
+    assert RunWatch(RunLimits(max_disk=None)).reached(10**9, str(tmp_path)) == ""
 
 
 def test_as_many_trials_as_allowed_may_begin(tmp_path):
-    limits = RunLimits(max_trials=3)
+    limits = RunWatch(RunLimits(max_trials=3))
     assert [limits.reached(n, str(tmp_path)) for n in (2, 3)] == ["", "max_trials=3"]
 
 
 def test_hours_are_of_this_run(tmp_path, clock):
-    limits = RunLimits(max_hours=1.5)
+    limits = RunWatch(RunLimits(max_hours=1.5))
     clock[0] += 5400
     assert limits.reached(0, str(tmp_path)) == ""
     clock[0] += 1
@@ -36,11 +36,11 @@ def test_hours_are_of_this_run(tmp_path, clock):
 
 def test_the_project_may_be_as_large_as_allowed(tmp_path):
     (tmp_path / "file").write_bytes(b"12345")
-    assert RunLimits(max_disk=5).reached(0, str(tmp_path)) == ""
-    assert RunLimits(max_disk=4).reached(0, str(tmp_path)) == "max_disk=4"
+    assert RunWatch(RunLimits(max_disk=5)).reached(0, str(tmp_path)) == ""
+    assert RunWatch(RunLimits(max_disk=4)).reached(0, str(tmp_path)) == "max_disk=4"
 
 
 def test_the_first_that_is_reached_is_named(tmp_path, clock):
-    limits = RunLimits(max_trials=1, max_hours=1)
+    limits = RunWatch(RunLimits(max_trials=1, max_hours=1))
     clock[0] += 4000
     assert limits.reached(1, str(tmp_path)) == "max_trials=1"

@@ -62,13 +62,17 @@ def test_a_record_joins_values_metrics_and_costs(space):
     found = trial_data.record_of("0007", values, _METRICS, space, _BUDGET)
     assert (found.trial_id, found.attempt, found.worker) == ("0007", 2, "w1")
     assert (found.proposal, found.slot) == (_MORPHED, Slot(2, 13, 5))
-    assert (found.accuracy, found.result.reward, found.result.status) == (0.95, 0.9, "trained")
-    assert (found.seconds, found.overhead_seconds) == (3.0, 0.5)
+    assert (found.outcome.accuracy, found.result.reward, found.result.status) == (
+        0.95,
+        0.9,
+        "trained",
+    )
+    assert (found.outcome.seconds, found.outcome.overhead_seconds) == (3.0, 0.5)
     assert found.cost == _BUDGET.cost(_MORPHED.spec)
     assert found.cost.params > 500
     assert found.result.feasible is False
     assert found.trained
-    assert found.reason == ""
+    assert found.outcome.reason == ""
     assert trial_data.record_of("7", values, _METRICS, space, _BUDGET, "deep").reason == "deep"
 
 

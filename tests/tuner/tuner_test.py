@@ -34,24 +34,29 @@ from epnas_tf.workdir import storage
 
 def _log(tuner):
     """Returns the trials without what a clock says."""
-    return [(r.attempt, r.proposal, r.result, r.cost) for r in tuner.oracle.records()]
+    return [
+        (r.assignment.attempt, r.proposal, r.result, r.outcome.uses)
+        for r in tuner.oracle.completed()
+    ]
 
 
 # The search that many tests look at.
 
 
 def test_every_trial_is_trained(searched):
-    records = searched.oracle.records()
+    records = searched.oracle.completed()
     assert [record.slot.name for record in records] == [
         f"e01s0{step}b{branch}" for step in range(3) for branch in range(2)
     ]
     assert all(record.trained for record in records)
-    assert all(record.seconds > 0 and record.overhead_seconds > 0 for record in records)
-    assert max(record.accuracy for record in records) > 0.4
+    assert all(
+        record.outcome.seconds > 0 and record.outcome.overhead_seconds > 0 for record in records
+    )
+    assert max(record.outcome.accuracy for record in records) > 0.4
 
 
 def test_only_the_best_weights_are_on_disk(searched):
-    best = [record.slot.name for record in searched.oracle.best_records()[:2]]
+    best = [record.slot.name for record in searched.oracle.best()[:2]]
     folder = pathlib.Path(searched.work_dir.models)
     assert sorted(path.name for path in folder.iterdir()) == sorted(
         f"{name}.weights.h5" for name in best
@@ -61,7 +66,7 @@ def test_only_the_best_weights_are_on_disk(searched):
 def test_results_summary_prints_the_table(searched, capsys):
     searched.results_summary()
     lines = capsys.readouterr().out.splitlines()
-    best = searched.oracle.best_records()
+    best = searched.oracle.best()
     assert lines[0] == f"{len(best)} networks trained, {len(best)} of them within the limits"
     assert lines[1].split()[:4] == ["rank", "slot", "accuracy", "reward"]
     listed = [line.split()[1] for line in lines[2 : 2 + len(best)]]
@@ -90,7 +95,7 @@ def test_overwrite_begins_anew(quick, make_tuner, data):
     assert len(tuner.oracle.trials) == 0
     assert not storage.exists(tuner.work_dir.trials_csv)
     tuner.search(data)
-    assert len(tuner.oracle.records()) == 6
+    assert len(tuner.oracle.completed()) == 6
 
 
 def test_a_line_a_trial_is_printed(quick, make_tuner, data, capsys):
@@ -106,7 +111,7 @@ def test_verbosity_2_prints_the_networks(quick, make_tuner, data, capsys):
     tuner = make_tuner()
     tuner.search(data, verbose=2)
     lines = capsys.readouterr().out.splitlines()
-    specs = [record.proposal.spec.to_json() for record in tuner.oracle.records()]
+    specs = [record.proposal.spec.to_json() for record in tuner.oracle.completed()]
     assert [line.strip() for line in lines[1::2]] == specs
 
 
@@ -143,7 +148,7 @@ def _seen(quick, make_tuner, plan, monkeypatch):
     def seen(*arguments, **keywords):
         tuner = make_tuner(overwrite=True, schedule=plan)
         tuner.search(*arguments, **keywords)
-        assert len(tuner.oracle.records()) == 6
+        assert len(tuner.oracle.completed()) == 6
         return evaluators[-1]
 
     return seen
@@ -198,7 +203,7 @@ def test_a_space_for_images_of_another_size_is_refused(make_tuner):
 
 # Networks that come again
 
-_AGAIN = {"seed": 2, "episodes": 3, "learning": PAPER}
+_AGAIN = {"seed": 2, "episodes": 3, **vars(PAPER)}
 
 
 @pytest.fixture(name="evaluated")
@@ -240,16 +245,16 @@ def _first_slots(records):
 def test_a_network_of_an_earlier_step_is_not_trained_again(evaluated, make_tuner, data):
     tuner = make_tuner(**_AGAIN)
     tuner.search(data)
-    records = tuner.oracle.records()
+    records = tuner.oracle.completed()
     assert [record.proposal.reuse for record in records] == _first_slots(records)
     reused = [record for record in records if record.proposal.reuse]
     assert len(reused) > 1, "no network came twice"
     assert evaluated == [r.proposal.spec.key for r in records if r not in reused]
     for record in reused:
-        first = tuner.oracle.find(record.proposal.reuse)
+        first = tuner.oracle.log.find(record.proposal.reuse)
         assert record.result == dataclasses.replace(first.result, slot=record.slot)
-        assert (record.seconds, first.seconds) == (0.0, 1.0)
-        assert record.overhead_seconds > 0
+        assert (record.outcome.seconds, first.outcome.seconds) == (0.0, 1.0)
+        assert record.outcome.overhead_seconds > 0
     rows = csv.DictReader(storage.read_text(tuner.work_dir.trials_csv).splitlines())
     assert [row["reused"] or None for row in rows] == _first_slots(records)
 
@@ -257,17 +262,17 @@ def test_a_network_of_an_earlier_step_is_not_trained_again(evaluated, make_tuner
 def test_a_repeated_network_is_trained_again_where_that_is_asked(evaluated, make_tuner, data):
     tuner = make_tuner(**_AGAIN, reuse_duplicates=False)
     tuner.search(data)
-    records = tuner.oracle.records()
+    records = tuner.oracle.completed()
     assert any(_first_slots(records)), "no network came twice"
     assert evaluated == [record.proposal.spec.key for record in records]
-    assert all(record.seconds == 1.0 for record in records)
+    assert all(record.outcome.seconds == 1.0 for record in records)
 
 
 def test_the_first_trial_keeps_place_and_weights(evaluated, make_tuner, data):
     tuner = make_tuner(**_AGAIN, keep_models=99)
     tuner.search(data)
-    records = tuner.oracle.records()
-    best = tuner.oracle.best_records()
+    records = tuner.oracle.completed()
+    best = tuner.oracle.best()
     firsts = {record.proposal.reuse for record in records} - {None}
     assert len(best) == len({record.proposal.spec for record in records})
     assert not any(record.proposal.reuse for record in best)
@@ -286,14 +291,17 @@ def test_another_search_in_the_folder_is_told_by_the_setting(evaluated, make_tun
 
 
 def test_a_worker_remembers_what_it_never_saw(make_tuner, data, plan, space):
-    tuner = make_tuner(schedule=plan, seed=2, learning=PAPER)
+    tuner = make_tuner(schedule=plan, seed=2, **vars(PAPER))
     tuner.search(data)
-    (reused,) = (record for record in tuner.oracle.records() if record.proposal.reuse)
+    (reused,) = (record for record in tuner.oracle.completed() if record.proposal.reuse)
     trial = tuner.oracle.get_trial(reused.trial_id)
     tuner._oracle = EPNASOracle(space, seed=2)  # as in a worker: it has no trials
     metrics = tuner.run_trial(trial)
     assert metrics["seconds"] == 0  # it was not trained
-    assert (metrics["accuracy"], metrics["reward"]) == (reused.accuracy, reused.result.reward)
+    assert (metrics["accuracy"], metrics["reward"]) == (
+        reused.outcome.accuracy,
+        reused.result.reward,
+    )
     assert metrics["status"] == 0.0
 
 
@@ -328,9 +336,9 @@ def test_an_expected_failure_is_tried_again(quick, make_tuner, data, monkeypatch
     tuner = make_tuner()
     _stumbling(monkeypatch, error, times=2)
     tuner.search(data)
-    first, second = tuner.oracle.records()[:2]
-    assert (first.attempt, first.trial_id, first.result.status) == (3, "0002", "trained")
-    assert (second.attempt, second.trial_id) == (1, "0003")
+    first, second = tuner.oracle.completed()[:2]
+    assert (first.assignment.attempt, first.trial_id, first.result.status) == (3, "0002", "trained")
+    assert (second.assignment.attempt, second.trial_id) == (1, "0003")
     failed = [t for t in tuner.oracle.trials.values() if t.status == Status.FAILED]
     assert [trial.trial_id for trial in failed] == ["0000", "0001"]
     assert type(error).__name__ in failed[0].message  # with its traceback
@@ -340,17 +348,21 @@ def test_after_max_attempts_it_is_scored_at_chance(quick, make_tuner, data, monk
     tuner = make_tuner(max_attempts=3, constraints=[Constraint("params", lower=10**6)])
     _stumbling(monkeypatch, MemoryError("no room"), times=3)
     tuner.search(data)
-    first = tuner.oracle.records()[0]
-    assert (first.slot.name, first.attempt, first.result.status) == ("e01s00b0", 3, "failed")
-    assert first.reason == "no room"
-    assert first.accuracy == pytest.approx(1 / 3)
+    first = tuner.oracle.completed()[0]
+    assert (first.slot.name, first.assignment.attempt, first.result.status) == (
+        "e01s00b0",
+        3,
+        "failed",
+    )
+    assert first.outcome.reason == "no room"
+    assert first.outcome.accuracy == pytest.approx(1 / 3)
     assert first.result.reward == pytest.approx(
         tuner.oracle.budget.reward(1 / 3, first.proposal.spec)
     )
     assert first.result.reward < 1 / 3
     # It is nobody's parent and in no list of the best.
-    assert "e01s00b0" not in {record.proposal.parent for record in tuner.oracle.records()}
-    assert "e01s00b0" not in {record.slot.name for record in tuner.oracle.best_records()}
+    assert "e01s00b0" not in {record.proposal.parent for record in tuner.oracle.completed()}
+    assert "e01s00b0" not in {record.slot.name for record in tuner.oracle.best()}
     assert ",failed," in storage.read_text(tuner.work_dir.trials_csv)
 
 
@@ -365,7 +377,7 @@ def test_an_unexpected_error_stops_the_search(quick, make_tuner, data, monkeypat
             tuner.search(data)
     assert caught.value.__cause__ is error
     tuner.search(data)  # in the same process
-    assert len(tuner.oracle.records()) == 6
+    assert len(tuner.oracle.completed()) == 6
 
 
 def test_an_unexpected_error_is_resumed_by_the_next_run(quick, make_tuner, data, monkeypatch):
@@ -384,8 +396,8 @@ def test_networks_far_over_the_limits_are_not_trained(make_tuner, data, monkeypa
     monkeypatch.setattr(trainer, "train", None)
     tuner = make_tuner(constraints=[Constraint("params", upper=10)])
     tuner.search(data)
-    assert {record.result.status for record in tuner.oracle.records()} == {"over_limits"}
-    assert tuner.oracle.best_records() == []
+    assert {record.result.status for record in tuner.oracle.completed()} == {"over_limits"}
+    assert tuner.oracle.best() == []
     assert tuner.get_best_models() == []
 
 
@@ -393,7 +405,7 @@ def test_networks_that_take_too_long_are_not_trained(make_tuner, data, monkeypat
     monkeypatch.setattr(trainer, "train", None)
     tuner = make_tuner(machine_gflops=1e-6, max_child_minutes=1e-3)
     tuner.search(data)
-    assert {record.result.status for record in tuner.oracle.records()} == {"too_long"}
+    assert {record.result.status for record in tuner.oracle.completed()} == {"too_long"}
 
 
 # A space of the user's own
@@ -437,12 +449,12 @@ def test_an_own_space_is_searched(make_tuner, images):
         constraints=[Constraint("params", upper=150)],
     )
     tuner.search(*images)
-    records = tuner.oracle.records()
+    records = tuner.oracle.completed()
     assert all(record.trained for record in records)
     assert {layer.op for r in records for layer in r.proposal.spec.layers} == {"scale", "mix"}
     model = tuner.get_best_models()[0]
-    best = tuner.oracle.best_records()[0]
-    assert sum(np.prod(v.shape) for v in model.trainable_weights) == best.cost.params
+    best = tuner.oracle.best()[0]
+    assert sum(np.prod(v.shape) for v in model.trainable_weights) == best.outcome.uses["params"]
 
 
 def test_an_operation_without_a_builder_is_named_before_training(make_tuner, images):
@@ -460,12 +472,16 @@ def test_what_an_own_builder_cannot_build_is_not_tried_again(make_tuner, images,
     tuner = make_tuner(**own, max_trials=1, verbose=1)
     tuner.search(*images)
     (trial,) = tuner.oracle.trials.values()
-    (record,) = tuner.oracle.records()
+    (record,) = tuner.oracle.completed()
     reason = f"network {record.proposal.spec.key} cannot be built: too narrow"
     assert (trial.status, trial.message) == (Status.COMPLETED, reason)
-    assert (record.attempt, record.result.status, record.reason) == (1, "failed", reason)
+    assert (record.assignment.attempt, record.result.status, record.outcome.reason) == (
+        1,
+        "failed",
+        reason,
+    )
     assert f" | not trained: failed ({reason}) | " in capsys.readouterr().out
-    (again,) = make_tuner(**own, max_trials=1).oracle.records()
+    (again,) = make_tuner(**own, max_trials=1).oracle.completed()
     assert again == record
 
 
@@ -516,7 +532,7 @@ def test_expected_failures_are_listed_and_no_more():
 
 def test_a_trial_is_in_a_file_of_its_own(searched):
     best = searched.oracle.get_best_trials()[0]
-    assert durable.values(best)["spec"] == searched.oracle.best_records()[0].proposal.spec.to_json()
+    assert durable.values(best)["spec"] == searched.oracle.best()[0].proposal.spec.to_json()
     assert storage.exists(os.path.join(searched.work_dir.path, f"trial_{best.trial_id}/trial.json"))
 
 
@@ -536,7 +552,7 @@ def test_a_second_search_while_one_runs_is_refused(quick, make_tuner, data, monk
     with monkeypatch.context() as patch:
         patch.setattr(Evaluator, "evaluate", meddle)
         tuner.search(data)
-    assert len(refused) == len(tuner.oracle.records()) == len(tuner.oracle.trials) == 6
+    assert len(refused) == len(tuner.oracle.completed()) == len(tuner.oracle.trials) == 6
     make_tuner().search(data)  # now it may
 
 
@@ -567,7 +583,7 @@ def test_bad_children_in_a_row_do_not_end_a_search(quick, make_tuner, data, monk
     tuner = make_tuner(max_attempts=1, episodes=2)
     _stumbling(monkeypatch, MemoryError("no room"), times=5)
     tuner.search(data)
-    statuses = [record.result.status for record in tuner.oracle.records()]
+    statuses = [record.result.status for record in tuner.oracle.completed()]
     assert statuses == ["failed"] * 5 + ["trained"] * 5
     with open(tuner.work_dir.trials_csv) as file:
         reasons = [row["reason"] for row in csv.DictReader(file)]
@@ -586,8 +602,8 @@ def test_a_pipeline_that_throws_once_costs_an_attempt(make_tuner, data, plan, mo
     monkeypatch.setattr(pipeline, "training_batches", throwing)
     tuner = make_tuner(schedule=plan, max_trials=3)
     tuner.search(data)
-    records = tuner.oracle.records()
-    assert [(r.attempt, r.result.status) for r in records] == [
+    records = tuner.oracle.completed()
+    assert [(r.assignment.attempt, r.result.status) for r in records] == [
         *((1, "trained"), (2, "trained"), (1, "trained"))
     ]
 
@@ -596,6 +612,6 @@ def test_a_child_that_is_too_large_is_scored_without_training(make_tuner, data, 
     monkeypatch.setattr(trainer, "train", None)
     tuner = make_tuner(max_child_memory=1.0, max_trials=2)
     tuner.search(data)
-    for record in tuner.oracle.records():
-        assert (record.result.status, record.seconds) == ("too_large", 0.0)
-        assert record.accuracy == pytest.approx(1 / 3)
+    for record in tuner.oracle.completed():
+        assert (record.result.status, record.outcome.seconds) == ("too_large", 0.0)
+        assert record.outcome.accuracy == pytest.approx(1 / 3)

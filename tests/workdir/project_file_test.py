@@ -67,7 +67,7 @@ def test_the_full_scale_is_that_of_the_users_pixels(images, scale, full_scale):
 
 def test_it_is_there_before_the_first_trial(make_tuner, data, die_at, killed):
     tuner = make_tuner()
-    tuner.prepare(data)
+    tuner.plan(data)
     assert not storage.exists(tuner.work_dir.project)  # looking writes nothing
     die_at(1)
     with pytest.raises(killed):
@@ -76,7 +76,7 @@ def test_it_is_there_before_the_first_trial(make_tuner, data, die_at, killed):
     stored = project_file.read(tuner.work_dir.project)
     assert stored.images == project_file.images_of(data)
     assert stored.settings["seed"] == 0
-    assert tuner.oracle.records() == []
+    assert tuner.oracle.completed() == []
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_what_decides_no_trial_may_change(quick, make_tuner, data):
     make_tuner(max_trials=2).search(data)
     tuner = make_tuner(max_trials=5, keep_models=1, max_attempts=2, machine_gflops=3.0)
     tuner.search(data)
-    assert len(tuner.oracle.records()) == 5
+    assert len(tuner.oracle.completed()) == 5
 
 
 def test_trials_of_an_unknown_search_are_refused(quick, make_tuner, data):

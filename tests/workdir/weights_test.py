@@ -29,12 +29,12 @@ def _weights_differ(left, right):
 
 def test_the_best_model_has_the_logged_accuracy(searched, pixels):
     models = searched.get_best_models(2)
-    for record, model in zip(searched.oracle.best_records()[:2], models, strict=True):
+    for record, model in zip(searched.oracle.best()[:2], models, strict=True):
         found = model.evaluate(*pixels, verbose=0, return_dict=True)
-        assert found["accuracy"] == pytest.approx(record.accuracy, abs=1e-6)
+        assert found["accuracy"] == pytest.approx(record.outcome.accuracy, abs=1e-6)
         logits = model.predict(pixels[0], verbose=0)
         assert logits.shape == (len(pixels[1]), 3)
-        assert np.mean(logits.argmax(-1) == pixels[1]) == pytest.approx(record.accuracy)
+        assert np.mean(logits.argmax(-1) == pixels[1]) == pytest.approx(record.outcome.accuracy)
 
 
 def test_it_takes_grey_images_without_their_channel(searched, pixels):
@@ -48,7 +48,7 @@ def test_a_trained_network_is_of_normalised_images(searched, data, pixels):
     (trial,) = searched.oracle.get_best_trials()
     network, model = searched.trained_network(trial), searched.load_model(trial)
     none = trainer.make_strategy("none")
-    best = searched.oracle.best_records()[0]
+    best = searched.oracle.best()[0]
     assert trainer.accuracy(network, data.validation, data, none) == best.accuracy
     images = normalised(pixels[0].astype(np.float32) / 255, data.mean, data.std)
     logits = model.predict(pixels[0], verbose=0)
@@ -58,7 +58,7 @@ def test_a_trained_network_is_of_normalised_images(searched, data, pixels):
 
 def test_trained_again_from_its_seed_it_is_the_same_network(searched):
     (trial,) = searched.oracle.get_best_trials()
-    best = searched.oracle.best_records()[0]
+    best = searched.oracle.best()[0]
     slot = (best.slot.episode, best.slot.step, best.slot.branch)
     kept = []
     searched._evaluator.evaluate(
@@ -83,8 +83,8 @@ def test_hyperparameters_build_a_fresh_model_that_learns(searched, data):
     model = searched.hypermodel.build(hyperparameters)
     (trained,) = searched.get_best_models()
     assert _weights_differ(model, trained)
-    best = searched.oracle.best_records()[0]
-    assert sum(np.prod(v.shape) for v in model.trainable_weights) == best.cost.params
+    best = searched.oracle.best()[0]
+    assert sum(np.prod(v.shape) for v in model.trainable_weights) == best.outcome.uses["params"]
     x, y = data.train.images, data.train.labels
     before = model.evaluate(x, y, verbose=0, return_dict=True)["loss"]
     model.fit(x, y, epochs=3, batch_size=8, verbose=0)
@@ -93,7 +93,7 @@ def test_hyperparameters_build_a_fresh_model_that_learns(searched, data):
 
 
 def test_models_beyond_those_kept_are_refused_clearly(searched):
-    third = searched.oracle.best_records()[2].slot.name
+    third = searched.oracle.best()[2].slot.name
     message = rf"weights of {third} are not in .*models; .* best 2 are kept \(keep_models\)"
     with pytest.raises(ValueError, match=message):
         searched.get_best_models(3)
@@ -118,7 +118,7 @@ def _files(folder):
 def test_a_reopened_project_is_read_without_its_data(searched, open_searched, pixels, capsys):
     before = _files(searched.project_dir)
     tuner = open_searched()
-    assert tuner.oracle.best_records() == searched.oracle.best_records()
+    assert tuner.oracle.best() == searched.oracle.best()
     (model,), (expected,) = tuner.get_best_models(), searched.get_best_models()
     assert not _weights_differ(model, expected)
     assert model.evaluate(*pixels, verbose=0) == expected.evaluate(*pixels, verbose=0)
@@ -128,7 +128,7 @@ def test_a_reopened_project_is_read_without_its_data(searched, open_searched, pi
     assert not _weights_differ(fresh, searched.hypermodel.build(hyperparameters))
     capsys.readouterr()
     tuner.results_summary()
-    assert tuner.oracle.best_records()[0].slot.name in capsys.readouterr().out
+    assert tuner.oracle.best()[0].slot.name in capsys.readouterr().out
     assert tuner.oracle.remaining_trials() == 0
     assert _files(searched.project_dir) == before
 

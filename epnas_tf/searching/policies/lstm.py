@@ -33,6 +33,7 @@ from epnas_tf.searching.policies.network import (
     mixed_log_probabilities,
 )
 from epnas_tf.searching.policies.vocabulary import Steps, Vocabulary
+from epnas_tf.searching.settings import LSTMSettings
 
 
 class LSTMPolicy:
@@ -41,38 +42,23 @@ class LSTMPolicy:
     def __init__(
         self,
         space: SearchSpace,
+        settings: LSTMSettings | None = None,
         *,
         seed: int = 0,
-        learning_rate: float = 6e-4,
-        check_table_mix: float = 0.2,
-        epochs: int = 1,
-        clip: float = 0.2,
-        entropy: float = 0.0,
-        part_inputs: bool = False,
     ):
         """Makes the policy with fresh weights.
 
         Args:
           space: the networks it acts on.
+          settings: its optimizer and inputs; the defaults of `LSTMSettings` if None.
           seed: seed of the initial weights.
-          learning_rate: Adam's.
-          check_table_mix: weight of the check table in the choice of the place, 0 to 1.
-          epochs: Adam steps an update; more than one are clipped as in PPO (Schulman et al. 2017).
-          clip: how far the probability of an action may move, as a ratio, while it gains.
-          entropy: weight of the entropy bonus, summed over choices as the advantages are.
-          part_inputs: whether the scale LSTM sees which part it decides and what the part holds.
-
-        Raises:
-          ValueError: epochs is below 1, or clip or entropy is not allowed.
         """
-        if epochs < 1 or not 0 < clip < 1 or entropy < 0:
-            raise ValueError(
-                "epochs must be at least 1, clip in (0, 1) and entropy at least 0, "
-                f"got {epochs}, {clip} and {entropy}"
-            )
-        self._epochs, self._clip, self._entropy = epochs, clip, entropy
+        settings = settings or LSTMSettings()
+        self._epochs, self._clip = settings.policy_epochs, settings.policy_clip
+        self._entropy = settings.policy_entropy
+        part_inputs = settings.policy_part_inputs
         self._space = space
-        self._vocabulary = Vocabulary(space, check_table_mix)
+        self._vocabulary = Vocabulary(space, settings.check_table_mix)
         seeds = Seeds(seed)
         width = sum(features.factor_sizes(space))
         self._factors = keras.Variable(seeds.uniform()((width, EMBEDDING_SIZE)), name="factors")
@@ -86,7 +72,7 @@ class LSTMPolicy:
             self._parts = keras.Variable(
                 seeds.uniform()((width + space.parts, EMBEDDING_SIZE)), name="parts"
             )
-        self._optimizer = keras.optimizers.Adam(learning_rate, name="adam")
+        self._optimizer = keras.optimizers.Adam(settings.policy_learning_rate, name="adam")
         self._optimizer.build(self.variables)
         self._embed = tf.function(self._network_embedding, reduce_retracing=True)
         self._train = tf.function(self._train_step, reduce_retracing=True)

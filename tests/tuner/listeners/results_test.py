@@ -99,7 +99,7 @@ def test_files_grow_with_the_trials(quick, make_tuner, data):
         lengths.append((len(rows), len(steps)))
         assert rows[-1].startswith(f"{finished.slot.name},1,{finished.trial_id},")
         best = json.loads(storage.read_text(tuner.work_dir.best))
-        assert best["slot"] == oracle.best_records()[0].slot.name
+        assert best["slot"] == oracle.best()[0].slot.name
 
     tuner.oracle.listeners.append(watch)
     tuner.search(data)
@@ -114,7 +114,7 @@ def test_a_step_has_a_line(quick, make_tuner, data, policy):
     assert [(step["episode"], step["step"]) for step in steps] == [
         *((1, 0), (1, 1), (1, 2), (2, 1), (2, 2))
     ]
-    records = tuner.oracle.records()
+    records = tuner.oracle.completed()
     for number, step in enumerate(steps):
         pair = records[2 * number : 2 * number + 2]
         assert step["mean_reward"] == pytest.approx(sum(r.result.reward for r in pair) / 2)
@@ -146,7 +146,7 @@ def test_best_json_reloads_to_the_best_network(quick, make_tuner, data):
     tuner = make_tuner()
     tuner.search(data)
     best = json.loads(storage.read_text(tuner.work_dir.best))
-    assert spec_from_dict(best["spec"]) == tuner.oracle.best_records()[0].proposal.spec
+    assert spec_from_dict(best["spec"]) == tuner.oracle.best()[0].proposal.spec
 
 
 def test_nothing_trained_gives_no_best_json(quick, make_tuner, data):
@@ -161,7 +161,7 @@ def test_weights_of_no_use_are_deleted_and_nothing_else(quick, make_tuner, data)
     best = []
 
     def litter(oracle, finished):
-        kept = {record.slot.name for record in oracle.best_records()[:1]}
+        kept = {record.slot.name for record in oracle.best()[:1]}
         names = {"e01s00b0.weights.h5", "e01s00b1.weights.h5"}
         names |= {"e09s09b9.weights.h5", "e09s09b9.tmp.weights.h5", "notes.txt", "mine/a.keras"}
         for name in names:
@@ -191,5 +191,5 @@ def test_rewards_are_exact(quick, make_tuner, data):
     tuner.search(data)
     rows = list(csv.DictReader(storage.read_text(tuner.work_dir.trials_csv).splitlines()))
     assert [float(row["reward"]) for row in rows] == [
-        record.result.reward for record in tuner.oracle.records()
+        record.result.reward for record in tuner.oracle.completed()
     ]

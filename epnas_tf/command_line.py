@@ -1,0 +1,210 @@
+"""The command line of a search: its flags, presets and help; all that the library knows of absl."""
+
+from __future__ import annotations
+
+import difflib
+import pathlib
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from epnas_tf import config as config_lib
+from epnas_tf.config import SearchConfig
+from epnas_tf.fields import OF_ONE_RUN, ConfigError, flag, read, settings_in, text_of
+from epnas_tf.workdir import storage
+from epnas_tf.workdir.layout import WorkDir
+
+
+def parse(argv: Sequence[str]) -> SearchConfig:
+    """Returns the configuration of a command line; argv[0] is the command's own name.
+
+    `--preset=NAME` and `--flagfile=PATH` read flags from files. Flags of the command line override
+    those of a preset wherever it stands; otherwise the last value wins.
+
+    Raises:
+      ConfigError: for an unknown flag, a value that is not allowed or anything left over.
+      SystemExit: after printing the help for --help.
+    """
+    return from_flags(_flags_of(argv))
+
+
+def parse_to_go_on(argv: Sequence[str]) -> SearchConfig:
+    """Returns the configuration of a command line that may go on with the search in its work_dir.
+
+    What no flag says, in a preset or flagfile neither, is as that search has it, but for what is
+    said for one run (such as `max_trials`). Where there is none, this is `parse`.
+
+    Raises:
+      ConfigError: as `parse`, or what is said contradicts that search.
+      SystemExit: after printing the help for --help.
+    """
+    flag_values = _flags_of(argv)
+    values = _values(flag_values)
+    _check_files(values)
+    stored = None
+    if values["resume"] and not values["overwrite"]:
+        stored = _readable(WorkDir(values["work_dir"]).flags)
+    if stored is None:
+        return SearchConfig(**values)
+    for field in settings_in(stored):
+        if field.metadata["resume"] != OF_ONE_RUN and not flag_values[field.name].present:
+            values[field.name] = getattr(stored, field.name)
+    try:
+        return SearchConfig(**values)
+    except ConfigError:
+        config_lib.refuse_other(stored, values)  # what was said does not go with what is stored
+        raise
+
+
+def _check_files(values: Mapping[str, Any]) -> None:
+    """Raises ConfigError where work_dir cannot be one, before anything looks into it."""
+    SearchConfig(**{name: values[name] for name in ("work_dir", "resume", "overwrite")})
+
+
+def define_flags(flag_values: Any) -> None:
+    """Defines a flag for each setting, and --preset, in an absl FlagValues.
+
+    Every flag but a truth value holds text: `from_flags` reads and checks all in one place.
+    """
+    from absl import flags
+
+    flags.DEFINE_string("preset", "", "shipped flagfile to begin with", flag_values)
+    for field in settings_in(SearchConfig):
+        is_bool = field.type == "bool"  # --overwrite and --noresume stand without a value
+        define = flags.DEFINE_boolean if is_bool else flags.DEFINE_string
+        default = field.default if is_bool else text_of(field.default)
+        define(field.name, default, field.metadata["help"], flag_values=flag_values)
+
+
+def from_flags(flag_values: Any) -> SearchConfig:
+    """Returns the configuration held by flags that `define_flags` defined; raises ConfigError."""
+    return SearchConfig(**_values(flag_values))
+
+
+def _values(flag_values: Any) -> dict[str, Any]:
+    return {
+        field.name: read(field, text_of(flag_values[field.name].value))
+        for field in settings_in(SearchConfig)
+    }
+
+
+def _readable(path: str) -> SearchConfig | None:
+    """Returns the configuration in a file; None without one that can be read (`search` says so)."""
+    refusals: tuple[type[Exception], ...] = (ValueError, *storage.failures(path))
+    try:
+        return config_lib.from_flags_text(storage.read_text(path)) if storage.exists(path) else None
+    except refusals:
+        return None
+
+
+def preset_names() -> list[str]:
+    """Returns the names that --preset takes."""
+    return sorted(path.stem for path in _preset_folder().glob("*.flags"))
+
+
+def _preset_folder() -> pathlib.Path:
+    # Inside the package once installed, beside it in a checkout.
+    package = pathlib.Path(__file__).parent
+    installed = package / "flags"
+    return installed if installed.is_dir() else package.parent / "flags"
+
+
+def _flags_of(argv: Sequence[str]) -> Any:
+    """Returns the absl FlagValues of a command line, its preset read; see `parse`."""
+    from absl import flags
+
+    for names, text in ((("--helpfull", "-helpfull"), _full_help), (("--help", "-h"), _help)):
+        if not {*names, names[0][1:]}.isdisjoint(argv[1:]):
+            print("\n".join(text()))
+            raise SystemExit(0)
+
+    def parsed(before: Sequence[str]) -> Any:
+        # Flags of our own, not absl's global ones: libraries add theirs to those.
+        flag_values = flags.FlagValues()
+        define_flags(flag_values)
+        leftovers = flag_values(["", *before, *argv[1:]], known_only=True)[1:]
+        if leftovers:
+            raise ConfigError(_what_is_wrong(leftovers[0], list(flag_values)))
+        return flag_values
+
+    try:
+        flag_values = parsed([])
+        preset = flag_values["preset"].value
+        return parsed([_preset_flag(preset)]) if preset else flag_values
+    except ConfigError:
+        raise
+    except (flags.Error, ValueError) as error:  # a ValueError for --noresume=1, and for no UTF-8
+        raise ConfigError(str(error).removeprefix("ERROR:: ")) from error
+
+
+def _what_is_wrong(argument: str, names: Sequence[str]) -> str:
+    """Returns what to say of an argument that is no flag; the names are those of the flags."""
+    name = argument.lstrip("-").partition("=")[0]
+    if not name or not argument.startswith("-"):
+        return f"{argument[:80]!r} is no flag; flags are written --name=value"
+    # Not by absl's own guess, which for a long name takes all memory.
+    close = difflib.get_close_matches(name[:80], names, 1)
+    guess = f" Did you mean: {close[0]} ?" if close else ""
+    return f"Unknown command line flag {name[:80]!r}.{guess}"
+
+
+def _preset_flag(name: str) -> str:
+    if name not in preset_names():
+        raise ConfigError(f"--preset={name}: must be one of {', '.join(preset_names())}")
+    return f"--flagfile={_preset_folder() / name}.flags"
+
+
+# Help
+
+
+def _help() -> Iterator[str]:
+    """Yields the help for most people: the common flags, and the names of the others."""
+    yield from _usage()
+    yield "Flags that most people need, with their defaults:"
+    for field in settings_in(SearchConfig):
+        if field.metadata["common"]:
+            yield from _about(field)
+    yield ""
+    yield "All others by what they are about; --helpfull explains them:"
+    for title, fields in _groups():
+        others = [field.name for field in fields if not field.metadata["common"]]
+        if others:
+            yield f"  {title}"
+            yield from _wrapped(", ".join(others))
+
+
+def _full_help() -> Iterator[str]:
+    """Yields what every flag means."""
+    yield from _usage()
+    for title, fields in _groups():
+        yield title
+        for field in fields:
+            yield from _about(field)
+        yield ""
+
+
+def _groups() -> Iterator[tuple[str, list[Any]]]:
+    """Yields what each owner's settings are about, by the first line of its docstring."""
+    for owner in reversed(SearchConfig.__bases__):
+        yield str(owner.__doc__).partition("\n")[0], settings_in(owner)
+
+
+def _usage() -> Iterator[str]:
+    yield "Usage: epnas_search [--preset=NAME] [--flagfile=PATH] [--name=value ...]"
+    yield ""
+    yield "Presets:"
+    yield from _wrapped(", ".join(preset_names()))
+    yield ""
+
+
+def _about(field: Any) -> Iterator[str]:
+    choices = ", ".join(text_of(choice) for choice in field.metadata["choices"] if choice != "")
+    yield f"  {flag(field.name, field.default)}"
+    yield from _wrapped(field.metadata["help"] + (f"; of {choices}" if choices else ""))
+
+
+def _wrapped(text: str) -> list[str]:
+    indent = " " * 6
+    return textwrap.wrap(
+        text, 96, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )

@@ -1,0 +1,180 @@
+"""A configuration's open questions, answered once: by stored search, data, machine.
+
+What is answered is stored with the search and taken from there when it goes on: results change in
+their last bits with threads and micro-batch, and the rate decides what is too slow to be trained.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from epnas_tf import config as config_lib
+from epnas_tf import fields, randomness
+from epnas_tf.config import SearchConfig
+from epnas_tf.data import dataset as data_lib
+from epnas_tf.data.dataset import Data
+from epnas_tf.fields import ConfigError, SettingError, flag
+from epnas_tf.searching.settings import STEPS
+from epnas_tf.training import machine, schedule
+from epnas_tf.training.schedule import Schedule
+from epnas_tf.training.settings import Optimisation
+from epnas_tf.workdir import storage
+from epnas_tf.workdir.layout import WorkDir
+
+# Settings of a schedule that a configuration may leave to it, and what says so.
+_LEFT_OPEN = {
+    "epochs": 0,
+    "batch_size": 0,
+    "micro_batch_size": 0,
+    "learning_rate": 0,
+    "warmup_epochs": -1,
+}
+
+
+@contextlib.contextmanager
+def blamed_on(config: SearchConfig, name: str) -> Iterator[None]:
+    """Turns what a room raises into an error that names a flag and its value.
+
+    Args:
+      config: has the values.
+      name: the setting to blame where the error does not name one.
+    """
+    try:
+        yield
+    except ConfigError:
+        raise
+    except SettingError as error:
+        blamed = error.setting if hasattr(config, error.setting) else name
+        raise ConfigError(f"{flag(blamed, getattr(config, blamed))}: {error}") from error
+    except (ValueError, OSError, tf.errors.OpError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(f"{flag(name, getattr(config, name))}: {reason}") from error
+
+
+def load_data(config: SearchConfig) -> Data:
+    """Returns the data set of a configuration; raises ConfigError where there is none."""
+    with blamed_on(config, "dataset"):
+        return data_lib.load(
+            config.dataset,
+            data_dir=config.data_dir,
+            image_size=config.image_size,
+            train_fraction=config.train_fraction,
+            seed=randomness.seed_of(config.seed, "data"),
+        )
+
+
+# Files
+
+
+def absolute(path: str) -> str:
+    """Returns a path that means the same from everywhere; one with a scheme does already."""
+    return path if not path or "://" in path else os.path.abspath(path)
+
+
+def check_places(config: SearchConfig) -> None:
+    """Raises ConfigError for a work_dir among the images, where it would be a class."""
+    kind, _, folder = config.dataset.partition(":")
+    work_dir = absolute(config.work_dir)
+    if kind == "folder" and folder and f"{work_dir}/".startswith(f"{absolute(folder)}/"):
+        raise ConfigError(
+            f"{flag('work_dir', config.work_dir)}: must not lie among the images of "
+            f"{flag('dataset', config.dataset)}, whose folders are classes"
+        )
+
+
+def from_anywhere(config: SearchConfig) -> SearchConfig:
+    """Returns a configuration whose data are found whatever the current folder."""
+    dataset, (kind, _, path) = config.dataset, config.dataset.partition(":")
+    if kind in ("folder", "npz"):  # a tfds name may hold a colon too: cifar10:3.0.2
+        dataset = f"{kind}:{absolute(path)}"
+    return dataclasses.replace(config, dataset=dataset, data_dir=absolute(config.data_dir))
+
+
+def stored_config(asked: SearchConfig) -> SearchConfig | None:
+    """Returns the configuration of the search in work_dir, None if there is none.
+
+    Raises:
+      ConfigError: it is another configuration than the one asked for, or work_dir is a file.
+    """
+    work_dir = WorkDir(asked.work_dir)
+    where = flag("work_dir", asked.work_dir)
+    if tf.io.gfile.exists(work_dir.path) and not tf.io.gfile.isdir(work_dir.path):
+        raise ConfigError(f"{where}: must be a folder, is a file")
+    if asked.overwrite:
+        return None
+    if not asked.resume and (storage.exists(work_dir.flags) or storage.exists(work_dir.project)):
+        raise ConfigError(f"{where}: holds a search; --resume goes on, --overwrite deletes it")
+    if not storage.exists(work_dir.flags):
+        return None
+    try:
+        stored = config_lib.from_flags_text(storage.read_text(work_dir.flags))
+    except ValueError as error:
+        raise ConfigError(
+            f"{where}: {work_dir.flags} is corrupt or not written by this search: {error}"
+        ) from error
+    config_lib.refuse_other(stored, vars(asked))
+    return config_lib.gone_on(stored, asked)
+
+
+# Data and machine
+
+
+def resolved(config: SearchConfig, data: Data, threads: int) -> SearchConfig:
+    """Returns the configuration with every open question answered.
+
+    Args:
+      config: of a search that begins.
+      data: its images.
+      threads: of an operation, as they were set.
+
+    Raises:
+      ConfigError: the schedule does not fit.
+    """
+    asked: dict[str, Any] = {
+        name: getattr(config, name)
+        for name, left_open in _LEFT_OPEN.items()
+        if getattr(config, name) != left_open
+    }
+    with blamed_on(config, "schedule"):
+        plan = schedule.for_dataset(config.dataset, config.schedule, len(data.train), **asked)
+    height, width, _ = data.input_shape
+    micro = plan.micro_batch_size
+    if not micro and plan.batch_size >= machine.LEAST_BATCH:
+        # Measured once and stored: batch norm sees micro-batches, so results depend on it.
+        micro = _micro_batch(plan, data, config)
+    return dataclasses.replace(
+        config,
+        steps=config.steps or STEPS[config.pattern],
+        image_size=height if height == width else 0,  # only squares are resized to
+        schedule=plan.name,
+        **{name: getattr(plan, name) for name in _LEFT_OPEN} | {"micro_batch_size": micro},
+        threads_per_child=threads,
+        machine_gflops=config.machine_gflops or machine.measure_gflops(),
+    )
+
+
+def _micro_batch(plan: Schedule, data: Data, config: SearchConfig) -> int:
+    """Returns the micro-batch that trains fastest here, 0 for the batch in one piece.
+
+    Measured where children are trained by this process' own device: an accelerator takes large
+    batches whole, and replicas hold their share unrolled.
+    """
+    if config.strategy != "none" or tf.config.list_logical_devices("GPU"):
+        return 0
+    images = schedule.fit_to(plan, len(data.train)).batch_size
+    share = 2 ** int(math.log2(images))  # a number that the pieces divide
+    piece = machine.measure_micro_batch(data.input_shape, share, data.num_classes)
+    return piece if piece and plan.batch_size % piece == 0 else 0
+
+
+def make_schedule(config: SearchConfig) -> Schedule:
+    """Returns the schedule of a resolved configuration."""
+    chosen = {name: getattr(config, name) for name in _LEFT_OPEN}
+    return schedule.schedule(config.schedule, **chosen, **fields.values_of(config, Optimisation))

@@ -1,0 +1,126 @@
+"""What a search found, and how its end is told: the best network, its test accuracy, the table."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from epnas_tf.architecture.cost import Cost
+from epnas_tf.architecture.spec import Spec
+from epnas_tf.data.dataset import Data
+from epnas_tf.report import table
+from epnas_tf.training import trainer
+from epnas_tf.tuner.listeners import results
+from epnas_tf.tuner.listeners.console import limit_text
+from epnas_tf.tuner.listeners.results import ResultsWriter
+from epnas_tf.tuner.oracle import EPNASOracle
+from epnas_tf.tuner.trial_data import CompletedTrial
+from epnas_tf.tuner.tuner import EPNASTuner
+from epnas_tf.workdir import best_json, storage
+from epnas_tf.workdir.layout import WorkDir
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A network that a search trained.
+
+    Attributes:
+      slot: name of its trial, such as e01s03b5.
+      spec: the network.
+      accuracy: validation accuracy.
+      reward: accuracy times the penalties.
+      cost: parameters, FLOPs, bytes moved.
+      feasible: whether it keeps every limit.
+    """
+
+    slot: str
+    spec: Spec
+    accuracy: float
+    reward: float
+    cost: Cost
+    feasible: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes:
+      networks: the trained networks, best first: feasible ones, then by reward.
+      test_accuracy: of the best network, measured once at the end; None without a test split.
+      trials: number of completed trials.
+      work_dir: folder of the search's files.
+    """
+
+    networks: tuple[Network, ...]
+    test_accuracy: float | None
+    trials: int
+    work_dir: str
+
+    @property
+    def best(self) -> Network | None:
+        """The best network, None if none could be trained."""
+        return self.networks[0] if self.networks else None
+
+
+def finish(tuner: EPNASTuner, data: Data) -> SearchResult:
+    """Measures the best network on the test split, once, prints the table, returns the result."""
+    oracle: EPNASOracle = tuner.oracle
+    best, trials = oracle.best(), oracle.completed()
+    test_accuracy = _test_accuracy(tuner, data, best)
+    ResultsWriter(tuner.work_dir, tuner.settings.keep_models).write(oracle)
+    if test_accuracy is not None:
+        found = results.best_of(best[0], oracle.constraints)
+        measured = dataclasses.replace(found, test_accuracy=test_accuracy)
+        best_json.write(tuner.work_dir, measured)
+    if trials:
+        print(table.render(tuner.work_dir.path))
+    if trials and not any(trial.feasible for trial in best):
+        print(_nearest(oracle, trials))
+    if oracle.stopped_by:
+        print(f"stopped at --{oracle.stopped_by}: the same command with a larger one goes on")
+    networks = tuple(_network(trial, oracle.budget.cost(trial.proposal.spec)) for trial in best)
+    return SearchResult(networks, test_accuracy, len(trials), tuner.work_dir.path)
+
+
+def _nearest(oracle: EPNASOracle, trials: Sequence[CompletedTrial]) -> str:
+    """Returns what to say of a search in which no network kept the limits."""
+    nearest = min(trials, key=lambda trial: oracle.budget.violation(trial.proposal.spec))
+    uses = ", ".join(limit_text(nearest, limit) for limit in oracle.constraints)
+    return (
+        f"no trained network keeps the limits; the nearest of all is {nearest.slot.name}: {uses} "
+        "(loosen the limits, or narrow the space)"
+    )
+
+
+def _test_accuracy(tuner: EPNASTuner, data: Data, best: Sequence[CompletedTrial]) -> float | None:
+    """Returns the best network's accuracy on the test split, as stored if it was measured."""
+    if not best or data.test is None:
+        return None
+    stored = _measured_before(tuner.work_dir, best[0])
+    if stored is not None:
+        return stored
+    if not storage.exists(tuner.work_dir.model(best[0].slot.name)):
+        print(f"no test accuracy: the weights of {best[0].slot.name} are gone")
+        return None
+    (trial,) = tuner.oracle.get_best_trials()
+    return trainer.accuracy(tuner.trained_network(trial), data.test, data, tuner.strategy)
+
+
+def _measured_before(work_dir: WorkDir, best: CompletedTrial) -> float | None:
+    try:
+        stored = best_json.read(work_dir)
+    except ValueError:  # it is written anew
+        return None
+    return stored.test_accuracy if stored and stored.slot == best.slot.name else None
+
+
+def _network(trial: CompletedTrial, cost: Cost) -> Network:
+    return Network(
+        trial.slot.name,
+        trial.proposal.spec,
+        trial.outcome.accuracy,
+        trial.outcome.reward,
+        cost,
+        trial.feasible,
+    )

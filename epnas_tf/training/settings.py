@@ -1,0 +1,89 @@
+"""The settings of a child's training and of the machine it runs on.
+
+What an update does beside its rate stands in `Optimisation`: a schedule has these fields too, so
+that they are stored with it. The rest names a schedule or changes it; 0 and -1 leave it as it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from epnas_tf.fields import MAY_CHANGE, Settings, flag, setting
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Optimisation(Settings):
+    """What an update does with its gradient."""
+
+    weight_decay: float = setting(1e-4, "decay of kernels", least=0)
+    clip_norm: float = setting(5.0, "longest gradient (0: any)", least=0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ScheduleSettings(Optimisation):
+    """How long and how fast a child is trained."""
+
+    schedule: str = setting(
+        "",
+        "recipe of a child (empty: quick, or the set's own)",
+        choices=("", "quick", "plain", "aggressive"),
+        auto=True,
+    )
+    epochs: int = setting(0, "epochs per child (0: the schedule's)", least=0, auto=True)
+    batch_size: int = setting(0, "images per update (0: the schedule's)", least=0, auto=True)
+    micro_batch_size: int = setting(
+        0,
+        "images at once, summed up to a batch (0: the batch, or what is fastest of a large one)",
+        least=0,
+        auto=True,
+    )
+    learning_rate: float = setting(
+        0.0, "highest rate (0: the schedule's, in proportion to the batch)", least=0, auto=True
+    )
+    warmup_epochs: int = setting(-1, "epochs of warm-up (-1: the schedule's)", least=-1, auto=True)
+
+    def check_together(self) -> None:
+        """Refuses micro-batches that leave a rest and a warm-up longer than the training."""
+        batch, epochs = self.batch_size, self.epochs
+        if self.micro_batch_size and batch % self.micro_batch_size:
+            rule = f"must divide {flag('batch_size', batch)}"
+            self.refuse("micro_batch_size", rule, self.micro_batch_size)
+        if epochs and self.warmup_epochs > epochs:
+            self.refuse("warmup_epochs", f"is above {flag('epochs', epochs)}", self.warmup_epochs)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EarlyStopping(Settings):
+    """When a child's training is not worth its end (the median rule)."""
+
+    stop_hopeless: float = setting(
+        0.0,
+        "median rule: stop a child whose training accuracy is this far below the median of the "
+        "step before (0: never)",
+        least=0,
+        most=0.9,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DeviceSettings(Settings):
+    """Where children are trained."""
+
+    strategy: str = setting("none", "devices of a child", choices=("none", "mirrored", "tpu"))
+    tpu: str = setting("", "TPU name or address, for --strategy=tpu", resume=MAY_CHANGE)
+    deterministic: bool = setting(
+        False, "let TensorFlow refuse operations whose results may differ between runs"
+    )
+    threads_per_child: int = setting(0, "threads per child (0: all cores)", least=0, auto=True)
+
+    def check_together(self) -> None:
+        """Refuses a TPU's name where none is used."""
+        if self.tpu and self.strategy != "tpu":
+            self.refuse("tpu", f"needs --strategy=tpu, got {self.strategy}", self.tpu)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Speed(Settings):
+    """What time estimates go by."""
+
+    machine_gflops: float = setting(0.0, "speed of training (0: measured)", least=0, auto=True)

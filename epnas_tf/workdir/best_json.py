@@ -1,0 +1,104 @@
+"""best.json: the best network so far; its one writer and its one reader."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from epnas_tf import untrusted
+from epnas_tf.architecture.limits import Constraint
+from epnas_tf.architecture.resources import RESOURCES
+from epnas_tf.architecture.spec import Spec, spec_from_dict
+from epnas_tf.searching.trials import Slot
+from epnas_tf.workdir import storage
+from epnas_tf.workdir.layout import WorkDir
+
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Best:
+    """The best network.
+
+    Attributes:
+      slot: of its trial.
+      spec: the network.
+      validation_accuracy: what it was chosen by, together with the limits.
+      reward: that accuracy times the penalties.
+      feasible: whether it keeps every limit.
+      uses: what it uses, by resource.
+      constraints: the limits it was held to.
+      test_accuracy: measured once at the end; None before, and without a test split.
+    """
+
+    slot: str
+    spec: Spec
+    validation_accuracy: float
+    reward: float
+    feasible: bool
+    uses: Mapping[str, float]
+    constraints: Sequence[Constraint]
+    test_accuracy: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns what best.json holds."""
+        resources = sorted(RESOURCES.values(), key=lambda resource: resource.derived)
+        values: dict[str, Any] = {
+            "format": FORMAT,
+            "slot": self.slot,
+            "spec_key": self.spec.key,
+            "spec": self.spec.to_dict(),
+            "validation_accuracy": self.validation_accuracy,
+            "reward": self.reward,
+            "feasible": self.feasible,
+            "cost": {r.column: r.plain(self.uses[r.name]) for r in resources},
+            "limits": [dataclasses.asdict(constraint) for constraint in self.constraints],
+        }
+        if self.test_accuracy is not None:
+            values["test_accuracy"] = self.test_accuracy
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Best:
+        """Returns the network that `to_dict` described.
+
+        Raises:
+          KeyError: a value is missing.
+          TypeError: a value is of another type.
+          ValueError: a value is not allowed.
+        """
+        untrusted.check_format(values, FORMAT)
+        test = values.get("test_accuracy")
+        return cls(
+            Slot.parse(values["slot"]).name,
+            spec_from_dict(values["spec"]),
+            untrusted.number(values["validation_accuracy"]),
+            untrusted.number(values["reward"]),
+            bool(values["feasible"]),
+            {r.name: untrusted.number(values["cost"][r.column]) for r in RESOURCES.values()},
+            tuple(Constraint(**limit) for limit in values["limits"]),
+            None if test is None else untrusted.number(test),
+        )
+
+
+def write(work_dir: WorkDir, best: Best) -> None:
+    """Writes best.json."""
+    storage.write_atomic(work_dir.best, json.dumps(best.to_dict(), indent=2) + "\n")
+
+
+def read(work_dir: WorkDir) -> Best | None:
+    """Returns the network in best.json, None where there is none yet.
+
+    Raises:
+      ValueError: the file is corrupt, of another format or not written by this search.
+    """
+    if not storage.exists(work_dir.best):
+        return None
+    try:
+        return Best.from_dict(untrusted.parse_object(storage.read_text(work_dir.best)))
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise ValueError(
+            f"{work_dir.best} is corrupt or not written by this search: {error!r:.200}"
+        ) from error
