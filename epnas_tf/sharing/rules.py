@@ -280,7 +280,7 @@ def by_lineage(names: Sequence[str]) -> Labels:
 
 def in_chain(block: str) -> bool:
     """Says whether a block stands between two others of a chain, and may start as identity."""
-    return block.startswith("layer") and not block.endswith("_skip")
+    return bool(re.match(r"layer\d+(?!_skip$)(_|$)", block))
 
 
 def blocks_of(layout: Sequence[Node], weights: Weights) -> dict[str, list[Node]]:

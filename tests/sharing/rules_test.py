@@ -314,6 +314,7 @@ def test_labels_by_number_are_names():
     [
         ("layer1_conv2d", "layer:a_conv2d"),
         ("layer12_skip", "layer:l_skip"),
+        ("layer3", "layer3"),
         ("cell2_branch3_op1_conv", "cell2_branch:c_op1_conv"),
         ("cell0_branch2_op0_1x7-7x1_7x1", "cell0_branch:b_op0_1x7-7x1_7x1"),
         ("stem", "stem"),
@@ -330,6 +331,9 @@ def test_labels_by_lineage_have_a_name_for_the_number(block, label):
     [
         ("layer3_conv2d", True),
         ("layer3_skip", False),
+        ("layer3_long_skip", True),
+        ("layer3", True),
+        ("layered_conv", False),
         ("stem", False),
         ("head", False),
         ("cell0_branch1_op0_conv", False),
