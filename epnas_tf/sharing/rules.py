@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from epnas_tf.modeling.names import parse_block
 from epnas_tf.sharing.graph import Node, Weights
 
 SHARING = ("none", "dictionary", "lineage")
@@ -256,10 +256,6 @@ def strongest(kernels: Sequence[np.ndarray], count: int) -> np.ndarray:
 # Under which label
 
 
-_PLACED = re.compile(r"(stem|head|layer\d+|cell\d+)_")
-_PLACE = re.compile(r"^(cell\d+_branch|layer)(\d+)(?=_)")
-
-
 def by_number(block: str) -> str:
     """Returns the label by the layer's or branch's number, the paper's key: the name itself."""
     return block
@@ -271,16 +267,7 @@ def by_lineage(names: Sequence[str]) -> Labels:
     Args:
       names: of layers or branches 1, 2, ...
     """
-
-    def label(block: str) -> str:
-        return _PLACE.sub(lambda match: f"{match[1]}:{names[int(match[2]) - 1]}", block)
-
-    return label
-
-
-def in_chain(block: str) -> bool:
-    """Says whether a block stands between two others of a chain, and may start as identity."""
-    return bool(re.match(r"layer\d+(?!_skip$)(_|$)", block))
+    return lambda block: parse_block(block).labelled(tuple(names))
 
 
 def blocks_of(layout: Sequence[Node], weights: Weights) -> dict[str, list[Node]]:
@@ -291,6 +278,6 @@ def blocks_of(layout: Sequence[Node], weights: Weights) -> dict[str, list[Node]]
     """
     found: dict[str, list[Node]] = {}
     for node in layout:
-        if node.name in weights and _PLACED.match(node.name):
+        if node.name in weights and node.parsed.block.place is not None:
             found.setdefault(node.block, []).append(node)
     return found

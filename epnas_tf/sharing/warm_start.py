@@ -14,7 +14,6 @@ negative values, or with a skip that needs no projection; anything where donors 
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -29,7 +28,6 @@ from epnas_tf.sharing.rules import Entry, Labels, Run, Values
 IMAGE = "image"
 # Of a skip's sum: what is added to, and what is added.
 _MAIN, _SKIP = "main", "skip"
-_PROJECTION = re.compile(r"layer\d+_skip")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,8 +142,9 @@ class _Walk:
         self._layout, self._fresh, self._labels = layout, fresh, labels
         self._chosen, self._values, self._sums = chosen, values, sums
         self._blocks = rules.blocks_of(layout, fresh)
-        adding = {node.block for node in layout if node.kind == layout_lib.ADD}
-        self._projections = {b for b in adding & self._blocks.keys() if _PROJECTION.fullmatch(b)}
+        adding = [node for node in layout if node.kind == layout_lib.ADD]
+        skips = {node.block for node in adding if node.parsed.block.is_skip}
+        self._projections = skips & self._blocks.keys()
         self._tensors: dict[str, Tensor] = {}
         self._weights: Weights = {}
         self._taken = 0
@@ -246,7 +245,7 @@ class _Walk:
             inherited
             and node.kind in (layout_lib.CONV, layout_lib.DEPTHWISE)
             and node.strides == (1, 1)
-            and rules.in_chain(node.block)
+            and node.parsed.block.in_chain
         )
 
     def _depthwise(self, node: Node, source: Tensor) -> Tensor:

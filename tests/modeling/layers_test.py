@@ -133,6 +133,65 @@ def test_names_are_unique_and_tell_place_operation_and_role():
     ]
 
 
+def test_every_layer_of_a_chain_has_its_name():
+    names = [layer.name for layer in build_model(CHAIN, SHAPE, 10).layers]
+    assert sorted(names) == sorted(
+        [
+            "image",
+            "stem_conv",
+            "stem_bn",
+            "stem_relu",
+            "layer1_conv2d_conv",
+            "layer1_conv2d_bn",
+            "layer1_conv2d_relu",
+            "layer1_conv2d_negative",
+            "layer1_conv2d_crelu",
+            "layer2_dep_sep_conv2d_depthwise",
+            "layer2_dep_sep_conv2d_pointwise",
+            "layer2_dep_sep_conv2d_bn",
+            "layer2_dep_sep_conv2d_swish",
+            "layer2_skip_conv",
+            "layer2_skip_bn",
+            "layer2_skip_add",
+            "layer3_max_pool_pool",
+            "layer3_skip_conv",
+            "layer3_skip_bn",
+            "layer3_skip_add",
+            "layer4_skip_conv",
+            "layer4_skip_bn",
+            "layer4_skip_add",
+            "head_pool",
+            "head_dense",
+        ]
+    )
+
+
+def test_every_layer_of_a_network_of_cells_has_its_name():
+    leaves = CellSpec(tuple(branch.replace("propagate", 0) for branch in CELL.branches[:1] * 2))
+    several = [layer.name for layer in build_model(leaves, SHAPE, 10).layers]
+    assert "cell2_concat" in several
+    names = [layer.name for layer in build_model(CELL, SHAPE, 10).layers]
+    of_a_cell = [
+        "branch1_op0_conv_conv",
+        "branch1_op0_conv_bn",
+        "branch1_op0_conv_relu",
+        "branch1_op1_maxpool_pool",
+        "branch1_op1_maxpool_conv",
+        "branch1_op1_maxpool_bn",
+        "branch1_op1_maxpool_relu",
+        "branch1_concat",
+        "branch2_op0_1x7-7x1_1x7_conv",
+        "branch2_op0_1x7-7x1_1x7_bn",
+        "branch2_op0_1x7-7x1_1x7_relu",
+        "branch2_op0_1x7-7x1_7x1_conv",
+        "branch2_op0_1x7-7x1_7x1_bn",
+        "branch2_op0_1x7-7x1_7x1_relu",
+    ]
+    cells = [f"cell{index}_{name}" for index in range(3) for name in of_a_cell]
+    ends = ["image", "stem_conv", "stem_bn", "stem_relu", "head_pool", "head_dense"]
+    assert sorted(names) == sorted([*ends, *cells])
+
+
 def test_branches_that_nothing_reads_are_not_built():
     names = [layer.name for layer in build_model(CELL, SHAPE, 10).layers]
     assert not any("branch3" in name for name in names)

@@ -324,20 +324,3 @@ def test_labels_by_number_are_names():
 )
 def test_labels_by_lineage_have_a_name_for_the_number(block, label):
     assert rules.by_lineage("abcdefghijkl")(block) == label
-
-
-@pytest.mark.parametrize(
-    ("block", "expected"),
-    [
-        ("layer3_conv2d", True),
-        ("layer3_skip", False),
-        ("layer3_long_skip", True),
-        ("layer3", True),
-        ("layered_conv", False),
-        ("stem", False),
-        ("head", False),
-        ("cell0_branch1_op0_conv", False),
-    ],
-)
-def test_only_layers_of_a_chain_stand_between_others(block, expected):
-    assert rules.in_chain(block) is expected
