@@ -24,7 +24,7 @@ from epnas_tf.data.dataset import Data
 from epnas_tf.fields import ConfigError, flag
 from epnas_tf.report import table
 from epnas_tf.searching.settings import Learning
-from epnas_tf.training import machine, schedule, trainer
+from epnas_tf.training import calibrate, devices, schedule, trainer
 from epnas_tf.training.schedule import Schedule
 from epnas_tf.tuner.listeners.console import limit_text
 from epnas_tf.tuner.listeners.results import Journal
@@ -100,10 +100,10 @@ def search(config: SearchConfig, listeners: Sequence[Listener] = ()) -> SearchRe
     with _blamed_on(config, "work_dir"):
         stored = _stored_config(work_dir, config)
     if config.deterministic:
-        machine.refuse_nondeterminism()
+        devices.refuse_nondeterminism()
     count = (stored or config).threads_per_child
     with _blamed_on(config, "threads_per_child"):
-        threads = machine.use_threads(count)
+        threads = devices.use_threads(count)
     data = load_data(config)
     resolved = stored or _resolved(config, data, threads)
     with contextlib.ExitStack() as stack:
@@ -126,7 +126,7 @@ def make_tuner(config: SearchConfig, data: Data) -> EPNASTuner:
     """Returns the tuner of a resolved configuration, ready to search `data`."""
     folder, name = os.path.split(_absolute(config.work_dir.rstrip("/") or "/"))
     with _blamed_on(config, "strategy"):
-        strategy = trainer.make_strategy(config.strategy, config.tpu)
+        strategy = devices.make_strategy(config.strategy, config.tpu)
     types = f"{_ITEM[config.pattern]}_types"
     with _blamed_on(config, types if getattr(config, types) else "pattern"):
         space = make_space(config, data.input_shape)
@@ -335,7 +335,7 @@ def _resolved(config: SearchConfig, data: Data, threads: int) -> SearchConfig:
         plan = schedule.for_dataset(config.dataset, config.schedule, len(data.train), **asked)
     height, width, _ = data.input_shape
     micro = plan.micro_batch_size
-    if not micro and plan.batch_size >= machine.LEAST_BATCH:
+    if not micro and plan.batch_size >= calibrate.LEAST_BATCH:
         # Measured once and stored: batch norm sees micro-batches, so results depend on it.
         micro = _micro_batch(plan, data, config)
     return dataclasses.replace(
@@ -349,7 +349,7 @@ def _resolved(config: SearchConfig, data: Data, threads: int) -> SearchConfig:
         learning_rate=plan.learning_rate,
         warmup_epochs=plan.warmup_epochs,
         threads_per_child=threads,
-        machine_gflops=config.machine_gflops or machine.measure_gflops(),
+        machine_gflops=config.machine_gflops or calibrate.measure_gflops(),
     )
 
 
@@ -363,7 +363,7 @@ def _micro_batch(plan: Schedule, data: Data, config: SearchConfig) -> int:
         return 0
     images = schedule.fit_to(plan, len(data.train)).batch_size
     share = 2 ** int(math.log2(images))  # a number that the pieces divide
-    piece = machine.measure_micro_batch(data.input_shape, share, data.num_classes)
+    piece = calibrate.measure_micro_batch(data.input_shape, share, data.num_classes)
     return piece if piece and plan.batch_size % piece == 0 else 0
 
 

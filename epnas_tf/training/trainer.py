@@ -9,7 +9,6 @@ with synchronized batch norm where there is more than one replica.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -23,8 +22,6 @@ from epnas_tf import interrupts
 from epnas_tf.data.dataset import Data, Part
 from epnas_tf.training import batch_norm, pipeline, step
 from epnas_tf.training.schedule import Schedule, learning_rate_at
-
-STRATEGIES = ("none", "mirrored", "tpu")
 
 # Time in the graph after which Python sees whether somebody wants to stop. It changes no result.
 _PATIENCE_SECONDS = 1.0
@@ -71,37 +68,6 @@ class TrainResult:
     finite: bool
 
 
-@functools.cache
-def make_strategy(name: str, tpu: str = "") -> tf.distribute.Strategy:
-    """Returns the process' strategy of this name, always the same object.
-
-    One object, because the collectives of a second MirroredStrategy mix with those of the first
-    (KERAS_TUNER section 6).
-
-    Args:
-        name: `none`; `mirrored`, over all GPUs, or all logical CPUs where there are none; `tpu`.
-        tpu: The TPU's name or address as TPUClusterResolver takes it; `local` on a TPU VM.
-
-    Raises:
-        ValueError: The name is unknown or there is no such TPU.
-    """
-    if name == "none":
-        return tf.distribute.get_strategy()
-    if name == "mirrored":
-        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-        return tf.distribute.MirroredStrategy([device.name for device in devices])
-    if name == "tpu":
-        try:
-            resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=tpu)
-            tf.config.experimental_connect_to_cluster(resolver)
-            tf.tpu.experimental.initialize_tpu_system(resolver)
-        except (ValueError, OSError, tf.errors.OpError) as error:
-            reason = str(error).partition("\n")[0]
-            raise ValueError(f"strategy tpu must find a TPU, tpu={tpu!r} gave: {reason}") from error
-        return tf.distribute.TPUStrategy(resolver)
-    raise ValueError(f"strategy must be one of {STRATEGIES}, got {name!r}")
-
-
 def train(
     model: keras.Model,
     data: Data,
@@ -119,7 +85,7 @@ def train(
         model: Maps images of `data.input_shape` to logits.
         data: Its test part is not touched.
         schedule: Fitted to the training part (`schedule.fit_to`).
-        strategy: From `make_strategy`.
+        strategy: From `devices.make_strategy`.
         seed: The order of images and their augmentation depend on it alone. The initial weights
             are the model's own.
         jit_compile: Whether XLA compiles the step; one replica only.

@@ -23,7 +23,7 @@ from epnas_tf.modeling.layers import BUILDERS, Builder
 from epnas_tf.report import table
 from epnas_tf.searching.trials import Slot
 from epnas_tf.sharing.store import ParamStore
-from epnas_tf.training import evaluate, machine, schedule, trainer
+from epnas_tf.training import calibrate, devices, evaluate, schedule
 from epnas_tf.training.early_stopping import StopRule
 from epnas_tf.training.evaluate import Evaluation, Evaluator
 from epnas_tf.training.schedule import Schedule
@@ -103,7 +103,7 @@ class EPNASTuner(DurableTuner):
           oracle: what proposes the networks.
           schedule: how a child is trained; the name of one, or a Schedule; empty for the one that
             suits the data.
-          strategy: from `trainer.make_strategy`; the default one if None.
+          strategy: from `devices.make_strategy`; the default one if None.
           builders: Keras builders of a user-defined space's operations.
           skip_over: a network more than this many times over an upper limit is not trained.
           max_child_minutes: nor is one estimated to train for longer,
@@ -122,7 +122,7 @@ class EPNASTuner(DurableTuner):
           BlockingIOError: overwrite, and another process searches there.
         """
         self._schedule = schedule_of(schedule) if schedule else None
-        self.strategy = strategy or trainer.make_strategy("none")
+        self.strategy = strategy or devices.make_strategy("none")
         self._builders = builders
         self._skip_over, self._max_child_minutes = skip_over, max_child_minutes
         self._max_child_memory = max_child_memory
@@ -288,7 +288,7 @@ class EPNASTuner(DurableTuner):
             return self._project.machine_gflops
         if self._machine_gflops or math.isinf(self._max_child_minutes):
             return self._machine_gflops
-        return machine.measure_gflops()
+        return calibrate.measure_gflops()
 
     def _budget(
         self, images: Images, machine_gflops: float, trained_on: int = 0, batch: int = 0

@@ -24,7 +24,7 @@ from epnas_tf.data.dataset import Data
 from epnas_tf.sharing import graph, rules
 from epnas_tf.sharing.access import Sharing
 from epnas_tf.sharing.store import ParamStore
-from epnas_tf.training import evaluate, trainer
+from epnas_tf.training import devices, evaluate
 from epnas_tf.training.evaluate import Evaluator
 from epnas_tf.training.schedule import Schedule
 
@@ -138,7 +138,7 @@ def main() -> None:
     halves = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(cpu, halves)
     data = _four_classes()
-    strategy = trainer.make_strategy("mirrored")
+    strategy = devices.make_strategy("mirrored")
     budget = Budget(data.input_shape, data.num_classes)
     one_epoch = Schedule("test", epochs=1, batch_size=16, learning_rate=0.1)
     trained = {}
