@@ -21,7 +21,7 @@ from epnas_tf.architecture.cost import cost
 from epnas_tf.architecture.ops import ACTIVATIONS, BRANCHES, OPS
 from epnas_tf.architecture.spec import BranchSpec, CellSpec, LayerSpec, LayerwiseSpec
 from epnas_tf.modeling import build_model, cost_of_model
-from epnas_tf.training import memory, tpu
+from epnas_tf.training import memory
 from epnas_tf.training.schedule import Schedule
 from epnas_tf.training.step import train_step_function
 
@@ -175,13 +175,13 @@ def test_it_reloads_equal(spec, model, tmp_path):
 
 
 @pytest.mark.parametrize("spec_", [FEW_LAYERS, FEW_BRANCHES], ids=["layers", "branches"])
-def test_it_compiles_with_static_shapes_and_runs_under_xla(spec_):
+def test_it_compiles_with_static_shapes_and_runs_under_xla(spec_, forbidden_ops):
     with memory.child_graphs():
         model = build_model(spec_, SHAPE, CLASSES, seed=1)
         step = train_step_function(model, SCHEDULE, tf.distribute.get_strategy(), jit_compile=True)
         arguments = (*map(tf.constant, _batch()), tf.constant(0.1))
         function = step.get_concrete_function(*arguments)
-        assert tpu.forbidden_ops(function) == []
+        assert forbidden_ops(function) == []
         tensors = [x for operation in function.graph.get_operations() for x in operation.outputs]
         floats = [tensor for tensor in tensors if tensor.dtype.is_floating]
         assert not [tensor for tensor in floats if not tensor.shape.is_fully_defined()]
