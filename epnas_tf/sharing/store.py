@@ -1,4 +1,4 @@
-"""The files of the shared parameter dictionary: an index in JSON and one .npz for each donor.
+"""The files of the shared parameter dictionary: an index in JSON and one .npz per source.
 
 A child writes what it offers before its trial ends, under a name that holds the hash of its content
 (DECISIONS 19). When a step is whole, one write of the index makes the next generation of its
@@ -69,7 +69,7 @@ class _Index:
     sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def to_text(self) -> str:
-        """Returns JSON with a line an entry."""
+        """Returns JSON with a line per entry."""
         entries = ",\n".join(
             json.dumps({"file": self.files[key]} | entry.to_dict())
             for key, entry in self.entries.items()
@@ -104,7 +104,7 @@ class ParamStore:
 
         Args:
             folder: where its files are.
-            max_bytes: most bytes that the dictionary keeps, the least accurate donors going first;
+            max_bytes: most bytes that the dictionary keeps, the least accurate sources going first;
                 0 for no limit. What the running step offers comes on top until it is taken in.
         """
         self.folder = folder
@@ -141,7 +141,7 @@ class ParamStore:
         """Returns a function that gives the values of entries and reads each file once.
 
         It keeps what it read as long as it lives. An entry without shapes has no values. It raises
-        ValueError where a file is missing, torn or foreign.
+        ValueError where a file is missing, corrupt or not written by this search.
         """
         return functools.partial(self._values, functools.cache(self._read_file))
 
@@ -187,7 +187,8 @@ class ParamStore:
         Does nothing where this generation was committed before.
 
         Raises:
-            ValueError: a generation was left out, or an offer's file is missing, torn or foreign.
+            ValueError: a generation was left out, or an offer's file is missing, corrupt or not
+                written by this search.
         """
         if generation <= self.generation:
             return
@@ -237,7 +238,10 @@ class ParamStore:
         except FileNotFoundError as error:
             raise ValueError(f"{path} of the shared parameters is missing") from error
         if not file.endswith(f"-{hashlib.sha256(content).hexdigest()[:_DIGITS]}.npz"):
-            raise ValueError(f"{path} of the shared parameters is torn: its hash differs")
+            raise ValueError(
+                f"{path} of the shared parameters is corrupt or not written by this search: "
+                f"its hash differs"
+            )
         return content
 
     def _read_file(self, file: str) -> dict[str, np.ndarray]:

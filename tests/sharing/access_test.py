@@ -64,7 +64,7 @@ def test_a_child_starts_where_another_ended(data, tmp_path):
     assert offer.name == "e01s00b0-2"
     assert store.entries == []  # not before the step is whole
     store.commit(1, first.offers)
-    assert {entry.donor for entry in store.entries} == {"e01s00b0"}
+    assert {entry.source for entry in store.entries} == {"e01s00b0"}
     assert {entry.accuracy for entry in store.entries} == {fresh.accuracy}
 
     second = _sharing(store, "e01s01b0")
@@ -118,7 +118,7 @@ def test_an_untrained_child_offers_nothing(data, tmp_path, limits, schedule, sta
     assert list(tmp_path.iterdir()) == []
 
 
-def test_replicas_hold_what_was_inherited():
+def test_replicas_hold_the_warm_start():
     # Two devices whose operations each take all cores wait for one another.
     one_thread = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
     done = subprocess.run(
@@ -144,11 +144,11 @@ def main() -> None:
     trained = {}
     with tempfile.TemporaryDirectory() as folder:
         store = ParamStore(folder)
-        donor = _sharing(store, "e01s00b0")
+        source = _sharing(store, "e01s00b0")
         Evaluator(data, one_epoch, strategy, budget).evaluate(
-            _SPEC, 0, keep=lambda model: trained.update(graph.weights_of(model)), sharing=donor
+            _SPEC, 0, keep=lambda model: trained.update(graph.weights_of(model)), sharing=source
         )
-        store.commit(1, donor.offers)
+        store.commit(1, source.offers)
         model = evaluate.build_child(_SPEC, budget, strategy, seed=1)
         share = _sharing(store, "e01s01b0").begin(model)
     differing = [
@@ -160,7 +160,7 @@ def main() -> None:
     ]
     figures = {
         "replicas": len(strategy.experimental_local_results(model.weights[0].value)),
-        "offers": len(donor.offers),
+        "offers": len(source.offers),
         "share": share,
         "differing": differing,
     }

@@ -32,7 +32,7 @@ def _seen(monkeypatch):
     log = []
 
     def evaluate(self, spec, seed, keep=None, sharing=None, **_):
-        known = [(e.key, e.donor, e.accuracy) for e in sharing.store.entries]
+        known = [(e.key, e.source, e.accuracy) for e in sharing.store.entries]
         label = sharing.labels("layer1_conv2d")
         log.append((sharing.slot, sharing.store.generation, label))
         text = json.dumps([spec.key, known])
@@ -67,7 +67,7 @@ def test_a_step_sees_the_dictionary_as_it_stood_when_it_began(seen, make_tuner, 
     store = ParamStore(tuner.work_dir.shared_params)
     assert store.generation == 5
     files = [name for name in storage.names(tuner.work_dir.shared_params) if name.endswith(".npz")]
-    assert len(files) == len({e.donor for e in store.entries}) < 10  # the others are deleted
+    assert len(files) == len({e.source for e in store.entries}) < 10  # the others are deleted
     assert {r.inherited for r in tuner.oracle.records()} == {0.5}
 
 
