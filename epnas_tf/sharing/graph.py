@@ -50,7 +50,7 @@ class LayoutError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Node:
-    """A layer as inheritance sees it.
+    """A layer as a warm start sees it.
 
     Attributes:
       name: the layer's.

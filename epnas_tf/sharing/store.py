@@ -39,8 +39,8 @@ class Offer:
     """What a trained child leaves to others.
 
     Attributes:
-        name: of its trial and attempt, such as e01s03b5-1.
-        digest: hash of its file's content, as a number.
+      name: of its trial and attempt, such as e01s03b5-1.
+      digest: hash of its file's content, as a number.
     """
 
     name: str
@@ -57,10 +57,10 @@ class _Index:
     """What index.json holds.
 
     Attributes:
-        generation: number of steps whose offers were taken in.
-        entries: by key.
-        files: the file of each entry, by key.
-        sizes: bytes of each file.
+      generation: number of steps whose offers were taken in.
+      entries: by key.
+      files: the file of each entry, by key.
+      sizes: bytes of each file.
     """
 
     generation: int = 0
@@ -96,16 +96,16 @@ class ParamStore:
     """The dictionary in a folder, which may be a path with a scheme.
 
     Attributes:
-        folder: where its files are.
+      folder: where its files are.
     """
 
     def __init__(self, folder: str, max_bytes: float = 0):
         """Opens the dictionary; nothing is written before the first offer.
 
         Args:
-            folder: where its files are.
-            max_bytes: most bytes that the dictionary keeps, the least accurate sources going first;
-                0 for no limit. What the running step offers comes on top until it is taken in.
+          folder: where its files are.
+          max_bytes: most bytes that the dictionary keeps, the least accurate sources going first;
+            0 for no limit. What the running step offers comes on top until it is taken in.
         """
         self.folder = folder
         self._max_bytes = max_bytes
@@ -126,7 +126,7 @@ class ParamStore:
         """Reads the index.
 
         Raises:
-            ValueError: it is not one.
+          ValueError: it is not one.
         """
         path = self._path("index.json")
         if not storage.exists(path):
@@ -187,8 +187,8 @@ class ParamStore:
         Does nothing where this generation was committed before.
 
         Raises:
-            ValueError: a generation was left out, or an offer's file is missing, corrupt or not
-                written by this search.
+          ValueError: a generation was left out, or an offer's file is missing, corrupt or not
+            written by this search.
         """
         if generation <= self.generation:
             return

@@ -11,6 +11,8 @@ import os
 
 import tensorflow as tf
 
+from epnas_tf.fields import SettingError
+
 STRATEGIES = ("none", "mirrored", "tpu")
 
 
@@ -23,7 +25,7 @@ def use_threads(count: int) -> int:
     """Lets an operation use this many threads and returns the number; 0 takes all cores.
 
     Raises:
-      ValueError: TensorFlow has started with another number, which cannot be changed.
+      SettingError: TensorFlow has started with another number, which cannot be changed.
     """
     cores = os.cpu_count() or 1
     wanted = count or cores
@@ -32,8 +34,8 @@ def use_threads(count: int) -> int:
         try:
             tf.config.threading.set_intra_op_parallelism_threads(wanted)
         except RuntimeError as error:
-            raise ValueError(
-                f"threads must be set before TensorFlow starts; it has {current}, got {wanted}"
+            raise SettingError(
+                "threads", f"must be set before TensorFlow starts; it has {current}, got {wanted}"
             ) from error
     return wanted
 
@@ -46,11 +48,11 @@ def make_strategy(name: str, tpu: str = "") -> tf.distribute.Strategy:
     (KERAS_TUNER section 6).
 
     Args:
-        name: `none`; `mirrored`, over all GPUs, or all logical CPUs where there are none; `tpu`.
-        tpu: The TPU's name or address as TPUClusterResolver takes it; `local` on a TPU VM.
+      name: `none`; `mirrored`, over all GPUs, or all logical CPUs where there are none; `tpu`.
+      tpu: the TPU's name or address as TPUClusterResolver takes it; `local` on a TPU VM.
 
     Raises:
-        ValueError: The name is unknown or there is no such TPU.
+      SettingError: the name is unknown or there is no such TPU.
     """
     if name == "none":
         return tf.distribute.get_strategy()
@@ -64,6 +66,8 @@ def make_strategy(name: str, tpu: str = "") -> tf.distribute.Strategy:
             tf.tpu.experimental.initialize_tpu_system(resolver)
         except (ValueError, OSError, tf.errors.OpError) as error:
             reason = str(error).partition("\n")[0]
-            raise ValueError(f"strategy tpu must find a TPU, tpu={tpu!r} gave: {reason}") from error
+            raise SettingError(
+                "strategy", f"tpu must find a TPU, tpu={tpu!r} gave: {reason}"
+            ) from error
         return tf.distribute.TPUStrategy(resolver)
-    raise ValueError(f"strategy must be one of {STRATEGIES}, got {name!r}")
+    raise SettingError("strategy", f"must be one of {STRATEGIES}, got {name!r}")

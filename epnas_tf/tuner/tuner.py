@@ -355,7 +355,7 @@ class EPNASTuner(DurableTuner):
             "seconds": evaluation.seconds,
             "overhead_seconds": taken - evaluation.seconds,
             "status": float(STATUSES.index(evaluation.status)),
-            "inherited": evaluation.inherited,
+            "inherited": evaluation.warm_share,
             "offer": float(evaluation.offer),
         } | self._curve(evaluation)
 

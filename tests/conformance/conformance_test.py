@@ -74,7 +74,7 @@ ALL_BRANCHES = CellSpec(
     tuple(_branch(op, src1=k // 2, src2=k) for k, op in enumerate(BRANCHES)), filters=8
 )
 
-# Every operation and activation once, for what takes seconds a network.
+# Every operation and activation once, for what takes seconds per network.
 FEW_LAYERS = LayerwiseSpec(
     (
         *_convolutions("conv2d")[:3],
@@ -192,7 +192,7 @@ def test_it_compiles_with_static_shapes_and_runs_under_xla(spec_, forbidden_ops)
 
 
 def test_two_replicas_train_as_one():
-    # Devices are set up once a process. In float64: rounding in float32 grows to 1e-2 in 13 steps.
+    # Devices are set up once per process. In float64, as rounding grows to 1e-2 in 13 steps else.
     specs = [spec.to_json() for spec in (FEW_LAYERS, FEW_BRANCHES)]
     script = pathlib.Path(__file__).with_name("two_replicas.py")
     done = subprocess.run(

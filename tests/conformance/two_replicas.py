@@ -1,4 +1,4 @@
-"""Prints how far two replicas' weights are from one device's after three steps, a spec a line."""
+"""Prints how far two replicas' weights are from one device's after three steps, a line per spec."""
 
 from __future__ import annotations
 

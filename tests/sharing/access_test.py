@@ -59,7 +59,7 @@ def test_a_child_starts_where_another_ended(data, tmp_path):
     evaluator = _evaluator(data)
     first = _sharing(store, "e01s00b0", attempt=2)
     fresh = evaluator.evaluate(_SPEC, 0, sharing=first)
-    assert fresh.inherited == 0
+    assert fresh.warm_share == 0
     (offer,) = first.offers
     assert offer.name == "e01s00b0-2"
     assert store.entries == []  # not before the step is whole
@@ -70,7 +70,7 @@ def test_a_child_starts_where_another_ended(data, tmp_path):
     second = _sharing(store, "e01s01b0")
     child = evaluator.evaluate(_SPEC, 1, sharing=second)
     alone = evaluator.evaluate(_SPEC, 1)
-    assert (child.inherited, alone.inherited) == (1, 0)
+    assert (child.warm_share, alone.warm_share) == (1, 0)
     assert child.training is not None
     assert alone.training is not None
     assert child.training.epochs[0].loss < alone.training.epochs[0].loss

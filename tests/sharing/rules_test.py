@@ -295,7 +295,7 @@ def test_channels_are_paired_by_number(own, source):
     st.integers(1, 6),
 )
 def test_the_strongest_filters_stay_in_order(weights, count):
-    kernels = [np.array([row], np.float32) for row in weights]  # one weight a filter
+    kernels = [np.array([row], np.float32) for row in weights]  # one weight per filter
     kept = rules.strongest(kernels, count)
     norms = [sum(row[f] ** 2 for row in weights) for f in range(6)]
     ranked = sorted(range(6), key=lambda f: (-norms[f], f))

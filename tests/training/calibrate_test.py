@@ -24,7 +24,7 @@ def test_the_rate_is_that_of_the_fastest_repeat(monkeypatch):
 
 
 def _fake(monkeypatch, seconds):
-    """Makes the timings these; returns the pieces that were asked for, a call an entry."""
+    """Makes the timings these; returns the pieces that were asked for, an entry per call."""
     asked = []
 
     def update_seconds(input_shape, num_classes, pieces):

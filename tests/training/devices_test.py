@@ -39,7 +39,7 @@ def test_threads_are_set_in_a_fresh_process():
     assert finished.stdout.split() == ["1", "1", "1"]
 
 
-def test_one_strategy_a_process() -> None:
+def test_there_is_one_strategy_per_process() -> None:
     assert devices.make_strategy("none") is devices.make_strategy("none")
     assert devices.make_strategy("mirrored") is devices.make_strategy("mirrored")
 

@@ -41,7 +41,7 @@ def _seen(monkeypatch):
         entry = Entry(label, sharing.slot, accuracy, rules.shapes_of(values), {})
         offer = sharing.store.offer(f"{sharing.slot}-{sharing.attempt}", [(entry, values)])
         reward = self.budget.reward(accuracy, spec)
-        return Evaluation(accuracy, reward, "trained", 1.0, inherited=0.5, offer=offer.digest)
+        return Evaluation(accuracy, reward, "trained", 1.0, warm_share=0.5, offer=offer.digest)
 
     monkeypatch.setattr(Evaluator, "evaluate", evaluate)
     return log

@@ -254,7 +254,7 @@ def run(
         "seconds": round(evaluation.seconds, 3),
         "all_seconds": round(seconds, 3),
         "step": candidate.step,
-        "inherited": None if sharing is None else round(evaluation.inherited, 4),
+        "inherited": None if sharing is None else round(evaluation.warm_share, 4),
     }
 
 
@@ -459,7 +459,7 @@ What the stopping rule would have done in random groups of 8, each held against 
 def _stops(
     margin: float, planned: int
 ) -> Callable[[Sequence[float], Sequence[Sequence[float]]], bool]:
-    return lambda curve, before: early_stopping.hopeless(curve, before, margin, planned)
+    return lambda curve, before: early_stopping.stops_early(curve, before, margin, planned)
 
 
 def plot(study: Study, path: pathlib.Path) -> None:
