@@ -22,7 +22,7 @@ from epnas_tf.data import dataset as data_lib
 from epnas_tf.data.dataset import Data
 from epnas_tf.fields import ConfigError, SettingError, flag
 from epnas_tf.searching.settings import STEPS
-from epnas_tf.training import machine, schedule
+from epnas_tf.training import calibrate, schedule
 from epnas_tf.training.schedule import Schedule
 from epnas_tf.training.settings import Optimisation
 from epnas_tf.workdir import storage
@@ -146,7 +146,7 @@ def resolved(config: SearchConfig, data: Data, threads: int) -> SearchConfig:
         plan = schedule.for_dataset(config.dataset, config.schedule, len(data.train), **asked)
     height, width, _ = data.input_shape
     micro = plan.micro_batch_size
-    if not micro and plan.batch_size >= machine.LEAST_BATCH:
+    if not micro and plan.batch_size >= calibrate.LEAST_BATCH:
         # Measured once and stored: batch norm sees micro-batches, so results depend on it.
         micro = _micro_batch(plan, data, config)
     return dataclasses.replace(
@@ -156,7 +156,7 @@ def resolved(config: SearchConfig, data: Data, threads: int) -> SearchConfig:
         schedule=plan.name,
         **{name: getattr(plan, name) for name in _LEFT_OPEN} | {"micro_batch_size": micro},
         threads_per_child=threads,
-        machine_gflops=config.machine_gflops or machine.measure_gflops(),
+        machine_gflops=config.machine_gflops or calibrate.measure_gflops(),
     )
 
 
@@ -170,7 +170,7 @@ def _micro_batch(plan: Schedule, data: Data, config: SearchConfig) -> int:
         return 0
     images = schedule.fit_to(plan, len(data.train)).batch_size
     share = 2 ** int(math.log2(images))  # a number that the pieces divide
-    piece = machine.measure_micro_batch(data.input_shape, share, data.num_classes)
+    piece = calibrate.measure_micro_batch(data.input_shape, share, data.num_classes)
     return piece if piece and plan.batch_size % piece == 0 else 0
 
 

@@ -14,7 +14,7 @@ from epnas_tf.config import SearchConfig
 from epnas_tf.data.dataset import Data
 from epnas_tf.resolve import blamed_on
 from epnas_tf.result import SearchResult
-from epnas_tf.training import machine, trainer
+from epnas_tf.training import devices
 from epnas_tf.tuner.oracle import EPNASOracle, Listener
 from epnas_tf.tuner.session import Plan
 from epnas_tf.tuner.settings import OracleSettings, TunerSettings
@@ -41,9 +41,9 @@ def search(config: SearchConfig, listeners: Sequence[Listener] = ()) -> SearchRe
     with blamed_on(config, "work_dir"):
         stored = resolve.stored_config(config)
     if config.deterministic:
-        machine.refuse_nondeterminism()
+        devices.refuse_nondeterminism()
     with blamed_on(config, "threads_per_child"):
-        threads = machine.use_threads((stored or config).threads_per_child)
+        threads = devices.use_threads((stored or config).threads_per_child)
     data = resolve.load_data(config)
     settled = stored or resolve.resolved(config, data, threads)
     with contextlib.ExitStack() as stack:
@@ -66,7 +66,7 @@ def make_tuner(config: SearchConfig, data: Data) -> EPNASTuner:
     """Returns the tuner of a resolved configuration, ready to search `data`."""
     folder, name = os.path.split(resolve.absolute(config.work_dir.rstrip("/") or "/"))
     with blamed_on(config, "strategy"):
-        strategy = trainer.make_strategy(config.strategy, config.tpu)
+        strategy = devices.make_strategy(config.strategy, config.tpu)
     types = _TYPES[config.pattern]
     with blamed_on(config, types if getattr(config, types) else "pattern"):
         space = fields.pick(config, SpaceSettings).space(data.input_shape[:2])

@@ -20,7 +20,7 @@ from epnas_tf.architecture.spec import spec_from_dict
 from epnas_tf.config import SearchConfig
 from epnas_tf.data import dataset as data_lib
 from epnas_tf.fields import ConfigError
-from epnas_tf.training import machine, schedule, trainer
+from epnas_tf.training import calibrate, devices, schedule, trainer
 from epnas_tf.tuner.tuner import EPNASTuner
 from epnas_tf.workdir import storage
 from epnas_tf.workdir.layout import WorkDir
@@ -107,7 +107,7 @@ def test_the_test_accuracy_is_that_of_the_best_network(finished, tiny):
     data = run.load_data(tiny)
     model = epnas_tf.build_model(result.best.spec, data.input_shape, data.num_classes)
     model.load_weights(WorkDir(tiny.work_dir).model(result.best.slot))
-    none = trainer.make_strategy("none")
+    none = devices.make_strategy("none")
     assert trainer.accuracy(model, data.validation, data, none) == result.best.accuracy
     assert trainer.accuracy(model, data.test, data, none) == result.test_accuracy
 
@@ -298,7 +298,7 @@ def _measured(monkeypatch):
         asked.append((input_shape, batch_size, num_classes))
         return 64
 
-    monkeypatch.setattr(machine, "measure_micro_batch", measure)
+    monkeypatch.setattr(calibrate, "measure_micro_batch", measure)
     return asked
 
 

@@ -35,9 +35,9 @@ OVER_LIMITS = "over_limits"
 TOO_LONG = "too_long"
 NOT_FINITE = "not_finite"
 FAILED = "failed"
-HOPELESS = "hopeless"
+STOPPED_EARLY = "hopeless"
 TOO_LARGE = "too_large"
-STATUSES = (TRAINED, OVER_LIMITS, TOO_LONG, NOT_FINITE, FAILED, HOPELESS, TOO_LARGE)
+STATUSES = (TRAINED, OVER_LIMITS, TOO_LONG, NOT_FINITE, FAILED, STOPPED_EARLY, TOO_LARGE)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

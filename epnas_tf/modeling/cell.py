@@ -13,6 +13,7 @@ import keras
 from epnas_tf.architecture import cost as cost_lib
 from epnas_tf.architecture.spec import BranchSpec, CellSpec
 from epnas_tf.modeling import layers as layers_lib
+from epnas_tf.modeling import names
 from epnas_tf.modeling.layers import BuildContext
 
 
@@ -26,7 +27,7 @@ def stack(spec: CellSpec, stem: keras.KerasTensor, context: BuildContext) -> ker
     """
     output = stem
     for index, (stage, reduces) in enumerate(cost_lib.stages(spec)):
-        output = _cell(spec, output, stage, reduces, context.within(f"cell{index}"))
+        output = _cell(spec, output, stage, reduces, context.within(names.cell(index)))
     return output
 
 
@@ -37,11 +38,11 @@ def _cell(
     for index in cost_lib.live_branches(spec):
         branch = spec.branches[index - 1]
         channels = cost_lib.branch_channels(spec, branch, stage)
-        place = context.within(f"branch{index}")
+        place = context.within(names.branch(index))
         parts = []
         for position, (op, source) in enumerate(cost_lib.branch_operations(branch)):
             strides = 2 if reduces and source == 0 else 1
-            part_place = place.within(f"op{position}_{op}")
+            part_place = place.within(names.operation(position, op))
             parts.append(OPERATIONS[op](branch, outputs[source], channels, strides, part_place))
         outputs[index] = _concatenate(parts, place)
     return _concatenate([outputs[index] for index in cost_lib.output_branches(spec)], context)

@@ -1,8 +1,8 @@
 """Keras layers of the layer-by-layer pattern, and the primitives that both patterns share.
 
 `BUILDERS` has the same keys as `architecture.ops.OPS`. Every layer's name says where it stands
-(`layer3_conv2d_conv`: place, operation, role), and every initial weight depends on the seed and
-this name only, so a spec and a seed give the same bits whatever was built before.
+(`modeling.names`), and every initial weight depends on the seed and this name only, so a spec and a
+seed give the same bits whatever was built before.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import keras
 from epnas_tf import randomness
 from epnas_tf.architecture.ops import filters_of
 from epnas_tf.architecture.spec import LayerSpec
+from epnas_tf.modeling import names
 
 # Keras' momentum of 0.99 is useless after the few dozen updates of a child: DECISIONS 6.
 BATCH_NORM_MOMENTUM = 0.9
@@ -41,7 +42,7 @@ class BuildContext:
 
     def name(self, role: str) -> str:
         """Returns the name of the layer that plays `role` here."""
-        return f"{self.prefix}_{role}" if self.prefix else role
+        return names.joined(self.prefix, role)
 
     def initializer(self, role: str, scale: float = 2.0) -> keras.Initializer:
         """Returns the initialiser of the layer that plays `role`: variance scale / fan-in.
@@ -124,7 +125,7 @@ def activation(
 
 def stem(inputs: keras.KerasTensor, filters: int, context: BuildContext) -> keras.KerasTensor:
     """Adds output 0 of a network: a 3x3 convolution, batch norm and relu."""
-    place = context.within("stem")
+    place = context.within(names.STEM)
     return activation(conv_bn(inputs, filters, (3, 3), place), "relu", place)
 
 
@@ -133,7 +134,7 @@ def head(inputs: keras.KerasTensor, num_classes: int, context: BuildContext) -> 
 
     Logits have the variables' type: float32 also where the rest computes in 16 bits.
     """
-    place = context.within("head")
+    place = context.within(names.HEAD)
     outputs = keras.layers.GlobalAveragePooling2D(name=place.name("pool"))(inputs)
     return keras.layers.Dense(
         num_classes,

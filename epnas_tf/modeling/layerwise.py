@@ -8,6 +8,7 @@ import keras
 
 from epnas_tf.architecture.spec import LayerwiseSpec
 from epnas_tf.modeling import layers as layers_lib
+from epnas_tf.modeling import names
 from epnas_tf.modeling.layers import BuildContext, Builder
 
 
@@ -28,10 +29,10 @@ def chain(
             raise ValueError(
                 f"op of layer {index} must be one of {tuple(sorted(builders))}, got {layer.op!r}"
             )
-        place = context.within(f"layer{index}")
+        place = context.within(names.layer(index))
         output = builders[layer.op](layer, outputs[-1], place.within(layer.op))
         if layer.src2 >= 0:
-            output = _add_skip(output, outputs[layer.src2], place.within("skip"))
+            output = _add_skip(output, outputs[layer.src2], place.within(names.SKIP))
         outputs.append(output)
     return outputs[-1]
 

@@ -6,7 +6,7 @@ import dataclasses
 
 import keras
 
-from epnas_tf.sharing import graph, warm_start
+from epnas_tf.sharing import graph, offers, warm_start
 from epnas_tf.sharing.rules import Labels
 from epnas_tf.sharing.store import Offer, ParamStore
 
@@ -30,20 +30,19 @@ class Sharing:
     offers: list[Offer] = dataclasses.field(default_factory=list)
 
     def begin(self, model: keras.Model) -> float:
-        """Gives a fresh model what it inherits; returns the share of its parameters that is.
+        """Gives a fresh model its warm start; returns the share of its parameters that had one.
 
         Raises:
           LayoutError: a user's builder calls a layer twice, or one that returns several tensors.
         """
-        nodes = graph.layout_of(model)
-        inherited = warm_start.inherit(
-            nodes, graph.weights_of(model), self.labels, self.store.entries, self.store.loader()
-        )
-        graph.assign(model, inherited.weights)
-        return inherited.share
+        nodes, fresh = graph.layout_of(model), graph.weights_of(model)
+        entries, load = self.store.entries, self.store.loader()
+        start = warm_start.initial_weights(nodes, fresh, self.labels, entries, load)
+        graph.assign(model, start.weights)
+        return start.share
 
     def end(self, model: keras.Model, accuracy: float) -> None:
         """Offers a trained model's parameters; others see them once the step is whole."""
         nodes, weights = graph.layout_of(model), graph.weights_of(model)
-        blocks = warm_start.offers(nodes, weights, self.labels, self.slot, accuracy)
+        blocks = offers.offered(nodes, weights, self.labels, self.slot, accuracy)
         self.offers.append(self.store.offer(f"{self.slot}-{self.attempt}", blocks))

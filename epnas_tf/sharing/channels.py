@@ -1,8 +1,12 @@
-"""The channels of a tensor as a child inherits them: whose they are, and what they are like.
+"""The channels of a tensor at a child's warm start: whose they are, and what they are like.
 
-A tensor's channels come in pieces, each made by one block. A piece's donor numbers them, -1 for
-those that it did not have; where maker and reader have the same donor, the reader finds its rows by
-these numbers.
+A tensor's channels come in pieces, each made by one block. A piece has a source, the trial whose
+parameters its block starts from, and the source's number of each channel, -1 for those that it did
+not have. Where maker and reader have the same source, the reader finds its rows by these numbers.
+
+Example: trial a left a layer 1 of four filters. A child's has three and keeps the strongest: its
+output is one piece, of source a, with the numbers 0, 2, 3. The child's layer 2, if it starts from a
+as well, takes the rows 0, 2, 3 of a's kernel; if it starts from a trial b, b's first three.
 """
 
 from __future__ import annotations
@@ -15,23 +19,35 @@ import numpy as np
 from epnas_tf.sharing import rules
 from epnas_tf.sharing.rules import Entry, Run
 
-ANYONE = "*"  # every donor saw the same image
+ANYONE = "*"  # every source saw the same image
 _QUADRATURE = np.polynomial.hermite_e.hermegauss(32)
 
 
 @dataclasses.dataclass(frozen=True)
 class Piece:
-    """A run of a tensor's channels: its label, whose they are, the donor's number of each."""
+    """A run of a tensor's channels.
+
+    Attributes:
+      label: what makes them.
+      source: the trial that left it, empty for none.
+      index: the source's channel of each, -1 for a new one.
+      size: the source's channels of this run.
+    """
 
     label: str
-    donor: str  # "" for none
-    index: np.ndarray  # the donor's channel of each, -1 for a new one
-    size: int  # the donor's channels of this run
+    source: str
+    index: np.ndarray
+    size: int
 
     @property
-    def inherited(self) -> bool:
+    def is_warm(self) -> bool:
         """Whether a trial left what makes these channels."""
-        return self.donor not in ("", ANYONE)
+        return self.source not in ("", ANYONE)
+
+
+def made_fresh(label: str, count: int) -> Piece:
+    """Returns channels of a maker that has no source."""
+    return Piece(label, "", np.full(count, -1), 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,39 +104,51 @@ _FUNCTIONS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def activated(source: Tensor, kind: str) -> Tensor:
-    """An activation, of which the mean and deviation follow from those of a Gaussian."""
+def normalised(pieces: tuple[Piece, ...], weights: Mapping[str, np.ndarray]) -> Tensor:
+    """Returns what a batch norm gives: mean beta and deviation gamma."""
+    zeros = np.zeros(sum(len(piece.index) for piece in pieces))
+    return Tensor(pieces, weights.get("beta", zeros) + 0.0, np.abs(weights.get("gamma", zeros + 1)))
+
+
+def activated(tensor: Tensor, kind: str) -> Tensor:
+    """Returns an activation, whose mean and deviation follow from those of a Gaussian."""
     function = _FUNCTIONS.get(kind, lambda x: np.maximum(x, 0))
     points, masses = _QUADRATURE
-    values = function(source.mean[:, None] + source.std[:, None] * points)
+    values = function(tensor.mean[:, None] + tensor.std[:, None] * points)
     masses = masses / masses.sum()
     mean = values @ masses
-    return Tensor(source.pieces, mean, np.sqrt(np.square(values - mean[:, None]) @ masses))
+    return Tensor(tensor.pieces, mean, np.sqrt(np.square(values - mean[:, None]) @ masses))
 
 
 def aligned(
-    source: Tensor, entry: Entry, role: str, size: int
+    tensor: Tensor, entry: Entry, role: str, size: int
 ) -> tuple[np.ndarray, tuple[Piece, ...]]:
-    """Returns the donor's channel of each input channel, -1 for none, and whose they then are.
+    """Returns the source's channel of each input channel, -1 for none, and whose they then are.
 
-    By who made them, where that is known of both; else by number.
+    Channels are paired by who made them, where that is known of both; else by number.
+
+    Args:
+      tensor: what the child's layer reads.
+      entry: what its block starts from.
+      role: what the layer does in its block.
+      size: channels that the source's layer read.
     """
     runs = entry.made_of(role, size)
-    found = by_maker(source, runs, entry.donor)
+    found = by_maker(tensor, runs, entry.source)
     if (found >= 0).any():
-        return found, source.pieces
+        return found, tensor.pieces
     by_number = rules.matching(len(found), size)
-    return by_number, _by_number(by_number, runs, entry.donor)
+    return by_number, _by_number(by_number, runs, entry.source)
 
 
-def by_maker(source: Tensor, runs: Sequence[Run], donor: str) -> np.ndarray:
-    """Returns the channel of the donor's runs that each channel is, -1 where it is none."""
+def by_maker(tensor: Tensor, runs: Sequence[Run], source: str) -> np.ndarray:
+    """Returns the channel of the source's runs that each channel is, -1 where it is none."""
     starts = _starts([run.label for run in runs], [run.size for run in runs])
-    order = _starts([piece.label for piece in source.pieces], [0] * len(source.pieces))
+    order = _starts([piece.label for piece in tensor.pieces], [0] * len(tensor.pieces))
     rows = []
-    for (label, nth), piece in zip(order, source.pieces, strict=True):
+    for (label, nth), piece in zip(order, tensor.pieces, strict=True):
         start, length = starts.get((label, nth), (0, -1))
-        shared = piece.donor in (donor, ANYONE) and length == piece.size
+        shared = piece.source in (source, ANYONE) and length == piece.size
         rows.append(np.where(shared & (piece.index >= 0), piece.index + start, -1))
     return np.concatenate(rows)
 
@@ -136,15 +164,15 @@ def _starts(labels: Sequence[str], sizes: Sequence[int]) -> dict[tuple[str, int]
     return found
 
 
-def _by_number(rows: np.ndarray, runs: Sequence[Run], donor: str) -> tuple[Piece, ...]:
-    """Returns the pieces of channels that were paired by number with a donor's runs."""
+def _by_number(rows: np.ndarray, runs: Sequence[Run], source: str) -> tuple[Piece, ...]:
+    """Returns the pieces of channels that were paired by number with a source's runs."""
     pieces, start = [], 0
     for run in runs:
         mine = rows[start : start + run.size]
         if len(mine):
             index = np.where(mine >= 0, np.arange(len(mine)), -1)
-            pieces.append(Piece(run.label, donor, index, run.size))
+            pieces.append(Piece(run.label, source, index, run.size))
         start += run.size
     if start < len(rows):
-        pieces.append(Piece("", "", np.full(len(rows) - start, -1), 0))
+        pieces.append(made_fresh("", len(rows) - start))
     return tuple(pieces)

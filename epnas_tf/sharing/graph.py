@@ -1,18 +1,21 @@
 """A Keras model as plain data: which layer reads which, and whose channels its outputs are.
 
-What is inherited is decided on this graph (`inherit.py`), which holds no Keras object. A layer's
-name says where it stands (`layer3_conv2d_conv`: place, operation, role); the layers of one place
-and operation, such as a convolution and its batch norm, make a block.
+Where every parameter of a child comes from is decided on this graph (`warm_start.py`), which holds
+no Keras object. A layer's name says which block it belongs to (`modeling.names`).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
+
+from epnas_tf.modeling import names
+from epnas_tf.modeling.names import LayerName
 
 # Layer name -> variable name -> value.
 Weights = dict[str, dict[str, np.ndarray]]
@@ -47,7 +50,7 @@ class LayoutError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Node:
-    """A layer as inheritance sees it.
+    """A layer as a warm start sees it.
 
     Attributes:
       name: the layer's.
@@ -67,15 +70,20 @@ class Node:
     strides: tuple[int, int] = (1, 1)
     activation: str = ""
 
+    @functools.cached_property
+    def parsed(self) -> LayerName:
+        """Its name, taken apart."""
+        return names.parse(self.name)
+
     @property
     def block(self) -> str:
         """The block it belongs to: its name without the role."""
-        return self.name.rpartition("_")[0] or self.name
+        return str(self.parsed.block) or self.name
 
     @property
     def role(self) -> str:
         """What it does in its block."""
-        return self.name.rpartition("_")[2]
+        return self.parsed.role
 
 
 def layout_of(model: keras.Model) -> tuple[Node, ...]:

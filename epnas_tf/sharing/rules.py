@@ -3,19 +3,19 @@
 What a trained child leaves is kept by block: a convolution with its batch norm, under its place and
 operation and the shapes of its kernels (DECISIONS 18). A new child takes for each of its blocks the
 entry of the same shapes or else the closest, and splices or pads it. Which channels go where is
-decided in `inherit.py`; the files are kept by `param_store.py`.
+decided in `warm_start.py`; the files are kept by `store.py`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from epnas_tf.modeling.names import parse_block
 from epnas_tf.sharing.graph import Node, Weights
 
 SHARING = ("none", "dictionary", "lineage")
@@ -44,14 +44,14 @@ class Entry:
 
     Attributes:
       label: the block's place and operation.
-      donor: name of the trial that left them.
+      source: name of the trial that left them.
       accuracy: that trial's validation accuracy.
       shapes: of every variable, by role and name.
       inputs: of each role: whose channels its input was made of, in order.
     """
 
     label: str
-    donor: str
+    source: str
     accuracy: float
     shapes: Shapes
     inputs: Mapping[str, tuple[Run, ...]]
@@ -73,7 +73,7 @@ class Entry:
         """Returns plain data."""
         return {
             "label": self.label,
-            "donor": self.donor,
+            "donor": self.source,
             "accuracy": self.accuracy,
             "shapes": {role: {n: list(s) for n, s in v.items()} for role, v in self.shapes.items()},
             "inputs": {r: [[run.label, run.size] for run in v] for r, v in self.inputs.items()},
@@ -180,35 +180,35 @@ def pad_before(size: int, kernel: int, stride: int) -> int:
     return max((outputs - 1) * stride + kernel - size, 0) // 2
 
 
-def placed(own: np.ndarray, donor: np.ndarray, at: Sequence[int]) -> np.ndarray:
-    """Returns zeros of own's height and width with the donor's kernel at an offset, cropped.
+def placed(own: np.ndarray, source: np.ndarray, at: Sequence[int]) -> np.ndarray:
+    """Returns zeros of own's height and width with the source's kernel at an offset, cropped.
 
-    Shapes are [height, width, ...]; all later axes are the donor's.
+    Shapes are [height, width, ...]; all later axes are the source's.
     """
-    result = np.zeros((*own.shape[:2], *donor.shape[2:]), own.dtype)
+    result = np.zeros((*own.shape[:2], *source.shape[2:]), own.dtype)
     ours, theirs = [], []
-    for new, old, offset in zip(own.shape[:2], donor.shape[:2], at, strict=True):
+    for new, old, offset in zip(own.shape[:2], source.shape[:2], at, strict=True):
         first, last = max(offset, 0), min(offset + old, new)
         ours.append(slice(first, max(last, first)))
         theirs.append(slice(first - offset, max(last, first) - offset))
-    result[tuple(ours)] = donor[tuple(theirs)]
+    result[tuple(ours)] = source[tuple(theirs)]
     return result
 
 
-def offsets(node: Node, own: tuple[int, ...], donor: tuple[int, ...]) -> tuple[int, int]:
-    """Returns where the donor's kernel lies in the child's, so that both see the same pixels.
+def offsets(node: Node, own: tuple[int, ...], source: tuple[int, ...]) -> tuple[int, int]:
+    """Returns where the source's kernel lies in the child's, so that both see the same pixels.
 
     Without strides it is the centre; a stride's SAME padding is not symmetric.
     """
     before = [
         pad_before(size, new, stride) - pad_before(size, old, stride)
-        for size, new, old, stride in zip(node.size, own[:2], donor[:2], node.strides, strict=True)
+        for size, new, old, stride in zip(node.size, own[:2], source[:2], node.strides, strict=True)
     ]
     return before[0], before[1]
 
 
 def gathered(values: np.ndarray, index: np.ndarray, axis: int, fresh: np.ndarray) -> np.ndarray:
-    """Returns the donor's values in the child's order along an axis; `fresh` where index is -1."""
+    """Returns the source's values in the child's order along an axis; `fresh` where index is -1."""
     taken = np.take(values, np.maximum(index, 0), axis)
     known = np.expand_dims(index >= 0, [a for a in range(values.ndim) if a != axis % values.ndim])
     return np.where(known, taken, fresh).astype(fresh.dtype)
@@ -216,32 +216,32 @@ def gathered(values: np.ndarray, index: np.ndarray, axis: int, fresh: np.ndarray
 
 def fit_kernel(
     own: np.ndarray,
-    donor: np.ndarray,
+    source: np.ndarray,
     rows: np.ndarray,
     columns: np.ndarray,
     at: Sequence[int] = (0, 0),
 ) -> np.ndarray:
-    """Returns a child's kernel made of a donor's.
+    """Returns a child's kernel made of a source's.
 
-    Inherited filters read nothing of channels that the donor did not have, so that what they
-    compute stays the same; filters that the donor did not have keep the child's own values.
+    The source's filters read nothing of channels that it did not have, so that what they compute
+    stays the same; filters that the source did not have keep the child's own values.
 
     Args:
       own: the child's fresh kernel [..., inputs, outputs].
-      donor: the donor's, of the same rank.
-      rows: int [inputs], the donor's input channel of each, -1 for none.
-      columns: int [outputs], the donor's filter of each, -1 for none.
-      at: offset of the donor's kernel in height and width.
+      source: the source's, of the same rank.
+      rows: int [inputs], the source's input channel of each, -1 for none.
+      columns: int [outputs], the source's filter of each, -1 for none.
+      at: offset of the source's kernel in height and width.
     """
-    body = placed(own, donor, at) if own.ndim == 4 else donor
+    body = placed(own, source, at) if own.ndim == 4 else source
     body = gathered(body, rows, -2, np.zeros((), own.dtype))
     return gathered(body, columns, -1, own)
 
 
-def matching(own: int, donor: int) -> np.ndarray:
-    """Returns int [own] that pairs channels by number: 0, 1, ..., then -1 beyond the donor's."""
+def matching(own: int, source: int) -> np.ndarray:
+    """Returns int [own] that pairs channels by number: 0, 1, ..., then -1 beyond the source's."""
     index = np.arange(own)
-    return np.where(index < donor, index, -1)
+    return np.where(index < source, index, -1)
 
 
 def strongest(kernels: Sequence[np.ndarray], count: int) -> np.ndarray:
@@ -256,10 +256,6 @@ def strongest(kernels: Sequence[np.ndarray], count: int) -> np.ndarray:
 # Under which label
 
 
-_PLACED = re.compile(r"(stem|head|layer\d+|cell\d+)_")
-_PLACE = re.compile(r"^(cell\d+_branch|layer)(\d+)(?=_)")
-
-
 def by_number(block: str) -> str:
     """Returns the label by the layer's or branch's number, the paper's key: the name itself."""
     return block
@@ -271,16 +267,7 @@ def by_lineage(names: Sequence[str]) -> Labels:
     Args:
       names: of layers or branches 1, 2, ...
     """
-
-    def label(block: str) -> str:
-        return _PLACE.sub(lambda match: f"{match[1]}:{names[int(match[2]) - 1]}", block)
-
-    return label
-
-
-def in_chain(block: str) -> bool:
-    """Says whether a block stands between two others of a chain, and may start as identity."""
-    return block.startswith("layer") and not block.endswith("_skip")
+    return lambda block: parse_block(block).labelled(tuple(names))
 
 
 def blocks_of(layout: Sequence[Node], weights: Weights) -> dict[str, list[Node]]:
@@ -291,6 +278,11 @@ def blocks_of(layout: Sequence[Node], weights: Weights) -> dict[str, list[Node]]
     """
     found: dict[str, list[Node]] = {}
     for node in layout:
-        if node.name in weights and _PLACED.match(node.name):
+        if node.name in weights and node.parsed.block.place is not None:
             found.setdefault(node.block, []).append(node)
     return found
+
+
+def made_by(node: Node, labels: Labels) -> str:
+    """Returns what the channels are called that a layer makes, such as "layer3_conv2d/conv"."""
+    return f"{labels(node.block)}/{node.role}"

@@ -1,4 +1,4 @@
-"""The files of the shared parameter dictionary: an index in JSON and one .npz for each donor.
+"""The files of the shared parameter dictionary: an index in JSON and one .npz per source.
 
 A child writes what it offers before its trial ends, under a name that holds the hash of its content
 (DECISIONS 19). When a step is whole, one write of the index makes the next generation of its
@@ -39,8 +39,8 @@ class Offer:
     """What a trained child leaves to others.
 
     Attributes:
-        name: of its trial and attempt, such as e01s03b5-1.
-        digest: hash of its file's content, as a number.
+      name: of its trial and attempt, such as e01s03b5-1.
+      digest: hash of its file's content, as a number.
     """
 
     name: str
@@ -57,10 +57,10 @@ class _Index:
     """What index.json holds.
 
     Attributes:
-        generation: number of steps whose offers were taken in.
-        entries: by key.
-        files: the file of each entry, by key.
-        sizes: bytes of each file.
+      generation: number of steps whose offers were taken in.
+      entries: by key.
+      files: the file of each entry, by key.
+      sizes: bytes of each file.
     """
 
     generation: int = 0
@@ -69,7 +69,7 @@ class _Index:
     sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def to_text(self) -> str:
-        """Returns JSON with a line an entry."""
+        """Returns JSON with a line per entry."""
         entries = ",\n".join(
             json.dumps({"file": self.files[key]} | entry.to_dict())
             for key, entry in self.entries.items()
@@ -96,16 +96,16 @@ class ParamStore:
     """The dictionary in a folder, which may be a path with a scheme.
 
     Attributes:
-        folder: where its files are.
+      folder: where its files are.
     """
 
     def __init__(self, folder: str, max_bytes: float | None = None):
         """Opens the dictionary; nothing is written before the first offer.
 
         Args:
-            folder: where its files are.
-            max_bytes: most bytes that the dictionary keeps, the least accurate donors going first;
-                None for no limit. What the running step offers comes on top until it is taken in.
+          folder: where its files are.
+          max_bytes: most bytes that the dictionary keeps, the least accurate sources going first;
+            None for no limit. What the running step offers comes on top until it is taken in.
         """
         self.folder = folder
         self._max_bytes = max_bytes
@@ -126,7 +126,7 @@ class ParamStore:
         """Reads the index.
 
         Raises:
-            ValueError: it is not one.
+          ValueError: it is not one.
         """
         path = self._path("index.json")
         if not storage.exists(path):
@@ -141,7 +141,7 @@ class ParamStore:
         """Returns a function that gives the values of entries and reads each file once.
 
         It keeps what it read as long as it lives. An entry without shapes has no values. It raises
-        ValueError where a file is missing, torn or foreign.
+        ValueError where a file is missing, corrupt or not written by this search.
         """
         return functools.partial(self._values, functools.cache(self._read_file))
 
@@ -187,7 +187,8 @@ class ParamStore:
         Does nothing where this generation was committed before.
 
         Raises:
-            ValueError: a generation was left out, or an offer's file is missing, torn or foreign.
+          ValueError: a generation was left out, or an offer's file is missing, corrupt or not
+            written by this search.
         """
         if generation <= self.generation:
             return
@@ -237,7 +238,10 @@ class ParamStore:
         except FileNotFoundError as error:
             raise ValueError(f"{path} of the shared parameters is missing") from error
         if not file.endswith(f"-{hashlib.sha256(content).hexdigest()[:_DIGITS]}.npz"):
-            raise ValueError(f"{path} of the shared parameters is torn: its hash differs")
+            raise ValueError(
+                f"{path} of the shared parameters is corrupt or not written by this search: "
+                f"its hash differs"
+            )
         return content
 
     def _read_file(self, file: str) -> dict[str, np.ndarray]:

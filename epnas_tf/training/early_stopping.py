@@ -1,4 +1,4 @@
-"""When a child's training is not worth its end: the rule of --stop_hopeless, no TensorFlow.
+"""Early stopping by the median rule, behind --stop_hopeless; no TensorFlow.
 
 A child is held against the networks of the previous step at the same epoch, by the accuracy that
 training gives for free. The rule is for children that are far behind: it says nothing in the first
@@ -26,7 +26,7 @@ def first_epoch(planned: int) -> int:
     """Returns after how many epochs a child may be stopped: a quarter of the planned, rounded up.
 
     Raises:
-        ValueError: Fewer than one epoch is planned.
+      ValueError: fewer than one epoch is planned.
     """
     if planned < 1:
         raise ValueError(f"planned epochs must be at least 1, got {planned}")
@@ -38,10 +38,10 @@ class StopRule:
     """What the children of a step are held against; `on_epoch` is the trainer's callback.
 
     Attributes:
-        margin: How far below the median a training accuracy is hopeless, in 0..1.
-        reference: The training accuracies of the previous committed step's networks, epoch by
-            epoch. Fewer than 3 stop nobody.
-        planned: Epochs of the schedule.
+      margin: how far below the median a training accuracy ends the training, in 0..1.
+      reference: the training accuracies of the previous committed step's networks, epoch by
+        epoch. Fewer than 3 stop nobody.
+      planned: epochs of the schedule.
     """
 
     margin: float
@@ -60,10 +60,10 @@ class StopRule:
         return self.stops(result.epoch + 1, result.accuracy)
 
     def stops(self, epochs: int, accuracy: float) -> bool:
-        """Returns whether a child with this training accuracy after so many epochs is hopeless.
+        """Returns whether a child with this training accuracy after so many epochs is stopped.
 
         Raises:
-            ValueError: The accuracy is not in 0..1.
+          ValueError: the accuracy is not in 0..1.
         """
         if not 0 <= accuracy <= 1:
             raise ValueError(f"training accuracy must be in 0..1, got {accuracy}")
@@ -75,26 +75,26 @@ class StopRule:
         return median - accuracy > self.margin + _ROUNDING
 
 
-def hopeless(
+def stops_early(
     curve: Sequence[float],
     reference_curves: Sequence[Sequence[float]],
     margin: float,
     planned: int,
 ) -> bool:
-    """Returns whether a child is hopeless after the last epoch of its curve.
+    """Returns whether a child is stopped after the last epoch of its curve.
 
     It is when at least a quarter of the planned epochs, rounded up, are done and its training
     accuracy lies more than `margin` below the median of the references at the same epoch. Fewer
     than 3 references, or one that is shorter than the curve, stop nobody.
 
     Args:
-        curve: The child's training accuracy after each epoch so far, in 0..1.
-        reference_curves: Those of the previous committed step's networks.
-        margin: In 0..1.
-        planned: Epochs of the schedule, at least 1.
+      curve: the child's training accuracy after each epoch so far, in 0..1.
+      reference_curves: those of the previous committed step's networks.
+      margin: in 0..1.
+      planned: epochs of the schedule, at least 1.
 
     Raises:
-        ValueError: A value is out of its range, or a curve is longer than planned.
+      ValueError: a value is out of its range, or a curve is longer than planned.
     """
     rule = StopRule(margin, tuple(map(tuple, reference_curves)), planned)
     _check(curve, "the curve", planned)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import keras
 import tensorflow as tf
 
-from epnas_tf.architecture.budget import HOPELESS, NOT_FINITE, TRAINED, Budget
+from epnas_tf.architecture.budget import NOT_FINITE, STOPPED_EARLY, TRAINED, Budget
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.data.dataset import Data
 from epnas_tf.modeling import build_model
@@ -36,7 +36,7 @@ class Evaluation:
       seconds: time of its training and validation steps.
       training: its epochs, None where it was not trained.
       reason: what went wrong, for a person to read.
-      inherited: share of the parameters that came from the shared dictionary.
+      warm_share: share of the parameters that came from the shared dictionary.
       offer: hash of what it left there, 0 for nothing.
     """
 
@@ -46,7 +46,7 @@ class Evaluation:
     seconds: float = 0.0
     training: TrainResult | None = None
     reason: str = ""
-    inherited: float = 0.0
+    warm_share: float = 0.0
     offer: int = 0
 
 
@@ -101,7 +101,7 @@ class Evaluator:
           seed: decides its initial weights, the order of the images and their augmentation.
           keep: called with the model once it is trained, before it is taken down.
           sharing: the shared parameters that it starts from and adds to; None for fresh ones.
-          stop_rule: ends a hopeless training early; None for no such rule.
+          stop_rule: ends a training early that falls far behind; None for no such rule.
 
         Raises:
           BuildError: the network cannot be built.
@@ -111,7 +111,7 @@ class Evaluator:
             return self.untrained(spec, reason)
         with memory.child_graphs():
             model = build_child(spec, self.budget, self.strategy, self.builders, seed)
-            inherited = _begin(sharing, model) if sharing is not None else 0.0
+            warm_share = _begin(sharing, model) if sharing is not None else 0.0
             result = trainer.train(
                 model,
                 self.data,
@@ -128,7 +128,7 @@ class Evaluator:
             del model
         if result.finite:
             accuracy = result.validation_accuracy
-            status = TRAINED if whole else HOPELESS
+            status = TRAINED if whole else STOPPED_EARLY
             evaluation = Evaluation(accuracy, self.budget.reward(accuracy, spec), status)
         else:
             evaluation = self.untrained(spec, NOT_FINITE)
@@ -136,7 +136,7 @@ class Evaluator:
             evaluation,
             seconds=result.train_seconds,
             training=result,
-            inherited=inherited,
+            warm_share=warm_share,
             offer=sharing.offers[-1].digest if sharing is not None and whole else 0,
         )
 

@@ -1,8 +1,8 @@
 """Frees what TensorFlow and Keras keep of a network after its last use.
 
 Every `tf.custom_gradient` traced in a graph (swish, an all-reduce) enters a registry of the whole
-process and pins its graph for ever: 30 to 40 MiB a child, whatever is deleted (KERAS_TUNER section
-5; tensorflow#97697). What a child added is taken out again at its end.
+process and pins its graph for ever: 30 to 40 MiB per child, whatever is deleted (KERAS_TUNER
+section 5; tensorflow#97697). What a child added is taken out again at its end.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The way of images from a part to the replicas: order, augmentation, batches of static shape.
+"""The way of images from a dataset split to the replicas: order, augmentation, static batches.
 
 Every replica gets its own elements of shape [micro steps, micro batch, ...] from one stream, so
 that the same graph runs under every strategy. The order of an epoch is a permutation keyed by
@@ -16,6 +16,7 @@ import tensorflow as tf
 from epnas_tf import randomness
 from epnas_tf.data import augment
 from epnas_tf.data.dataset import Data, Part
+from epnas_tf.fields import SettingError
 from epnas_tf.training.schedule import Schedule
 
 
@@ -29,7 +30,7 @@ class BatchShape:
 
     @property
     def size(self) -> int:
-        """Images an update."""
+        """Images per update."""
         return self.replicas * self.micro_steps * self.micro_batch
 
 
@@ -37,14 +38,15 @@ def batch_shape(schedule: Schedule, replicas: int) -> BatchShape:
     """Returns how the schedule's batch is laid out on this many replicas.
 
     Raises:
-        ValueError: The batch does not divide evenly.
+      SettingError: the batch does not divide evenly.
     """
     share, rest = divmod(schedule.batch_size, replicas)
     micro = schedule.micro_batch_size or share
     if rest or share % micro:
-        raise ValueError(
-            f"batch_size must be a multiple of replicas x micro_batch_size = {replicas} x "
-            f"{schedule.micro_batch_size or 1}, got {schedule.batch_size}"
+        raise SettingError(
+            "batch_size",
+            f"must be a multiple of replicas x micro_batch_size = {replicas} x "
+            f"{schedule.micro_batch_size or 1}, got {schedule.batch_size}",
         )
     return BatchShape(replicas, share // micro, micro)
 
@@ -58,7 +60,7 @@ def training_batches(
     [micro steps, micro batch].
 
     Raises:
-        ValueError: The training part holds less than one batch, or the batch is not divisible.
+      SettingError: the training split holds less than one batch, or the batch is not divisible.
     """
     shape = batch_shape(schedule, strategy.num_replicas_in_sync)
     order = _orders(len(data.train), schedule, seed)
@@ -93,7 +95,7 @@ def evaluation_batches(
 ) -> tuple[Any, int]:
     """Returns an endless iterator of (images, labels, weights) for each replica.
 
-    Examples come in the part's order, `batch_size` at a time over all replicas; the last batch is
+    Examples come in the split's order, `batch_size` at a time over all replicas; the last batch is
     filled with examples of weight 0. Also returns the number of batches of one pass.
     """
     replicas = strategy.num_replicas_in_sync
@@ -120,11 +122,11 @@ def evaluation_batches(
 
 
 def _orders(count: int, schedule: Schedule, seed: int) -> np.ndarray:
-    """Returns int32 [epochs, images used an epoch]: which example comes when."""
+    """Returns int32 [epochs, images used per epoch]: which example comes when."""
     steps = count // schedule.batch_size
     if not steps:
-        raise ValueError(
-            f"batch_size must be at most the {count} training images, got {schedule.batch_size}"
+        raise SettingError(
+            "batch_size", f"must be at most the {count} training images, got {schedule.batch_size}"
         )
     orders = [
         randomness.generator(seed, "order", epoch).permutation(count)[: steps * schedule.batch_size]
@@ -152,9 +154,9 @@ def _of_pipeline(
 def _accelerated(strategy: tf.distribute.Strategy) -> bool:
     """Whether an accelerator trains, which outruns one thread of input.
 
-    Where a CPU trains, one thread makes 16,000 images of 32x32x3 a second and leaves the rest of it
-    alone; tf.data's own choice of threads takes a fifth more of its time for the same images, with
-    8x8 pixels a half more.
+    Where a CPU trains, one thread makes 16,000 images of 32x32x3 per second and leaves the rest of
+    it alone; tf.data's own choice of threads takes a fifth more of its time for the same images,
+    with 8x8 pixels a half more.
     """
     on_tpu = isinstance(strategy, tf.distribute.TPUStrategy)
     return on_tpu or bool(tf.config.list_logical_devices("GPU"))

@@ -1,7 +1,7 @@
 """How long and how fast a child is trained: schedules and their learning rates, no TensorFlow.
 
 Two are the paper's (PAPER_NOTES section 4): `plain` is the usual one, `aggressive` takes batches
-eight times as large, at a slightly higher rate an image, and stops after 10 epochs. `quick`, few
+eight times as large, at a slightly higher rate per image, and stops after 10 epochs. `quick`, few
 epochs of small batches, is what ranks networks best at about a fifth of the cost of `plain`
 (docs/PREDICTION_STUDY.md). All follow one cosine that ends at 0 where training stops, so that every
 child is measured at the end of its annealing.
@@ -13,12 +13,13 @@ import dataclasses
 import math
 from typing import Any
 
+from epnas_tf.fields import SettingError
 from epnas_tf.training.settings import Optimisation
 
 
-def _require(holds: bool, rule: str) -> None:
+def _require(holds: bool, setting: str, reason: str) -> None:
     if not holds:
-        raise ValueError(rule)
+        raise SettingError(setting, reason)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,17 +27,17 @@ class Schedule(Optimisation):
     """A training recipe: stochastic gradient descent with momentum under one cosine.
 
     Attributes:
-        name: What a person calls it.
-        epochs: Passes over the training part.
-        batch_size: Images an update, over all replicas.
-        learning_rate: The rate at the top of the cosine.
-        warmup_epochs: Epochs during which the rate rises linearly to the top.
-        micro_batch_size: Images a forward pass on one replica; an update sums the gradients of as
-            many as its batch needs. 0 takes the whole batch at once.
-        momentum: Share of the last update kept in the next.
-        nesterov: Whether the momentum looks ahead.
-        weight_decay: L2 factor on kernels; biases and batch norm are left alone.
-        clip_norm: Largest global norm of an update's gradient; 0 clips nothing.
+      name: what a person calls it.
+      epochs: passes over the training split.
+      batch_size: images per update, over all replicas.
+      learning_rate: the rate at the top of the cosine.
+      warmup_epochs: epochs during which the rate rises linearly to the top.
+      micro_batch_size: images per forward pass on one replica; an update sums the gradients of as
+        many as its batch needs. 0 takes the whole batch at once.
+      momentum: share of the last update kept in the next.
+      nesterov: whether the momentum looks ahead.
+      weight_decay: L2 factor on kernels; biases and batch norm are left alone.
+      clip_norm: largest global norm of an update's gradient; 0 clips nothing.
     """
 
     name: str
@@ -50,23 +51,25 @@ class Schedule(Optimisation):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require(self.epochs >= 1, f"epochs must be at least 1, got {self.epochs}")
-        _require(self.batch_size >= 1, f"batch_size must be at least 1, got {self.batch_size}")
+        _require(self.epochs >= 1, "epochs", f"must be at least 1, got {self.epochs}")
+        _require(self.batch_size >= 1, "batch_size", f"must be at least 1, got {self.batch_size}")
         _require(
             math.isfinite(self.learning_rate) and self.learning_rate > 0,
-            f"learning_rate must be positive, got {self.learning_rate}",
+            "learning_rate",
+            f"must be positive, got {self.learning_rate}",
         )
         _require(
             0 <= self.warmup_epochs <= self.epochs,
-            f"warmup_epochs must be in 0..epochs ({self.epochs}), got {self.warmup_epochs}",
+            "warmup_epochs",
+            f"must be in 0..epochs ({self.epochs}), got {self.warmup_epochs}",
         )
         _require(
             self.micro_batch_size >= 0
             and (self.micro_batch_size == 0 or self.batch_size % self.micro_batch_size == 0),
-            f"micro_batch_size must be 0 or divide batch_size ({self.batch_size}), "
-            f"got {self.micro_batch_size}",
+            "micro_batch_size",
+            f"must be 0 or divide batch_size ({self.batch_size}), got {self.micro_batch_size}",
         )
-        _require(0 <= self.momentum < 1, f"momentum must be in [0, 1), got {self.momentum}")
+        _require(0 <= self.momentum < 1, "momentum", f"must be in [0, 1), got {self.momentum}")
 
 
 SCHEDULES = {
@@ -96,7 +99,7 @@ def changed(plan: Schedule, **overrides: Any) -> Schedule:
     3.4 keeps it (DECISIONS 17).
 
     Raises:
-        ValueError: A value is out of its range.
+      SettingError: a value is out of its range.
     """
     if "batch_size" in overrides and "learning_rate" not in overrides:
         ratio = overrides["batch_size"] / plan.batch_size
@@ -108,9 +111,9 @@ def schedule(name: str, **overrides: Any) -> Schedule:
     """Returns the schedule of this name with some fields replaced.
 
     Raises:
-        ValueError: The name is unknown or a value is out of its range.
+      SettingError: the name is unknown or a value is out of its range.
     """
-    _require(name in SCHEDULES, f"schedule must be one of {tuple(SCHEDULES)}, got {name!r}")
+    _require(name in SCHEDULES, "schedule", f"must be one of {tuple(SCHEDULES)}, got {name!r}")
     return changed(SCHEDULES[name], **overrides)
 
 
@@ -118,13 +121,13 @@ def for_dataset(dataset: str, name: str = "", images: int = 0, **overrides: Any)
     """Returns the schedule of this name as it suits the data set, with some fields replaced.
 
     Args:
-        dataset: What it is called.
-        name: Of the schedule; empty for `quick`, or `plain` where that is adapted to the set.
-        images: Training images, for the epochs of `quick`; 0 takes there to be many.
-        **overrides: Fields of the schedule.
+      dataset: what it is called.
+      name: of the schedule; empty for `quick`, or `plain` where that is adapted to the set.
+      images: training images, for the epochs of `quick`; 0 takes there to be many.
+      **overrides: fields of the schedule.
 
     Raises:
-        ValueError: The name is unknown or a value is out of its range.
+      SettingError: the name is unknown or a value is out of its range.
     """
     name = name or ("plain" if (dataset, "plain") in _ADAPTED else "quick")
     if name == "quick" and images and "epochs" not in overrides:
@@ -139,16 +142,18 @@ def fit_to(plan: Schedule, num_images: int, replicas: int = 1) -> Schedule:
 
     The batch is the smaller of the one asked for and a sixteenth of the images, rounded down to
     whole micro-batches on every replica; the learning rate keeps its ratio to the batch. Where a
-    sixteenth is less than one micro-batch a replica, the batch is taken whole.
+    sixteenth is less than one micro-batch per replica, the batch is taken whole.
 
     Raises:
-        ValueError: There are no images or replicas, or fewer images than replicas.
+      ValueError: there are no images or replicas, or fewer images than replicas.
     """
-    _require(replicas >= 1, f"replicas must be at least 1, got {replicas}")
-    _require(
-        num_images >= replicas,
-        f"the training part must hold at least one image a replica ({replicas}), got {num_images}",
-    )
+    if replicas < 1:
+        raise ValueError(f"replicas must be at least 1, got {replicas}")
+    if num_images < replicas:
+        raise ValueError(
+            f"the training split must hold at least one image per replica ({replicas}), "
+            f"got {num_images}"
+        )
     most = min(plan.batch_size, max(num_images // 16, replicas))
     micro = plan.micro_batch_size if replicas * plan.micro_batch_size <= most else 0
     unit = replicas * max(micro, 1)
@@ -163,11 +168,12 @@ def learning_rate_at(step: int, plan: Schedule, steps_per_epoch: int) -> float:
     would reach 0 at the update after the last (PAPER_NOTES section 4).
 
     Raises:
-        ValueError: The step lies outside the schedule.
+      ValueError: the step lies outside the schedule.
     """
     total = plan.epochs * steps_per_epoch
     warmup = plan.warmup_epochs * steps_per_epoch
-    _require(0 <= step < total, f"step must be in 0..{total - 1}, got {step}")
+    if not 0 <= step < total:
+        raise ValueError(f"step must be in 0..{total - 1}, got {step}")
     if step < warmup:
         return plan.learning_rate * (step + 1) / warmup
     progress = (step - warmup) / (total - warmup)

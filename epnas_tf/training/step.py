@@ -36,8 +36,8 @@ def train_step_function(
     built in the strategy's scope.
 
     Raises:
-        ValueError: jit_compile is asked for under a strategy of several replicas (TPUs compile
-            anyway, MirroredStrategy cannot).
+      ValueError: jit_compile is asked for under a strategy of several replicas (TPUs compile
+        anyway, MirroredStrategy cannot).
     """
     if jit_compile and strategy.num_replicas_in_sync > 1:
         raise ValueError("jit_compile must be off where there is more than one replica")

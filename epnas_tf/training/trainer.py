@@ -9,7 +9,6 @@ with synchronized batch norm where there is more than one replica.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -24,24 +23,22 @@ from epnas_tf.data.dataset import Data, Part
 from epnas_tf.training import batch_norm, pipeline, step
 from epnas_tf.training.schedule import Schedule, learning_rate_at
 
-STRATEGIES = ("none", "mirrored", "tpu")
-
 # Time in the graph after which Python sees whether somebody wants to stop. It changes no result.
 _PATIENCE_SECONDS = 1.0
 
-# Images a forward pass of an evaluation: no gradients are kept, so memory is no concern.
+# Images per forward pass of an evaluation: no gradients are kept, so memory is no concern.
 _EVALUATION_BATCH = 256
 
 
 @dataclasses.dataclass(frozen=True)
 class EpochResult:
-    """One pass over the training part.
+    """One pass over the training split.
 
     Attributes:
-        epoch: Counted from 0.
-        loss: Mean cross-entropy over the epoch's images, without the L2 term.
-        accuracy: Share of the epoch's images classified correctly, in training mode.
-        validation_accuracy: After the epoch, where it was asked for and after the last planned one.
+      epoch: counted from 0.
+      loss: mean cross-entropy over the epoch's images, without the L2 term.
+      accuracy: share of the epoch's images classified correctly, in training mode.
+      validation_accuracy: after the epoch, where it was asked for and after the last planned one.
     """
 
     epoch: int
@@ -55,12 +52,12 @@ class TrainResult:
     """What a training run gave.
 
     Attributes:
-        epochs: The epochs that were run.
-        validation_accuracy: After the last epoch run (DECISIONS 9); chance where not finite.
-        steps: Updates.
-        train_seconds: Time of training and validation steps.
-        setup_seconds: Time before the first of them: input, variables, tracing.
-        finite: Whether every epoch's loss was a finite number; training stops at one that was not.
+      epochs: the epochs that were run.
+      validation_accuracy: after the last epoch run (DECISIONS 9); chance where not finite.
+      steps: updates.
+      train_seconds: time of training and validation steps.
+      setup_seconds: time before the first of them: input, variables, tracing.
+      finite: whether every epoch's loss was a finite number; training stops at one that was not.
     """
 
     epochs: tuple[EpochResult, ...]
@@ -69,37 +66,6 @@ class TrainResult:
     train_seconds: float
     setup_seconds: float
     finite: bool
-
-
-@functools.cache
-def make_strategy(name: str, tpu: str = "") -> tf.distribute.Strategy:
-    """Returns the process' strategy of this name, always the same object.
-
-    One object, because the collectives of a second MirroredStrategy mix with those of the first
-    (KERAS_TUNER section 6).
-
-    Args:
-        name: `none`; `mirrored`, over all GPUs, or all logical CPUs where there are none; `tpu`.
-        tpu: The TPU's name or address as TPUClusterResolver takes it; `local` on a TPU VM.
-
-    Raises:
-        ValueError: The name is unknown or there is no such TPU.
-    """
-    if name == "none":
-        return tf.distribute.get_strategy()
-    if name == "mirrored":
-        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-        return tf.distribute.MirroredStrategy([device.name for device in devices])
-    if name == "tpu":
-        try:
-            resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=tpu)
-            tf.config.experimental_connect_to_cluster(resolver)
-            tf.tpu.experimental.initialize_tpu_system(resolver)
-        except (ValueError, OSError, tf.errors.OpError) as error:
-            reason = str(error).partition("\n")[0]
-            raise ValueError(f"strategy tpu must find a TPU, tpu={tpu!r} gave: {reason}") from error
-        return tf.distribute.TPUStrategy(resolver)
-    raise ValueError(f"strategy must be one of {STRATEGIES}, got {name!r}")
 
 
 def train(
@@ -113,22 +79,22 @@ def train(
     validate_each_epoch: bool = False,
     on_epoch: Callable[[EpochResult], bool | None] | None = None,
 ) -> TrainResult:
-    """Trains a model on the training part and measures it on the validation part.
+    """Trains a model on the training split and measures it on the validation split.
 
     Args:
-        model: Maps images of `data.input_shape` to logits.
-        data: Its test part is not touched.
-        schedule: Fitted to the training part (`schedule.fit_to`).
-        strategy: From `make_strategy`.
-        seed: The order of images and their augmentation depend on it alone. The initial weights
-            are the model's own.
-        jit_compile: Whether XLA compiles the step; one replica only.
-        validate_each_epoch: Whether to measure validation accuracy after every epoch, rather than
-            after the last alone.
-        on_epoch: Called after each epoch; a true answer makes it the last.
+      model: maps images of `data.input_shape` to logits.
+      data: its test split is not touched.
+      schedule: fitted to the training split (`schedule.fit_to`).
+      strategy: from `devices.make_strategy`.
+      seed: the order of images and their augmentation depend on it alone. The initial weights
+        are the model's own.
+      jit_compile: whether XLA compiles the step; one replica only.
+      validate_each_epoch: whether to measure validation accuracy after every epoch, rather than
+        after the last alone.
+      on_epoch: called after each epoch; a true answer makes it the last.
 
     Raises:
-        ValueError: The batch does not fit the training part or the replicas.
+      ValueError: the batch does not fit the training split or the replicas.
     """
     start = time.perf_counter()
     with batch_norm.fused(model):
@@ -168,7 +134,7 @@ def accuracy(
     strategy: tf.distribute.Strategy,
     batch_size: int = _EVALUATION_BATCH,
 ) -> float:
-    """Returns the share of a part's images that the model classifies correctly."""
+    """Returns the share of a split's images that the model classifies correctly."""
     return _accuracy_function(model, part, data, strategy, batch_size)()
 
 
@@ -208,7 +174,7 @@ class _Epochs:
 
 
 def _learning_rates(schedule: Schedule, steps_per_epoch: int) -> np.ndarray:
-    """Returns float32 [epochs, steps an epoch]."""
+    """Returns float32 [epochs, steps per epoch]."""
     total = schedule.epochs * steps_per_epoch
     rates = [learning_rate_at(update, schedule, steps_per_epoch) for update in range(total)]
     return np.array(rates, np.float32).reshape(schedule.epochs, steps_per_epoch)
@@ -222,7 +188,7 @@ def _steps_function(
     seed: int,
     jit_compile: bool,
 ) -> Callable[[Any, Any, Any], tuple[Any, Any]]:
-    """Returns the graph that runs an update a learning rate.
+    """Returns the graph that runs an update per learning rate.
 
     It takes the rates [n] and the sums so far of losses and of images classified correctly, and
     returns the sums with those of its updates.

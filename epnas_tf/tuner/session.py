@@ -16,7 +16,7 @@ from epnas_tf.architecture.budget import Budget, ChildLimits
 from epnas_tf.data.dataset import Data
 from epnas_tf.fields import MAY_GROW, SAME, Settings
 from epnas_tf.sharing.store import ParamStore
-from epnas_tf.training import machine
+from epnas_tf.training import calibrate
 from epnas_tf.training.schedule import Schedule
 from epnas_tf.tuner import durable
 from epnas_tf.tuner.generations import Generations
@@ -129,7 +129,7 @@ class Session:
             return self.project.machine_gflops
         if self._settings.machine_gflops or self._settings.max_child_minutes is None:
             return self._settings.machine_gflops
-        return machine.measure_gflops()
+        return calibrate.measure_gflops()
 
     def _all(self, data: Data, schedule: Schedule) -> dict[str, Any]:
         """Returns the settings that decide a search's trials."""

@@ -22,7 +22,7 @@ from epnas_tf.data.dataset import Data
 from epnas_tf.modeling.build import with_normalisation
 from epnas_tf.modeling.layers import BUILDERS, Builder
 from epnas_tf.report import table
-from epnas_tf.training import evaluate, schedule, trainer
+from epnas_tf.training import devices, evaluate, schedule
 from epnas_tf.training.early_stopping import StopRule
 from epnas_tf.training.evaluate import Evaluation, Evaluator
 from epnas_tf.training.schedule import Schedule
@@ -114,7 +114,7 @@ class EPNASTuner(DurableTuner):
         """
         self.settings = TunerSettings(**settings)
         self._schedule = schedule_of(schedule) if schedule else None
-        self.strategy = strategy or trainer.make_strategy("none")
+        self.strategy = strategy or devices.make_strategy("none")
         self._builders = builders
         self._evaluator: Evaluator | None = None
         self._mark = time.perf_counter()
@@ -339,7 +339,7 @@ def _outcome(evaluation: Evaluation, uses: Mapping[str, float], taken: float) ->
         uses,
         seconds=evaluation.seconds,
         overhead_seconds=taken - evaluation.seconds,
-        inherited=evaluation.inherited,
+        inherited=evaluation.warm_share,
         offer=evaluation.offer,
         curve=() if training is None else tuple(epoch.accuracy for epoch in training.epochs),
         reason=evaluation.reason,

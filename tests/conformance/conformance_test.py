@@ -21,7 +21,7 @@ from epnas_tf.architecture.cost import cost
 from epnas_tf.architecture.ops import ACTIVATIONS, BRANCHES, OPS
 from epnas_tf.architecture.spec import BranchSpec, CellSpec, LayerSpec, LayerwiseSpec
 from epnas_tf.modeling import build_model, cost_of_model
-from epnas_tf.training import memory, tpu
+from epnas_tf.training import memory
 from epnas_tf.training.schedule import Schedule
 from epnas_tf.training.step import train_step_function
 
@@ -74,7 +74,7 @@ ALL_BRANCHES = CellSpec(
     tuple(_branch(op, src1=k // 2, src2=k) for k, op in enumerate(BRANCHES)), filters=8
 )
 
-# Every operation and activation once, for what takes seconds a network.
+# Every operation and activation once, for what takes seconds per network.
 FEW_LAYERS = LayerwiseSpec(
     (
         *_convolutions("conv2d")[:3],
@@ -175,13 +175,13 @@ def test_it_reloads_equal(spec, model, tmp_path):
 
 
 @pytest.mark.parametrize("spec_", [FEW_LAYERS, FEW_BRANCHES], ids=["layers", "branches"])
-def test_it_compiles_with_static_shapes_and_runs_under_xla(spec_):
+def test_it_compiles_with_static_shapes_and_runs_under_xla(spec_, forbidden_ops):
     with memory.child_graphs():
         model = build_model(spec_, SHAPE, CLASSES, seed=1)
         step = train_step_function(model, SCHEDULE, tf.distribute.get_strategy(), jit_compile=True)
         arguments = (*map(tf.constant, _batch()), tf.constant(0.1))
         function = step.get_concrete_function(*arguments)
-        assert tpu.forbidden_ops(function) == []
+        assert forbidden_ops(function) == []
         tensors = [x for operation in function.graph.get_operations() for x in operation.outputs]
         floats = [tensor for tensor in tensors if tensor.dtype.is_floating]
         assert not [tensor for tensor in floats if not tensor.shape.is_fully_defined()]
@@ -192,7 +192,7 @@ def test_it_compiles_with_static_shapes_and_runs_under_xla(spec_):
 
 
 def test_two_replicas_train_as_one():
-    # Devices are set up once a process. In float64: rounding in float32 grows to 1e-2 in 13 steps.
+    # Devices are set up once per process. In float64, as rounding grows to 1e-2 in 13 steps else.
     specs = [spec.to_json() for spec in (FEW_LAYERS, FEW_BRANCHES)]
     script = pathlib.Path(__file__).with_name("two_replicas.py")
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Prints how far two replicas' weights are from one device's after three steps, a spec a line."""
+"""Prints how far two replicas' weights are from one device's after three steps, a line per spec."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from epnas_tf.architecture.spec import spec_from_json
 from epnas_tf.modeling import build_model
-from epnas_tf.training import trainer
+from epnas_tf.training import devices
 from epnas_tf.training.schedule import Schedule
 from epnas_tf.training.step import train_step_function
 
@@ -48,12 +48,12 @@ def main():
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     keras.config.set_dtype_policy("float64")
     keras.config.set_floatx("float64")
-    two = trainer.make_strategy("mirrored")
+    two = devices.make_strategy("mirrored")
     assert two.num_replicas_in_sync == 2
     for text in sys.argv[1:]:
         spec = spec_from_json(text)
         pair = [
-            trained_weights(spec, strategy) for strategy in (two, trainer.make_strategy("none"))
+            trained_weights(spec, strategy) for strategy in (two, devices.make_strategy("none"))
         ]
         print(max(np.abs(left - right).max() for left, right in zip(*pair, strict=True)))
 

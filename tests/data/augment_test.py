@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from epnas_tf.data import augment, dataset
 from epnas_tf.data.augment import Augmentation, suited_to
-from epnas_tf.training import pipeline, schedule, trainer
+from epnas_tf.training import devices, pipeline, schedule
 
 
 def images(shape: tuple[int, ...] = (64, 12, 12, 3)) -> np.ndarray:
@@ -89,7 +89,7 @@ def test_an_example_looks_the_same_whatever_its_batch(batch: int, micro: int) ->
     labels = np.arange(64) % 4
     source = dataset.from_arrays(images(), labels, (images(), labels))
     plan = schedule.Schedule("s", 2, batch, 0.1, micro_batch_size=micro)
-    batches = pipeline.training_batches(source, plan, trainer.make_strategy("none"), seed=5)
+    batches = pipeline.training_batches(source, plan, devices.make_strategy("none"), seed=5)
     key = augment.keys(5, 2)
     for epoch in range(2):
         order = pipeline._orders(64, plan, seed=5)[epoch]

@@ -70,35 +70,6 @@ def test_crelu_is_the_positive_and_the_negative_half():
     np.testing.assert_array_equal(model(values), expected)
 
 
-@pytest.mark.parametrize("size", [1, 2, 5, 7, 8, 9, 33])
-def test_skips_over_poolings_fit_any_size(size):
-    pools = [LayerSpec(op, pool=pool) for op in ("max_pool", "avg_pool") for pool in (2, 3)]
-    ends = [LayerSpec("add", src2=source) for source in (0, 1, 2)]
-    model = build_model(LayerwiseSpec((*pools[:3], *ends)), (size, 2 * size, 3), 4)
-    halved = -(-size // 8), -(-2 * size // 8)
-    assert model.get_layer("layer6_skip_add").output.shape[1:3] == halved
-
-
-def test_a_skip_is_projected_only_where_shapes_differ():
-    layers = (
-        LayerSpec("conv2d", width=1, channels=16, activation="relu", src2=0),
-        LayerSpec("conv2d", width=1, channels=32, activation="relu", src2=0),
-    )
-    names = [layer.name for layer in build_model(LayerwiseSpec(layers), SHAPE, 10).layers]
-    assert "layer1_skip_add" in names
-    assert "layer1_skip_conv" not in names
-    assert {"layer2_skip_conv", "layer2_skip_bn", "layer2_skip_add"} <= set(names)
-
-
-def test_a_skip_that_no_halving_explains_is_refused():
-    def _crop(layer, inputs, context):
-        return keras.layers.Cropping2D(1, name=context.name("crop"))(inputs)
-
-    spec = LayerwiseSpec((LayerSpec("crop"), LayerSpec("add", src2=0)))
-    with pytest.raises(ValueError, match=r"source \(8, 8\) halved some times, got \(6, 6\)"):
-        build_model(spec, (8, 8, 3), 2, builders={**BUILDERS, "crop": _crop})
-
-
 def test_names_are_unique_and_tell_place_operation_and_role():
     for spec in (CHAIN, CELL):
         names = [layer.name for layer in build_model(spec, SHAPE, 10).layers]
@@ -131,19 +102,6 @@ def test_names_are_unique_and_tell_place_operation_and_role():
         "cell0_branch2_op0_1x7-7x1_1x7_conv",
         "cell0_branch2_op0_1x7-7x1_7x1_conv",
     ]
-
-
-def test_branches_that_nothing_reads_are_not_built():
-    names = [layer.name for layer in build_model(CELL, SHAPE, 10).layers]
-    assert not any("branch3" in name for name in names)
-
-
-def test_cells_halve_and_double_at_one_third_and_two_thirds():
-    spec = CellSpec((BranchSpec("conv-none", width=1, channels=4),), cells_per_stage=2)
-    model = build_model(spec, SHAPE, 10)
-    shapes = [model.get_layer(f"cell{i}_branch1_op0_conv_relu").output.shape for i in range(6)]
-    wanted = [(13, 9, 4), (13, 9, 4), (7, 5, 8), (7, 5, 8), (4, 3, 16), (4, 3, 16)]
-    assert [shape[1:] for shape in shapes] == wanted
 
 
 @pytest.mark.parametrize("spec", [CHAIN, CELL])

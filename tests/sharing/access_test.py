@@ -24,7 +24,7 @@ from epnas_tf.data.dataset import Data
 from epnas_tf.sharing import graph, rules
 from epnas_tf.sharing.access import Sharing
 from epnas_tf.sharing.store import ParamStore
-from epnas_tf.training import evaluate, trainer
+from epnas_tf.training import devices, evaluate
 from epnas_tf.training.evaluate import Evaluator
 from epnas_tf.training.schedule import Schedule
 
@@ -59,18 +59,18 @@ def test_a_child_starts_where_another_ended(data, tmp_path):
     evaluator = _evaluator(data)
     first = _sharing(store, "e01s00b0", attempt=2)
     fresh = evaluator.evaluate(_SPEC, 0, sharing=first)
-    assert fresh.inherited == 0
+    assert fresh.warm_share == 0
     (offer,) = first.offers
     assert offer.name == "e01s00b0-2"
     assert store.entries == []  # not before the step is whole
     store.commit(1, first.offers)
-    assert {entry.donor for entry in store.entries} == {"e01s00b0"}
+    assert {entry.source for entry in store.entries} == {"e01s00b0"}
     assert {entry.accuracy for entry in store.entries} == {fresh.accuracy}
 
     second = _sharing(store, "e01s01b0")
     child = evaluator.evaluate(_SPEC, 1, sharing=second)
     alone = evaluator.evaluate(_SPEC, 1)
-    assert (child.inherited, alone.inherited) == (1, 0)
+    assert (child.warm_share, alone.warm_share) == (1, 0)
     assert child.training is not None
     assert alone.training is not None
     assert child.training.epochs[0].loss < alone.training.epochs[0].loss
@@ -118,7 +118,7 @@ def test_an_untrained_child_offers_nothing(data, tmp_path, limits, schedule, sta
     assert list(tmp_path.iterdir()) == []
 
 
-def test_replicas_hold_what_was_inherited():
+def test_replicas_hold_the_warm_start():
     # Two devices whose operations each take all cores wait for one another.
     one_thread = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
     done = subprocess.run(
@@ -138,17 +138,17 @@ def main() -> None:
     halves = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(cpu, halves)
     data = _four_classes()
-    strategy = trainer.make_strategy("mirrored")
+    strategy = devices.make_strategy("mirrored")
     budget = Budget(data.input_shape, data.num_classes)
     one_epoch = Schedule("test", epochs=1, batch_size=16, learning_rate=0.1)
     trained = {}
     with tempfile.TemporaryDirectory() as folder:
         store = ParamStore(folder)
-        donor = _sharing(store, "e01s00b0")
+        source = _sharing(store, "e01s00b0")
         Evaluator(data, one_epoch, strategy, budget).evaluate(
-            _SPEC, 0, keep=lambda model: trained.update(graph.weights_of(model)), sharing=donor
+            _SPEC, 0, keep=lambda model: trained.update(graph.weights_of(model)), sharing=source
         )
-        store.commit(1, donor.offers)
+        store.commit(1, source.offers)
         model = evaluate.build_child(_SPEC, budget, strategy, seed=1)
         share = _sharing(store, "e01s01b0").begin(model)
     differing = [
@@ -160,7 +160,7 @@ def main() -> None:
     ]
     figures = {
         "replicas": len(strategy.experimental_local_results(model.weights[0].value)),
-        "offers": len(donor.offers),
+        "offers": len(source.offers),
         "share": share,
         "differing": differing,
     }

@@ -23,32 +23,32 @@ def folder(request, tmp_path):
 
 
 def _block(
-    label: str, donor: str, accuracy: float, channels: int = 4, seed: int = 0
+    label: str, source: str, accuracy: float, channels: int = 4, seed: int = 0
 ) -> tuple[Entry, Values]:
     rng = np.random.default_rng(seed)
     values = {
         "conv": {"kernel": rng.normal(size=(3, 3, 2, channels)).astype(np.float32)},
         "bn": {"gamma": rng.normal(size=channels).astype(np.float32)},
     }
-    return Entry(label, donor, accuracy, shapes_of(values), {"conv": (Run("image", 2),)}), values
+    return Entry(label, source, accuracy, shapes_of(values), {"conv": (Run("image", 2),)}), values
 
 
-def _bare(donor: str, accuracy: float) -> tuple[Entry, Values]:
+def _bare(source: str, accuracy: float) -> tuple[Entry, Values]:
     runs = {"main": (Run("a/conv", 4),), "skip": (Run("stem/conv", 4),)}
-    return Entry("layer2_skip", donor, accuracy, {}, runs), {}
+    return Entry("layer2_skip", source, accuracy, {}, runs), {}
 
 
-def _put(store: ParamStore, donor: str, accuracy: float, *labels: str, channels: int = 4) -> Offer:
-    blocks = [_block(label, donor, accuracy, channels, i) for i, label in enumerate(labels)]
-    return store.offer(donor, blocks)
+def _put(store: ParamStore, source: str, accuracy: float, *labels: str, channels: int = 4) -> Offer:
+    blocks = [_block(label, source, accuracy, channels, i) for i, label in enumerate(labels)]
+    return store.offer(source, blocks)
 
 
 def _files(folder: str) -> set[str]:
     return set(storage.names(folder))
 
 
-def _donors(store: ParamStore) -> dict[str, str]:
-    return {entry.label: entry.donor for entry in store.entries}
+def _sources(store: ParamStore) -> dict[str, str]:
+    return {entry.label: entry.source for entry in store.entries}
 
 
 def test_what_is_offered_is_found_again(folder):
@@ -78,10 +78,10 @@ def test_an_offer_changes_nothing_until_it_is_committed(folder):
         assert reader.load(old)["conv"]["kernel"].shape == (3, 3, 2, 4)
     late = ParamStore(folder)
     store.commit(2, [better])
-    assert _donors(store) == {"a": "t2"}
-    assert _donors(late) == {"a": "t1"}  # as it stood when it was opened
+    assert _sources(store) == {"a": "t2"}
+    assert _sources(late) == {"a": "t1"}  # as it stood when it was opened
     late.reload()
-    assert (late.generation, _donors(late)) == (2, {"a": "t2"})
+    assert (late.generation, _sources(late)) == (2, {"a": "t2"})
 
 
 def test_only_what_the_index_names_stays(folder):
@@ -93,12 +93,12 @@ def test_only_what_the_index_names_stays(folder):
     assert not store.holds(retried)
     assert _files(folder) == {"index.json", first.file}
     second = _put(store, "t4", 0.75, "a")
-    store.commit(2, [second])  # b is still the first donor's
+    store.commit(2, [second])  # b is still the first source's
     assert _files(folder) == {"index.json", first.file, second.file}
     third = _put(store, "t5", 0.75, "b")
     store.commit(3, [third])
     assert _files(folder) == {"index.json", second.file, third.file}
-    assert _donors(store) == {"a": "t4", "b": "t5"}
+    assert _sources(store) == {"a": "t4", "b": "t5"}
 
 
 def test_a_commit_that_was_made_is_not_made_again(folder):
@@ -131,7 +131,7 @@ def test_a_commit_that_was_cut_off_is_made_whole(folder, monkeypatch):
         patch.setattr(storage, "remove", killed)
         store.commit(1, offers)
     opened = ParamStore(folder)
-    assert (opened.generation, _donors(opened)) == (1, {"a": "t2"})
+    assert (opened.generation, _sources(opened)) == (1, {"a": "t2"})
     opened._prune()
     assert _files(folder) == {"index.json", offers[1].file}
 
@@ -140,7 +140,7 @@ def test_order_decides_between_equals(folder):
     store = ParamStore(folder)
     offers = [_put(store, name, 0.5, "a") for name in ("t2", "t1")]
     store.commit(1, offers)
-    assert _donors(store) == {"a": "t2"}
+    assert _sources(store) == {"a": "t2"}
 
 
 def test_a_generation_is_not_left_out(folder):
@@ -188,22 +188,22 @@ def test_a_missing_file_is_named(folder):
 
 
 @pytest.mark.parametrize("part", [0.0, 0.5, 0.999])
-def test_a_torn_file_is_named(folder, part):
+def test_a_corrupt_file_is_named(folder, part):
     store = ParamStore(folder)
     offer = _put(store, "t1", 0.5, "a")
     content = storage.read_bytes(f"{folder}/{offer.file}")
     _spoil(folder, offer, content[: int(part * len(content))])
-    with pytest.raises(ValueError, match=f"{offer.file} .* is torn"):
+    with pytest.raises(ValueError, match=f"{offer.file} .* is corrupt or not written by"):
         store.commit(1, [offer])
     _spoil(folder, offer, content)
     store.commit(1, [offer])
     _spoil(folder, offer, content[:-1])
-    with pytest.raises(ValueError, match=f"{offer.file} .* is torn"):
+    with pytest.raises(ValueError, match=f"{offer.file} .* is corrupt or not written by"):
         store.load(store.entries[0])
 
 
 @pytest.mark.parametrize("content", [b"", b"something else", b"\x93NUMPY"])
-def test_a_foreign_file_is_named(folder, content):
+def test_a_file_of_something_else_is_named(folder, content):
     store = ParamStore(folder)
     offer = Offer("t1-1", int(hashlib.sha256(content).hexdigest()[:13], 16))
     _spoil(folder, offer, content)
@@ -387,23 +387,23 @@ def test_the_least_accurate_go_where_room_is_short(folder):
     store = ParamStore(folder, max_bytes=2.5 * size)
     offers = [_put(store, f"t{i}", i / 10, f"layer{i}") for i in (3, 1, 2)]
     store.commit(1, offers)
-    assert _donors(store) == {"layer3": "t3", "layer2": "t2"}
+    assert _sources(store) == {"layer3": "t3", "layer2": "t2"}
     assert _files(folder) == {"index.json", "elsewhere", offers[0].file, offers[2].file}
     store.commit(2, [_put(store, "t4", 0.15, "layer4")])
-    assert set(_donors(store)) == {"layer3", "layer2"}
+    assert set(_sources(store)) == {"layer3", "layer2"}
     store.commit(3, [_put(store, "t5", 0.25, "layer5")])
-    assert set(_donors(ParamStore(folder))) == {"layer3", "layer5"}
+    assert set(_sources(ParamStore(folder))) == {"layer3", "layer5"}
     for entry in store.entries:
         assert shapes_of(store.load(entry)) == entry.shapes
 
 
-def test_a_skip_without_parameters_goes_with_its_donor(folder):
+def test_a_skip_without_parameters_goes_with_its_source(folder):
     store = ParamStore(folder)
     first = store.offer("t1", [_bare("t1", 0.5), _block("layer1", "t1", 0.5)])
     store.commit(1, [first])
-    assert _donors(store) == {"layer2_skip": "t1", "layer1": "t1"}
+    assert _sources(store) == {"layer2_skip": "t1", "layer1": "t1"}
     store.commit(2, [_put(store, "t2", 0.75, "layer1")])
-    assert _donors(store) == {"layer1": "t2"}
+    assert _sources(store) == {"layer1": "t2"}
 
 
 def test_without_room_nothing_is_kept(folder):

@@ -1,4 +1,4 @@
-"""What a child inherits: its function where that is promised, something that fits everywhere."""
+"""A child's warm start: its function where that is promised, something that fits everywhere."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from epnas_tf.architecture.spec import BranchSpec, CellSpec, LayerSpec, Layerwis
 from epnas_tf.modeling import build_model
 from epnas_tf.modeling.layers import BUILDERS
 from epnas_tf.sharing import graph, rules, warm_start
+from epnas_tf.sharing.offers import offered
 from epnas_tf.sharing.rules import Entry, Labels, Run, Values
-from epnas_tf.sharing.warm_start import Inheritance
+from epnas_tf.sharing.warm_start import WarmStart
 
 _SHAPE = (8, 8, 3)
 _IMAGES = np.random.default_rng(0).normal(size=(2, *_SHAPE)).astype(np.float32)
@@ -73,23 +74,21 @@ def _labels(kind: str, names: Sequence[str]) -> Labels:
 
 
 def _offers(
-    model: keras.Model, labels: Labels, donor: str = "parent", accuracy: float = 0.5
+    model: keras.Model, labels: Labels, source: str = "parent", accuracy: float = 0.5
 ) -> list[tuple[Entry, Values]]:
     nodes, weights = graph.layout_of(model), graph.weights_of(model)
-    return warm_start.offers(nodes, weights, labels, donor, accuracy)
+    return offered(nodes, weights, labels, source, accuracy)
 
 
-def _inherit(
-    model: keras.Model, labels: Labels, offers: Iterable[tuple[Entry, Values]]
-) -> Inheritance:
-    """Gives a fresh model what it inherits of a dictionary that holds these offers."""
+def _start(model: keras.Model, labels: Labels, offers: Iterable[tuple[Entry, Values]]) -> WarmStart:
+    """Gives a fresh model its warm start from a dictionary that holds these offers."""
     values: dict[str, Values] = {}
     entries: dict[str, Entry] = {}
     for entry, value in offers:
         entries = rules.merged(entries, [entry])
         if entries[entry.key] is entry:
             values[entry.key] = value
-    result = warm_start.inherit(
+    result = warm_start.initial_weights(
         graph.layout_of(model),
         graph.weights_of(model),
         labels,
@@ -187,7 +186,7 @@ def test_the_same_network_is_the_same_bit_for_bit(space, seed, kind):
     spec = _spec(space, seed)
     parent, child = _trained(spec, seed), _model(spec)
     labels = _labels(kind, _names(spec))
-    assert _inherit(child, labels, _offers(parent, labels)).share == 1
+    assert _start(child, labels, _offers(parent, labels)).share == 1
     for left, right in zip(parent.get_weights(), child.get_weights(), strict=True):
         assert left.tobytes() == right.tobytes()
 
@@ -203,7 +202,7 @@ def test_growing_leaves_the_function(space, seed, kind, field, parts):
     assume(after != before and _promises_growth(before, after))
     parent, child = _trained(before, seed), _model(after)
     labels = _labels(kind, _names(before))
-    _inherit(child, labels, _offers(parent, labels))
+    _start(child, labels, _offers(parent, labels))
     _assert_same_function(child, parent)
 
 
@@ -216,7 +215,7 @@ def test_narrowing_silences_the_dropped_filters(space, seed, kind, parts):
     assume(after != before and _promises_narrowing(before, after))
     parent, child = _trained(before, seed), _model(after)
     labels = _labels(kind, _names(before))
-    _inherit(child, labels, _offers(parent, labels))
+    _start(child, labels, _offers(parent, labels))
     # All activations leave 0 as it is, so that a batch norm without gamma and beta is silent.
     weights = graph.weights_of(parent)
     kept = graph.weights_of(child)
@@ -232,18 +231,18 @@ def test_narrowing_silences_the_dropped_filters(space, seed, kind, parts):
 @_each_space
 @_checked(10)
 @given(data=st.data(), seed=_seeds, steps=st.integers(0, 3), kind=_kinds)
-def test_whatever_the_donors_everything_fits(space, data, seed, steps, kind):
+def test_whatever_the_sources_everything_fits(space, data, seed, steps, kind):
     pick = initial.uniform_pick(randomness.generator(seed, "inherit_test", "morphs"))
     spec = _spec(space, seed)
     offers = []
-    for donor in range(steps):
+    for source in range(steps):
         labels = _labels(kind, _names(spec))
         accuracy = data.draw(st.integers(0, 4), label="accuracy") / 4
-        offers += _offers(_trained(spec, donor), labels, f"d{donor}", accuracy)
+        offers += _offers(_trained(spec, source), labels, f"d{source}", accuracy)
         spec = morph.apply(spec, choices.decide(spec, space, pick), space)
     model = _model(spec)
     before = model.get_weights()
-    share = _inherit(model, _labels(kind, _names(spec)), offers).share
+    share = _start(model, _labels(kind, _names(spec)), offers).share
     assert np.isfinite(_outputs(model)).all()
     if not offers:
         assert share == 0
@@ -286,7 +285,7 @@ def test_offers_that_were_edited_do_no_harm(space, data, seed, kind):
         _edited(entry, values, data)
         for entry, values in _offers(_trained(spec), _labels(kind, _names(spec)))
     ]
-    _inherit(_model(child), _labels(kind, _names(child)), offers)
+    _start(_model(child), _labels(kind, _names(child)), offers)
 
 
 def _longer(runs: Sequence[Run]) -> tuple[Run, ...]:
@@ -304,17 +303,17 @@ def test_runs_that_do_not_add_up_say_nothing():
     ]
     assert edited != offers
     child = _model(spec)
-    assert _inherit(child, _labels("number", ()), edited).share == 1
+    assert _start(child, _labels("number", ()), edited).share == 1
     _assert_same_function(child, _trained(spec))
 
 
 @_checked(6)
 @given(seed=_seeds)
-def test_donors_of_another_pattern_leave_no_more_than_stem_and_head(seed):
-    donor, spec = (_spec(space, seed) for space in _SPACES.values())
-    offers = _offers(_trained(donor), _labels("number", ()))
+def test_sources_of_another_pattern_leave_no_more_than_stem_and_head(seed):
+    other, spec = (_spec(space, seed) for space in _SPACES.values())
+    offers = _offers(_trained(other), _labels("number", ()))
     model = _model(spec)
-    _inherit(model, _labels("number", ()), offers)
+    _start(model, _labels("number", ()), offers)
     fresh = graph.weights_of(_model(spec))
     for block, named in graph.weights_of(model).items():
         same = all((named[name] == value).all() for name, value in fresh[block].items())
@@ -335,10 +334,10 @@ def _chain(*layers: LayerSpec, stem: int = 4) -> LayerwiseSpec:
 def _passed_on(
     before: Spec, after: Spec, names: Sequence[str] | None = None
 ) -> tuple[keras.Model, keras.Model]:
-    """Returns a parent and its child after inheriting; names are those of the child's items."""
+    """Returns a parent and its child after its warm start; names are those of the child's items."""
     parent, child = _trained(before), _model(after)
     offers = _offers(parent, rules.by_lineage(_names(before)))
-    _inherit(child, rules.by_lineage(names or _names(after)), offers)
+    _start(child, rules.by_lineage(names or _names(after)), offers)
     return parent, child
 
 
@@ -378,14 +377,14 @@ def test_layers_that_are_added_drop_the_same_filters():
             assert (new[f"layer{i}_conv2d_bn"][name] == values[kept]).all()
 
 
-def test_between_donors_channels_are_paired_by_number():
+def test_between_sources_channels_are_paired_by_number():
     spec, labels = _chain(_conv(4), _conv(4)), rules.by_number
     first, second = (
         _trained(_chain(_conv(8), _conv(16)), 1),
         _trained(_chain(_conv(8), _conv(4)), 2),
     )
     child = _model(spec)
-    _inherit(child, labels, _offers(first, labels, "a", 0.75) + _offers(second, labels, "b", 0.5))
+    _start(child, labels, _offers(first, labels, "a", 0.75) + _offers(second, labels, "b", 0.5))
     new = graph.weights_of(child)
     makers = graph.weights_of(first)["layer1_conv2d_conv"]["kernel"]
     kept = rules.strongest([makers], 4)
@@ -524,7 +523,7 @@ def test_a_new_batch_norm_expects_what_an_activation_gives():
     graph.assign(parent, weights)
     child = _model(after)
     offers = _offers(parent, rules.by_lineage(["i0"]))
-    _inherit(child, rules.by_lineage(["i0", "new"]), offers)
+    _start(child, rules.by_lineage(["i0", "new"]), offers)
     new = graph.weights_of(child)["layer2_conv2d_bn"]
     # relu of a standard normal has mean 1 / sqrt(2 pi) and variance 1 / 2 - 1 / (2 pi); at 5 it
     # is what it was; at -30 always 0, whose deviation of 0 must not be divided by.
@@ -572,7 +571,7 @@ def test_by_number_an_insertion_shifts_what_follows():
     after = _chain(_conv(4), _conv(4), _conv(8))
     parent, child = _trained(before), _model(after)
     labels = rules.by_number
-    _inherit(child, labels, _offers(parent, labels))
+    _start(child, labels, _offers(parent, labels))
     old, new = graph.weights_of(parent), graph.weights_of(child)
     kept = rules.strongest([old["layer2_conv2d_conv"]["kernel"]], 4)
     # The second layer is made of the old second, and the third starts near identity.
@@ -585,10 +584,10 @@ def test_by_number_an_insertion_shifts_what_follows():
 # Shares and other people's layers
 
 
-def test_the_share_counts_what_a_donor_left():
+def test_the_share_counts_what_a_source_left():
     parent, child = _chain(_conv(4)), _chain(_conv(8, width=5))
     model = _model(child)
-    share = _inherit(model, rules.by_number, _offers(_trained(parent), lambda b: b)).share
+    share = _start(model, rules.by_number, _offers(_trained(parent), lambda b: b)).share
     stem = 9 * 3 * 4 + 2 * 4
     layer, head = 9 * 4 * 4 + 2 * 4, 4 * 5 + 5
     trainable = sum(int(np.prod(v.shape)) for v in model.trainable_weights)
@@ -605,7 +604,7 @@ def _long_skip(layer, inputs, context):
     return keras.layers.Conv2D(layer.channels, 1, name=context.name("conv"))(outputs)
 
 
-def test_a_users_operation_is_inherited_too():
+def test_a_users_operation_is_warm_started_too():
     def made(stem: int, seed: int = 1) -> keras.Model:
         spec = _chain(LayerSpec("long_skip", channels=4), _conv(4), stem=stem)
         builders = BUILDERS | {"long_skip": _long_skip}
@@ -613,10 +612,10 @@ def test_a_users_operation_is_inherited_too():
 
     labels = rules.by_lineage(["i0", "i1"])
     parent, child = made(4, seed=2), made(4)
-    assert _inherit(child, labels, _offers(parent, labels)).share == 1
+    assert _start(child, labels, _offers(parent, labels)).share == 1
     _assert_same_function(child, parent)
     # Of other shapes a layer norm stays fresh; the rest fits all the same.
-    assert 0 < _inherit(made(6), labels, _offers(parent, labels)).share < 1
+    assert 0 < _start(made(6), labels, _offers(parent, labels)).share < 1
 
 
 # Operations of users
@@ -631,32 +630,32 @@ def _scaled_conv(bias: bool) -> keras.Model:
     return keras.Model(image, keras.layers.Dense(5, name="head_dense")(h))
 
 
-def _inherited(child: keras.Model, donor: keras.Model) -> Inheritance:
-    nodes, weights = graph.layout_of(donor), graph.weights_of(donor)
-    found = warm_start.offers(nodes, weights, rules.by_number, "parent", 0.5)
+def _started_from(child: keras.Model, source: keras.Model) -> WarmStart:
+    nodes, weights = graph.layout_of(source), graph.weights_of(source)
+    found = offered(nodes, weights, rules.by_number, "parent", 0.5)
     values = {entry.key: value for entry, value in found}
     entries = [entry for entry, _ in found]
     fresh = graph.weights_of(child)
     nodes = graph.layout_of(child)
-    return warm_start.inherit(
+    return warm_start.initial_weights(
         nodes, fresh, rules.by_number, entries, lambda entry: values[entry.key]
     )
 
 
 def test_layers_without_weights_may_stand_in_a_block():
-    donor, child = _scaled_conv(True), _scaled_conv(True)
-    weights = _inherited(child, donor).weights
-    expected = graph.weights_of(donor)
+    source, child = _scaled_conv(True), _scaled_conv(True)
+    weights = _started_from(child, source).weights
+    expected = graph.weights_of(source)
     for name in ("layer1_own_conv", "head_dense"):
         for variable, value in weights[name].items():
             np.testing.assert_array_equal(value, expected[name][variable])
 
 
 def test_a_layer_without_a_place_keeps_its_own_weights():
-    donor, child = _scaled_conv(True), _scaled_conv(True)
+    source, child = _scaled_conv(True), _scaled_conv(True)
     own = graph.weights_of(child)["somewhere"]
     np.testing.assert_array_equal(
-        _inherited(child, donor).weights["somewhere"]["kernel"], own["kernel"]
+        _started_from(child, source).weights["somewhere"]["kernel"], own["kernel"]
     )
 
 
@@ -664,18 +663,18 @@ def test_a_layer_without_a_place_keeps_its_own_weights():
 def test_a_block_of_other_variables_does_not_fit(bias):
     child = _scaled_conv(bias)
     own = graph.weights_of(child)["layer1_own_conv"]
-    weights = _inherited(child, _scaled_conv(not bias)).weights["layer1_own_conv"]
+    weights = _started_from(child, _scaled_conv(not bias)).weights["layer1_own_conv"]
     assert weights.keys() == own.keys()
     np.testing.assert_array_equal(weights["kernel"], own["kernel"])
 
 
-def test_without_a_donor_a_batch_norm_stays_as_it_was():
+def test_without_a_source_a_batch_norm_stays_as_it_was():
     image = keras.Input((6, 6, 3), name="image")
     h = keras.layers.BatchNormalization(name="layer1_own_bn")(image)
     h = keras.layers.GlobalAveragePooling2D(name="head_pool")(h)
     model = keras.Model(image, keras.layers.Dense(5, name="head_dense")(h))
     fresh = graph.weights_of(model)
-    found = warm_start.inherit(graph.layout_of(model), fresh, rules.by_number, [], None)
+    found = warm_start.initial_weights(graph.layout_of(model), fresh, rules.by_number, [], None)
     for name, values in fresh.items():
         for variable, value in values.items():
             np.testing.assert_array_equal(found.weights[name][variable], value)
@@ -690,7 +689,7 @@ def test_an_inserted_layer_after_crelu_is_identity_while_training_too():
     images = np.random.default_rng(3).normal(size=(64, *_SHAPE)).astype(np.float32)
     for _ in range(40):  # statistics of these images
         parent(images, training=True)
-    found = _inherited(child := _model(child_spec), parent)
+    found = _started_from(child := _model(child_spec), parent)
     graph.assign(child, found.weights)
     deviation = np.square(graph.weights_of(child)["layer2_conv2d_bn"]["gamma"])
     inner = keras.Model(child.input, child.get_layer("layer2_conv2d_conv").output)

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from epnas_tf.data import dataset
-from epnas_tf.training import batch_norm, schedule, trainer
+from epnas_tf.training import batch_norm, devices, schedule, trainer
 
 
 def _network(**settings) -> keras.Model:
@@ -34,7 +34,7 @@ def _images() -> dataset.Data:
 def _trained(images: dataset.Data) -> tuple[keras.Model, trainer.TrainResult]:
     model = _network()
     plan = schedule.Schedule("s", epochs=3, batch_size=8, learning_rate=0.1)
-    return model, trainer.train(model, images, plan, trainer.make_strategy("none"), seed=0)
+    return model, trainer.train(model, images, plan, devices.make_strategy("none"), seed=0)
 
 
 def _operations(model: keras.Model, training: bool) -> set[str]:

@@ -1,4 +1,4 @@
-"""The rule of --stop_hopeless: who is stopped, who never is."""
+"""The median rule of --stop_hopeless: who is stopped, who never is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from epnas_tf.training.early_stopping import StopRule, first_epoch, hopeless
+from epnas_tf.training.early_stopping import StopRule, first_epoch, stops_early
 from epnas_tf.training.trainer import EpochResult
 
 _checked = settings(deadline=None, derandomize=True, max_examples=100, database=None)
@@ -42,8 +42,8 @@ _REFERENCE = [[0.2, 0.5, 0.6, 0.7], [0.1, 0.4, 0.5, 0.6], [0.3, 0.6, 0.9, 0.9]] 
         ([0.2, 0.5, 0.5, 0.59], True),
     ],
 )
-def test_a_child_far_below_the_median_is_hopeless(curve: list[float], stopped: bool) -> None:
-    assert hopeless(curve, _REFERENCE, margin=0.1, planned=4) is stopped
+def test_a_child_far_below_the_median_is_stopped(curve: list[float], stopped: bool) -> None:
+    assert stops_early(curve, _REFERENCE, margin=0.1, planned=4) is stopped
 
 
 @pytest.mark.parametrize(
@@ -52,18 +52,18 @@ def test_a_child_far_below_the_median_is_hopeless(curve: list[float], stopped: b
 def test_the_first_quarter_is_rounded_up(planned: int, epoch: int) -> None:
     assert first_epoch(planned) == epoch
     reference = [[1.0] * planned] * 3
-    stopped = [hopeless([0.0] * done, reference, 0.5, planned) for done in range(planned + 1)]
+    stopped = [stops_early([0.0] * done, reference, 0.5, planned) for done in range(planned + 1)]
     assert stopped == [done >= epoch for done in range(planned + 1)]
 
 
 def test_too_little_to_compare_with_stops_nobody() -> None:
-    assert hopeless([0.0] * 2, [[1.0] * 4] * 3, 0.1, 4)
-    assert not hopeless([0.0] * 2, [[1.0] * 4] * 2, 0.1, 4)
-    assert not hopeless([0.0] * 2, [], 0.1, 4)
+    assert stops_early([0.0] * 2, [[1.0] * 4] * 3, 0.1, 4)
+    assert not stops_early([0.0] * 2, [[1.0] * 4] * 2, 0.1, 4)
+    assert not stops_early([0.0] * 2, [], 0.1, 4)
     # One of four was itself stopped after its first epoch: up to there it still counts.
     references = [*[[1.0] * 4] * 3, [1.0]]
-    assert hopeless([0.0], references, 0.1, 4)
-    assert not hopeless([0.0] * 2, references, 0.1, 4)
+    assert stops_early([0.0], references, 0.1, 4)
+    assert not stops_early([0.0] * 2, references, 0.1, 4)
 
 
 def test_the_rule_is_the_trainers_callback() -> None:
@@ -77,25 +77,25 @@ def test_the_rule_is_the_trainers_callback() -> None:
 
 @_checked
 @given(_cases(), _margins, _accuracies)
-def test_raising_a_curve_never_makes_it_hopeless(
+def test_raising_a_curve_never_stops_it(
     case: tuple[list[float], list[list[float]], int], margin: float, least: float
 ) -> None:
     curve, references, planned = case
     raised = [max(accuracy, least) for accuracy in curve]
-    if hopeless(raised, references, margin, planned):
-        assert hopeless(curve, references, margin, planned)
+    if stops_early(raised, references, margin, planned):
+        assert stops_early(curve, references, margin, planned)
 
 
 @_checked
 @given(_cases(), _margins)
-def test_nobody_at_the_median_or_above_is_hopeless(
+def test_nobody_at_the_median_or_above_is_stopped(
     case: tuple[list[float], list[list[float]], int], margin: float
 ) -> None:
     curve, references, planned = case
     if curve and references:
         median = statistics.median(reference[len(curve) - 1] for reference in references)
         curve[-1] = max(curve[-1], median)
-    assert not hopeless(curve, references, margin, planned)
+    assert not stops_early(curve, references, margin, planned)
 
 
 @_checked
@@ -103,8 +103,8 @@ def test_nobody_at_the_median_or_above_is_hopeless(
 def test_a_wider_margin_stops_no_more(
     case: tuple[list[float], list[list[float]], int], one: float, other: float
 ) -> None:
-    if hopeless(*case[:2], max(one, other), case[2]):
-        assert hopeless(*case[:2], min(one, other), case[2])
+    if stops_early(*case[:2], max(one, other), case[2]):
+        assert stops_early(*case[:2], min(one, other), case[2])
 
 
 @_checked
@@ -113,8 +113,8 @@ def test_the_order_of_the_references_does_not_matter(
     case: tuple[list[float], list[list[float]], int], margin: float
 ) -> None:
     curve, references, planned = case
-    found = hopeless(curve, references, margin, planned)
-    assert hopeless(curve, references[::-1], margin, planned) is found
+    found = stops_early(curve, references, margin, planned)
+    assert stops_early(curve, references[::-1], margin, planned) is found
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_what_cannot_be_is_refused(
     curve: list[float], references: list[list[float]], margin: float, planned: int, words: str
 ) -> None:
     with pytest.raises(ValueError, match=words):
-        hopeless(curve, references, margin, planned)
+        stops_early(curve, references, margin, planned)
 
 
 def test_an_impossible_accuracy_of_an_epoch_is_refused() -> None:

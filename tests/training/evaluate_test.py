@@ -140,7 +140,7 @@ def test_a_layer_that_is_called_twice_cannot_share_its_parameters(make, tmp_path
     assert evaluator.evaluate(_SPEC, 0).status == "trained"
 
 
-def test_a_hopeless_child_ends_early_and_is_not_kept(make, tmp_path):
+def test_a_child_far_behind_ends_early_and_is_not_kept(make, tmp_path):
     sharing = Sharing(ParamStore(str(tmp_path)), rules.by_number, "e01s00b0")
     rule = StopRule(0.0, ((1.0, 1.0),) * 3, planned=2)
     kept = []

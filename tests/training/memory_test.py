@@ -10,7 +10,7 @@ from tensorflow.python.eager import context
 from tensorflow.python.framework import func_graph, ops
 
 from epnas_tf.data import dataset
-from epnas_tf.training import memory, schedule, trainer
+from epnas_tf.training import devices, memory, schedule, trainer
 
 
 def live_graphs() -> int:
@@ -23,7 +23,7 @@ def train_child(source: dataset.Data) -> None:
     h = keras.layers.Conv2D(4, 3, activation="swish")(inputs)
     outputs = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(h))
     plan = schedule.Schedule("s", epochs=1, batch_size=8, learning_rate=0.1)
-    trainer.train(keras.Model(inputs, outputs), source, plan, trainer.make_strategy("none"), seed=0)
+    trainer.train(keras.Model(inputs, outputs), source, plan, devices.make_strategy("none"), seed=0)
 
 
 def test_graphs_of_children_do_not_pile_up() -> None:

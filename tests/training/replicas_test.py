@@ -17,7 +17,7 @@ import pytest
 import tensorflow as tf
 
 from epnas_tf.data import dataset
-from epnas_tf.training import trainer
+from epnas_tf.training import devices, trainer
 from epnas_tf.training.schedule import schedule
 
 KINDS = {
@@ -67,7 +67,7 @@ def net(source: dataset.Data, batch_norm: bool) -> keras.Model:
 def compare(source: dataset.Data, batch_norm: bool, *micro: int) -> dict[str, float]:
     weights, accuracies, replicas = [], [], []
     for name, micro_batch_size in zip(("none", "mirrored"), micro, strict=True):
-        strategy = trainer.make_strategy(name)
+        strategy = devices.make_strategy(name)
         with strategy.scope():
             model = net(source, batch_norm)
         before = model.get_weights()

@@ -88,7 +88,7 @@ def test_learning_rate_outside_the_schedule_is_refused(step: int) -> None:
         (1024, 64, 4_500, 2, 256, 64),  # on both replicas
         (1024, 32, 500, 2, 31 // 2 * 2, 0),  # less than a micro-batch each: taken whole
         (128, 0, 1_079, 1, 67, 0),
-        (128, 0, 10, 2, 2, 0),  # never less than one image a replica
+        (128, 0, 10, 2, 2, 0),  # never less than one image per replica
     ],
 )
 def test_batch_fits_the_training_part(
@@ -102,7 +102,7 @@ def test_batch_fits_the_training_part(
 
 
 def test_fitting_to_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"at least one image a replica \(2\), got 1"):
+    with pytest.raises(ValueError, match=r"at least one image per replica \(2\), got 1"):
         fit_to(schedule("plain"), 1, replicas=2)
     with pytest.raises(ValueError, match="replicas must be at least 1, got 0"):
         fit_to(schedule("plain"), 1, replicas=0)

@@ -10,11 +10,11 @@ from epnas_tf import interrupts
 from epnas_tf.data import dataset
 from epnas_tf.data.augment import Augmentation
 from epnas_tf.data.dataset import Data
-from epnas_tf.training import trainer
+from epnas_tf.training import devices, trainer
 from epnas_tf.training.schedule import Schedule, fit_to, for_dataset, schedule
 from epnas_tf.training.trainer import TrainResult
 
-NONE = trainer.make_strategy("none")
+NONE = devices.make_strategy("none")
 
 
 @pytest.fixture(scope="module")
@@ -217,22 +217,6 @@ def test_a_batch_that_does_not_fit_is_refused(digits: Data) -> None:
         run(conv_net(digits), digits, short(batch_size=2000))
 
 
-def test_one_strategy_a_process() -> None:
-    assert trainer.make_strategy("none") is NONE
-    assert trainer.make_strategy("mirrored") is trainer.make_strategy("mirrored")
-
-
-def test_unknown_strategies_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"strategy must be one of .*, got 'two'"):
-        trainer.make_strategy("two")
-
-
-def test_a_missing_tpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TPU_NAME", raising=False)
-    with pytest.raises(ValueError, match="strategy tpu must find a TPU, tpu='' gave: Please"):
-        trainer.make_strategy("tpu")
-
-
 def test_how_often_training_may_be_stopped_changes_nothing(digits, monkeypatch) -> None:
     results, models = [], []
     for patience in (0.0, 1e9):  # an update at a time, and all at once
@@ -253,7 +237,7 @@ def test_validation_is_stopped_between_two_batches(digits, monkeypatch) -> None:
 
     monkeypatch.setattr(trainer.interrupts, "check", check)
     monkeypatch.setattr(trainer, "_PATIENCE_SECONDS", 0.0)
-    model, strategy = conv_net(digits), trainer.make_strategy("none")
+    model, strategy = conv_net(digits), devices.make_strategy("none")
     with pytest.raises(interrupts.Stopped):
         trainer.accuracy(model, digits.validation, digits, strategy, batch_size=64)
     assert len(digits.validation) > 2 * 64

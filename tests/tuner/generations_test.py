@@ -32,7 +32,7 @@ def _seen(monkeypatch):
     log = []
 
     def evaluate(self, spec, seed, keep=None, sharing=None, **_):
-        known = [(e.key, e.donor, e.accuracy) for e in sharing.store.entries]
+        known = [(e.key, e.source, e.accuracy) for e in sharing.store.entries]
         label = sharing.labels("layer1_conv2d")
         log.append((sharing.slot, sharing.store.generation, label))
         text = json.dumps([spec.key, known])
@@ -41,7 +41,7 @@ def _seen(monkeypatch):
         entry = Entry(label, sharing.slot, accuracy, rules.shapes_of(values), {})
         offer = sharing.store.offer(f"{sharing.slot}-{sharing.attempt}", [(entry, values)])
         reward = self.budget.reward(accuracy, spec)
-        return Evaluation(accuracy, reward, "trained", 1.0, inherited=0.5, offer=offer.digest)
+        return Evaluation(accuracy, reward, "trained", 1.0, warm_share=0.5, offer=offer.digest)
 
     monkeypatch.setattr(Evaluator, "evaluate", evaluate)
     return log
@@ -69,7 +69,7 @@ def test_a_step_sees_the_dictionary_as_it_stood_when_it_began(seen, make_tuner, 
     store = ParamStore(tuner.work_dir.shared_params)
     assert store.generation == 5
     files = [name for name in storage.names(tuner.work_dir.shared_params) if name.endswith(".npz")]
-    assert len(files) == len({e.donor for e in store.entries}) < 10  # the others are deleted
+    assert len(files) == len({e.source for e in store.entries}) < 10  # the others are deleted
     assert {r.outcome.inherited for r in tuner.oracle.completed()} == {0.5}
 
 

@@ -501,8 +501,8 @@ config = epnas_tf.SearchConfig(
     layer_types=("conv2d",), max_layers=2, stem_filters=4, machine_gflops=16, verbosity=0,
 )
 result = epnas_tf.search(config)
-from epnas_tf.training import trainer
-assert trainer.make_strategy("mirrored").num_replicas_in_sync == 2
+from epnas_tf.training import devices
+assert devices.make_strategy("mirrored").num_replicas_in_sync == 2
 print("found", result.trials, len(result.networks), result.test_accuracy)
 """
 

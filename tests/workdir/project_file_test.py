@@ -12,7 +12,7 @@ from epnas_tf import config
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.data import dataset as data_lib
-from epnas_tf.training import machine
+from epnas_tf.training import calibrate
 from epnas_tf.training.evaluate import Evaluator
 from epnas_tf.workdir import project_file, storage
 from epnas_tf.workdir.project_file import Images, Project
@@ -186,7 +186,7 @@ def test_trials_of_an_unknown_search_are_refused(quick, make_tuner, data):
 def _rates(monkeypatch):
     """Rates that the machine is measured to have, one after the other."""
     rates = [7.0, 5.0]
-    monkeypatch.setattr(machine, "measure_gflops", lambda: rates.pop(0))
+    monkeypatch.setattr(calibrate, "measure_gflops", lambda: rates.pop(0))
     return rates
 
 

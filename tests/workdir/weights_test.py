@@ -12,7 +12,7 @@ from epnas_tf import interrupts, randomness
 from epnas_tf.architecture.spec import spec_from_json
 from epnas_tf.data.augment import normalised
 from epnas_tf.searching.progressive import ProgressiveSearch
-from epnas_tf.training import trainer
+from epnas_tf.training import devices, trainer
 from epnas_tf.tuner import durable
 
 
@@ -47,7 +47,7 @@ def test_it_takes_grey_images_without_their_channel(searched, pixels):
 def test_a_trained_network_is_of_normalised_images(searched, data, pixels):
     (trial,) = searched.oracle.get_best_trials()
     network, model = searched.trained_network(trial), searched.load_model(trial)
-    none = trainer.make_strategy("none")
+    none = devices.make_strategy("none")
     best = searched.oracle.best()[0]
     assert trainer.accuracy(network, data.validation, data, none) == best.accuracy
     images = normalised(pixels[0].astype(np.float32) / 255, data.mean, data.std)

@@ -16,7 +16,7 @@ from epnas_tf.architecture import budget as budget_lib
 from epnas_tf.architecture.initial import random_spec
 from epnas_tf.architecture.space import layerwise_space, module_space
 from epnas_tf.data import dataset as data_lib
-from epnas_tf.training import machine, schedule, trainer
+from epnas_tf.training import calibrate, devices, schedule
 from epnas_tf.training.evaluate import Evaluator
 
 _NETWORKS = flags.DEFINE_integer("networks", 24, "networks to time, half of each pattern")
@@ -32,9 +32,9 @@ def main(argv: list[str]) -> None:
     images = pixels.integers(0, 256, (2 * _IMAGES, 32, 32, 3)).astype(np.uint8)
     data = data_lib.from_arrays(images, np.arange(2 * _IMAGES) % 10, validation_split=0.5)
     plan = schedule.schedule("plain", epochs=1, batch_size=64)
-    rate = machine.measure_gflops()
+    rate = calibrate.measure_gflops()
     budget = budget_lib.Budget(data.input_shape, 10, images=_IMAGES, machine_gflops=rate)
-    evaluator = Evaluator(data, plan, trainer.make_strategy("none"), budget)
+    evaluator = Evaluator(data, plan, devices.make_strategy("none"), budget)
     print(f"machine_gflops {rate:g}")
     print("pattern     MFLOPs  traffic MB  measured s  estimated s  ratio")
     rows = []

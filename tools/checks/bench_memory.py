@@ -62,7 +62,7 @@ def train(spec: Spec, size: int, batch: int) -> int:
     import resource
 
     from epnas_tf.data import dataset as data_lib
-    from epnas_tf.training import trainer
+    from epnas_tf.training import devices, trainer
     from epnas_tf.training.evaluate import build_child
     from epnas_tf.training.schedule import Schedule
 
@@ -70,7 +70,7 @@ def train(spec: Spec, size: int, batch: int) -> int:
     labels = np.arange(len(pixels)) % 10
     held = (pixels[:20].astype(np.uint8), labels[:20])
     data = data_lib.from_arrays(pixels[20:].astype(np.uint8), labels[20:], held)
-    strategy = trainer.make_strategy("none")
+    strategy = devices.make_strategy("none")
     model = build_child(spec, budget(size, batch), strategy)
     trainer.train(model, data, Schedule("memory", 1, batch, 0.01), strategy, seed=0)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -34,7 +34,7 @@ from epnas_tf.data import dataset as data_lib
 from epnas_tf.data.dataset import Data, Part
 from epnas_tf.modeling import build_model
 from epnas_tf.report import markdown
-from epnas_tf.training import machine, memory, schedule, trainer
+from epnas_tf.training import calibrate, devices, memory, schedule, trainer
 from epnas_tf.training.evaluate import Evaluator
 from epnas_tf.training.schedule import Schedule
 
@@ -177,7 +177,7 @@ def _epoch_ends(bench: Bench, spec: Spec, plan: Schedule, count: int) -> list[fl
     start = time.perf_counter()
     with memory.child_graphs():
         model = bench.model(spec)
-        strategy = trainer.make_strategy("none")
+        strategy = devices.make_strategy("none")
         trainer.train(model, bench.data, plan, strategy, seed=0, on_epoch=on_epoch)
         del model
     return [end - start for end in ends]
@@ -191,7 +191,7 @@ def _epoch_seconds(bench: Bench, spec: Spec, plan: Schedule) -> float:
 
 def _child_seconds(bench: Bench, spec: Spec) -> float:
     """Returns our time from a spec to its validation accuracy, and to its memory being free."""
-    data, strategy = bench.data, trainer.make_strategy("none")
+    data, strategy = bench.data, devices.make_strategy("none")
     budget = Budget(data.input_shape, data.num_classes)
     start = time.perf_counter()
     Evaluator(data, bench.plain, strategy, budget).evaluate(spec, seed=0)
@@ -284,7 +284,7 @@ def report(bench: Bench) -> str:
     short = dataclasses.replace(bench, networks=warm_up, epochs=1, repeats=1)
     for measure in (rates, first_steps, children):
         measure(short)
-    measured, rate = rates(bench), machine.convolution_gflops()
+    measured, rate = rates(bench), calibrate.convolution_gflops()
     titles = {
         "small": f"batch {bench.batch}",
         "pieces": f"{bench.large_batch} in pieces of {bench.micro_batch}",
@@ -351,13 +351,13 @@ def main(argv: Sequence[str]) -> None:
     """Prints the tables."""
     if len(argv) > 1:
         raise app.UsageError(f"{argv[1]!r} is no flag; flags are written --name=value")
-    threads = machine.use_threads(_THREADS.value)
+    threads = devices.use_threads(_THREADS.value)
     if _DATASET.value:
         fraction = _TRAIN_FRACTION.value
         data = data_lib.load(_DATASET.value, data_dir=_DATA_DIR.value, train_fraction=fraction)
     else:
         data = noise(_IMAGES)
-    micro = _MICRO.value or machine.measure_micro_batch(data.input_shape, _LARGE_BATCH)
+    micro = _MICRO.value or calibrate.measure_micro_batch(data.input_shape, _LARGE_BATCH)
     bench = Bench(
         data,
         dict(list(NETWORKS.items())[: 2 if _QUICK.value else _NETWORKS.value or None]),

@@ -29,7 +29,7 @@ from epnas_tf.architecture.spec import Spec
 from epnas_tf.data import dataset as data_lib
 from epnas_tf.data.dataset import Data
 from epnas_tf.studies import json_lines, tables
-from epnas_tf.training import machine, schedule, trainer
+from epnas_tf.training import devices, schedule
 from epnas_tf.training.evaluate import Evaluator
 
 _WORK_DIR = flags.DEFINE_string("work_dir", "table", "folder of what is done so far")
@@ -61,12 +61,12 @@ def finished(work_dir: pathlib.Path) -> dict[str, dict[str, Any]]:
 
 def train_share(work_dir: pathlib.Path, specs: Sequence[Spec], share: int) -> None:
     """Trains the networks and adds a line each to this share's file."""
-    machine.use_threads(1)
+    devices.use_threads(1)
     data = digits()
     plan = schedule.for_dataset("digits", "plain", epochs=EPOCHS)
     budget = Budget(data.input_shape, data.num_classes)
     plan = schedule.fit_to(plan, len(data.train))
-    evaluator = Evaluator(data, plan, trainer.make_strategy("none"), budget)
+    evaluator = Evaluator(data, plan, devices.make_strategy("none"), budget)
     path = work_dir / f"share{share}.jsonl"
     json_lines.mend(path)
     with path.open("a", encoding="utf-8") as file:

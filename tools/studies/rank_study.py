@@ -44,7 +44,7 @@ from epnas_tf.sharing.access import Sharing
 from epnas_tf.sharing.store import ParamStore
 from epnas_tf.studies import json_lines, rank_table, ranking
 from epnas_tf.studies.rank_table import TRUTH, Network, Study
-from epnas_tf.training import early_stopping, machine, pipeline, schedule, trainer
+from epnas_tf.training import devices, early_stopping, pipeline, schedule
 from epnas_tf.training.evaluate import Evaluator
 from epnas_tf.training.schedule import Schedule
 
@@ -203,7 +203,7 @@ _data: Data
 
 def _start_worker(request: dict[str, Any]) -> None:
     global _data
-    machine.use_threads(1)
+    devices.use_threads(1)
     _data = load(**request)
 
 
@@ -224,7 +224,7 @@ def run(
     spec = with_half_channels(candidate.spec) if method.half else candidate.spec
     plan = schedule.fit_to(method.plan, len(_data.train))
     budget = Budget(_data.input_shape, _data.num_classes)
-    evaluator = Evaluator(_data, plan, trainer.make_strategy("none"), budget)
+    evaluator = Evaluator(_data, plan, devices.make_strategy("none"), budget)
     gaps: list[float] = []
     aside = 0.0
 
@@ -254,7 +254,7 @@ def run(
         "seconds": round(evaluation.seconds, 3),
         "all_seconds": round(seconds, 3),
         "step": candidate.step,
-        "inherited": None if sharing is None else round(evaluation.inherited, 4),
+        "inherited": None if sharing is None else round(evaluation.warm_share, 4),
     }
 
 
@@ -290,7 +290,7 @@ def batch_norm_gap(model: keras.Model, data: Data) -> float:
     part = dataclasses.replace(
         data.validation, images=data.validation.images[:1000], labels=data.validation.labels[:1000]
     )
-    batches, steps = pipeline.evaluation_batches(part, data, trainer.make_strategy("none"), 250)
+    batches, steps = pipeline.evaluation_batches(part, data, devices.make_strategy("none"), 250)
     stored = [(weight, weight.numpy()) for weight in model.non_trainable_weights]
     right = {False: 0.0, True: 0.0}
     for _ in range(steps):
@@ -459,7 +459,7 @@ What the stopping rule would have done in random groups of 8, each held against 
 def _stops(
     margin: float, planned: int
 ) -> Callable[[Sequence[float], Sequence[Sequence[float]]], bool]:
-    return lambda curve, before: early_stopping.hopeless(curve, before, margin, planned)
+    return lambda curve, before: early_stopping.stops_early(curve, before, margin, planned)
 
 
 def plot(study: Study, path: pathlib.Path) -> None:

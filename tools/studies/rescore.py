@@ -24,7 +24,7 @@ from epnas_tf.architecture.budget import TRAINED, Budget
 from epnas_tf.architecture.spec import Spec, spec_from_dict
 from epnas_tf.data.dataset import Data
 from epnas_tf.searching.trials import Slot, rank_key
-from epnas_tf.training import machine, schedule, trainer
+from epnas_tf.training import devices, schedule, trainer
 from epnas_tf.training.evaluate import Evaluator
 from epnas_tf.workdir import storage
 from epnas_tf.workdir.layout import WorkDir
@@ -75,7 +75,7 @@ def scores(
     spec: Spec, data: Data, plan: schedule.Schedule, seeds: int
 ) -> list[tuple[float, float]]:
     """Returns validation and test accuracy (NaN without a test part), once a seed."""
-    strategy = trainer.make_strategy("none")
+    strategy = devices.make_strategy("none")
     budget = Budget(data.input_shape, data.num_classes)
     evaluator = Evaluator(data, schedule.fit_to(plan, len(data.train)), strategy, budget)
     found = []
@@ -95,7 +95,7 @@ def main(argv: Sequence[str]) -> None:
     """Prints a line a search."""
     if len(argv) > 1 or not _WORK_DIRS.value:
         raise app.UsageError("--work_dirs must name at least one search, and nothing else is taken")
-    machine.use_threads(_THREADS.value)
+    devices.use_threads(_THREADS.value)
     changes = {"epochs": _EPOCHS.value} if _EPOCHS.value else {}
     plan = schedule.schedule(_SCHEDULE.value, **changes)
     print("| search | best | params | MFLOPs | validation | test |\n|---|---|---:|---:|---:|---:|")

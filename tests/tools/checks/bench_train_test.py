@@ -10,7 +10,7 @@ from absl import app, flags
 
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
-from epnas_tf.training import machine
+from epnas_tf.training import calibrate, devices
 
 # Its flags are kept apart: other tools define some of the same names in this process.
 _FLAGS = flags.FlagValues()
@@ -94,8 +94,8 @@ def test_ratios_have_a_geometric_mean():
 def test_the_command_measures_what_it_is_asked_to(monkeypatch, capsys, measured, micro):
     seen = []
     monkeypatch.setattr(bench_train, "_IMAGES", 20)
-    monkeypatch.setattr(machine, "use_threads", lambda count: 1)
-    monkeypatch.setattr(machine, "measure_micro_batch", lambda shape, batch: measured)
+    monkeypatch.setattr(devices, "use_threads", lambda count: 1)
+    monkeypatch.setattr(calibrate, "measure_micro_batch", lambda shape, batch: measured)
     monkeypatch.setattr(bench_train, "report", lambda bench: seen.append(bench) or "the tables")
     _FLAGS(["bench_train", "--quick"])
     bench_train.main(["bench_train"])

@@ -1,70 +1,37 @@
 """What is measured of the machine."""
 
 import math
-import os
-import subprocess
-import sys
 
 import pytest
-import tensorflow as tf
 
-from epnas_tf.training import machine
+from epnas_tf.training import calibrate
 
 
 def test_the_rate_is_a_power_of_two_and_plausible():
-    rate = machine.measure_gflops()
+    rate = calibrate.measure_gflops()
     assert math.log2(rate) == round(math.log2(rate))
     assert 0.25 <= rate <= 2**17
 
 
 def test_the_rate_is_that_of_the_fastest_repeat(monkeypatch):
     taken = iter([9.0, 0.0755, 9.0, 9.0, 9.0])
-    monkeypatch.setattr(machine, "_timed", lambda convolve, images: next(taken))
+    monkeypatch.setattr(calibrate, "_timed", lambda convolve, images: next(taken))
     # 2 * 64 * 32 * 32 * 9 * 32 * 32 = 1.208 GFLOP in 75.5 ms.
-    assert machine.measure_gflops() == 16.0
-
-
-def test_threads_that_tensorflow_has_are_returned():
-    tf.constant(0)  # TensorFlow has started
-    current = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()
-    assert machine.use_threads(current) == current
-
-
-def test_threads_cannot_change_once_tensorflow_has_started():
-    tf.constant(0)
-    with pytest.raises(ValueError, match="before TensorFlow starts; it has .*, got 997"):
-        machine.use_threads(997)
-
-
-def test_threads_are_set_in_a_fresh_process():
-    code = (
-        "import tensorflow as tf\n"
-        "from epnas_tf.training import machine\n"
-        "print(machine.use_threads(1), tf.config.threading.get_intra_op_parallelism_threads())\n"
-        "print(machine.use_threads(1))"
-    )
-    finished = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | {"PYTHONPATH": ":".join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert finished.stdout.split() == ["1", "1", "1"]
+    assert calibrate.measure_gflops() == 16.0
 
 
 # --- the micro-batch -----------------------------------------------------------------------------
 
 
 def _fake(monkeypatch, seconds):
-    """Makes the timings these; returns the pieces that were asked for, a call an entry."""
+    """Makes the timings these; returns the pieces that were asked for, an entry per call."""
     asked = []
 
     def update_seconds(input_shape, num_classes, pieces):
         asked.append(pieces)
         return {piece: seconds[piece] for piece in pieces}
 
-    monkeypatch.setattr(machine, "_update_seconds", update_seconds)
+    monkeypatch.setattr(calibrate, "_update_seconds", update_seconds)
     return asked
 
 
@@ -79,7 +46,7 @@ def _fake(monkeypatch, seconds):
     ],
 )
 def test_the_largest_of_the_fastest_pieces_is_chosen(seconds, piece):
-    assert machine.fastest(seconds) == piece
+    assert calibrate.fastest(seconds) == piece
 
 
 @pytest.mark.parametrize(
@@ -95,14 +62,14 @@ def test_the_largest_of_the_fastest_pieces_is_chosen(seconds, piece):
 )
 def test_pieces_divide_the_batch_and_fit_into_memory(monkeypatch, size, batch_size, pieces):
     asked = _fake(monkeypatch, dict.fromkeys(pieces, 1.0))
-    chosen = machine.measure_micro_batch((size, size, 3), batch_size)
+    chosen = calibrate.measure_micro_batch((size, size, 3), batch_size)
     assert asked == [pieces]
     assert chosen == (0 if pieces[-1] == batch_size else pieces[-1])
 
 
 def test_a_piece_smaller_than_the_batch_is_its_size(monkeypatch):
     _fake(monkeypatch, {32: 2.0, 64: 1.0, 128: 3.0, 256: 4.0, 1024: 5.0})
-    assert machine.measure_micro_batch((32, 32, 3), 1024) == 64
+    assert calibrate.measure_micro_batch((32, 32, 3), 1024) == 64
 
 
 @pytest.mark.parametrize(
@@ -110,24 +77,24 @@ def test_a_piece_smaller_than_the_batch_is_its_size(monkeypatch):
 )
 def test_nothing_is_timed_where_there_is_no_choice(monkeypatch, size, batch_size, micro):
     asked = _fake(monkeypatch, {})
-    assert machine.measure_micro_batch((size, size, 3), batch_size) == micro
+    assert calibrate.measure_micro_batch((size, size, 3), batch_size) == micro
     assert asked == []
 
 
 def test_each_piece_has_the_time_of_its_fastest_update(monkeypatch):
     taken = iter([9.0, 9.0, 9.0, 5.0, 2.0, 7.0, 4.0, 3.0, 8.0])
-    monkeypatch.setattr(machine, "_timed", lambda update: next(taken))
-    seconds = machine._update_seconds((4, 4, 1), 2, (32, 64, 256))
+    monkeypatch.setattr(calibrate, "_timed", lambda update: next(taken))
+    seconds = calibrate._update_seconds((4, 4, 1), 2, (32, 64, 256))
     assert seconds == {32: 4.0, 64: 2.0, 256: 7.0}
 
 
 def test_a_measured_micro_batch_divides_the_batch():
-    micro = machine.measure_micro_batch((8, 8, 1), 256, num_classes=2)
+    micro = calibrate.measure_micro_batch((8, 8, 1), 256, num_classes=2)
     assert micro in (0, 32, 64, 128)
 
 
 def test_timed_updates_change_no_weight():
-    model = machine.build_model(machine._REFERENCE, (8, 8, 3), 10)
-    losses = [float(machine._update(model, 10, 64, piece)()) for piece in (64, 64)]
+    model = calibrate.build_model(calibrate._REFERENCE, (8, 8, 3), 10)
+    losses = [float(calibrate._update(model, 10, 64, piece)()) for piece in (64, 64)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
-    assert math.isfinite(float(machine._update(model, 10, 64, 32)()))
+    assert math.isfinite(float(calibrate._update(model, 10, 64, 32)()))

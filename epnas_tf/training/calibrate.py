@@ -1,14 +1,12 @@
-"""What a search needs to know of its machine: its threads, how fast it trains, in what pieces.
+"""What a search measures of its machine: how fast it trains, and in what pieces.
 
-All are settled once, when a search starts, and stored in its configuration: results change in their
-last bits with the number of threads and the micro-batch, and the rate decides what is too slow to
-be trained.
+Both are measured once, when a search starts, and stored in its configuration: results change in
+their last bits with the micro-batch, and the rate decides what is too slow to be trained.
 """
 
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -42,30 +40,6 @@ _REFERENCE = LayerwiseSpec(
         LayerSpec("conv2d", width=1, channels=64, activation="relu"),
     )
 )
-
-
-def refuse_nondeterminism() -> None:
-    """Lets TensorFlow take only operations that give the same bits again; for good."""
-    tf.config.experimental.enable_op_determinism()
-
-
-def use_threads(count: int) -> int:
-    """Lets an operation use this many threads and returns the number; 0 takes all cores.
-
-    Raises:
-      ValueError: TensorFlow has started with another number, which cannot be changed.
-    """
-    cores = os.cpu_count() or 1
-    wanted = count or cores
-    current = tf.config.threading.get_intra_op_parallelism_threads() or cores
-    if wanted != current:
-        try:
-            tf.config.threading.set_intra_op_parallelism_threads(wanted)
-        except RuntimeError as error:
-            raise ValueError(
-                f"threads must be set before TensorFlow starts; it has {current}, got {wanted}"
-            ) from error
-    return wanted
 
 
 def measure_gflops() -> float:

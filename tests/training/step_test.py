@@ -1,0 +1,45 @@
+"""One update, as a replica runs it; what it computes is held by trainer_test."""
+
+from __future__ import annotations
+
+import types
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from epnas_tf.training import devices, step
+from epnas_tf.training.schedule import Schedule
+
+_PLAN = Schedule("test", epochs=1, batch_size=4, learning_rate=0.1)
+
+
+def _identity() -> keras.Model:
+    """Returns a network whose logits are its inputs."""
+    image = keras.Input((3,))
+    dense = keras.layers.Dense(3, kernel_initializer="identity")
+    return keras.Model(image, dense(image))
+
+
+def test_several_replicas_are_not_compiled():
+    two = types.SimpleNamespace(num_replicas_in_sync=2)
+    with pytest.raises(ValueError, match="jit_compile must be off where there is more than one"):
+        step.train_step_function(_identity(), _PLAN, two, jit_compile=True)
+
+
+def test_a_prediction_sums_the_weights_of_the_correct():
+    predict = step.predict_step_function(_identity())
+    labels, weights = tf.constant([0, 1, 1]), tf.constant([1.0, 2.0, 4.0])
+    assert float(predict(tf.eye(3), labels, weights)) == 3.0
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_an_update_returns_loss_and_hits_of_its_images(compiled):
+    model, none = _identity(), devices.make_strategy("none")
+    update = step.train_step_function(model, _PLAN, none, jit_compile=compiled)
+    images, labels = tf.eye(4, 3)[None], tf.constant([[0, 1, 0, 0]])
+    loss, correct = update(images, labels, tf.constant(0.1))
+    logs = np.log(np.exp(images[0]).sum(1)) - np.array([1, 1, 0, 0])
+    assert float(loss) == pytest.approx(logs.mean(), rel=1e-5)
+    assert float(correct) == 3.0  # of the last image all logits are alike: the first counts
