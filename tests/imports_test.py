@@ -30,6 +30,7 @@ _RESERVED = {"keras_tuner": {"tuner"}, "absl": {"config", "command_line", "tools
 _LAZY = {
     *(
         "tools/checks/write_build.py",
+        "tools/checks/write_map.py",
         "epnas_tf/__init__.py",
         "epnas_tf/config.py",
         "epnas_tf/workdir/storage.py",
