@@ -95,8 +95,9 @@ class Settings:
             try:
                 value = _typed_as(str(field.type), getattr(self, field.name))
             except TypeError:
-                rule = f"must be {KINDS[str(field.type)]}"
-                self.refuse(field.name, rule, getattr(self, field.name))
+                given = getattr(self, field.name)
+                given = repr(given) if isinstance(given, str) else given  # it may be of two lines
+                self.refuse(field.name, f"must be {KINDS[str(field.type)]}", given)
             broken = broken_rule(field, value)
             if broken:
                 self.refuse(field.name, broken, value)

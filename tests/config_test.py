@@ -16,6 +16,12 @@ def _parse(*arguments: str) -> SearchConfig:
     return command_line.parse(["epnas_search", *arguments])
 
 
+def _message(*arguments: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        _parse(*arguments)
+    return str(caught.value)
+
+
 def _differences(stored: SearchConfig, asked: SearchConfig) -> list[str]:
     return config_lib.differences(stored, vars(asked))
 

@@ -43,6 +43,8 @@ class Constraint:
 
 def usage(cost: Cost, metric: str) -> float:
     """Returns what a network of this cost uses of a resource, a key of RESOURCES."""
+    if metric not in RESOURCES:
+        raise ValueError(f"metric must be one of {tuple(RESOURCES)}, got {metric!r}")
     return float(RESOURCES[metric].of(cost))
 
 

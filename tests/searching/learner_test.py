@@ -20,7 +20,7 @@ _SPACE = SearchSpace(
     fixed_length=True,
     ops={op: OpDef(()) for op in _OPS},
 )
-_EAGER = {"skill": -1.0}  # the predictor is listened to from the first step
+_EAGER = {"predictor_skill": -1.0}  # the predictor is listened to from the first step
 
 
 class _Watched(RandomPolicy):
@@ -109,7 +109,7 @@ def test_the_policys_own_draws_are_learnt_from_after_each_step():
 def _gains(baseline):
     """Returns the advantages of a step with a baseline, and by how much its rewards rose."""
     policy = _Watched()
-    _step(_ready(policy, screen=1, imagined_updates=0, baseline=baseline))
+    _step(_ready(policy, screen=1, imagined_updates=0, policy_baseline=baseline))
     ((specs, children, advantages),) = policy.lessons
     pairs = zip(specs, children, strict=True)
     return advantages, np.array([_reward(child) - _reward(spec) for spec, child in pairs])
@@ -146,7 +146,7 @@ def test_imagined_morphs_are_of_the_next_parents_and_centred_for_each():
 
 def test_nothing_is_imagined_or_screened_below_the_bound():
     policy = _Watched()
-    search = _ready(policy, skill=1.0)
+    search = _ready(policy, predictor_skill=1.0)
     _step(search)
     assert len(policy.lessons) == 1 and not search.step_log[-1]["screened"]
 

@@ -15,7 +15,7 @@ import pytest
 from epnas_tf.architecture.space import layerwise_space, module_space
 from epnas_tf.searching.policies.lstm import LSTMPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
-from epnas_tf.searching.settings import LSTM, Learning
+from epnas_tf.searching.settings import Learning
 from epnas_tf.searching.trials import Result
 
 _SPACE = layerwise_space((16, 16), max_layers=6, parts=2)
@@ -23,8 +23,8 @@ _BRANCHES = 4
 
 
 def _start():
-    policy = LSTMPolicy(_SPACE, seed=7, **LSTM)
-    learning = Learning(imagined_updates=2, screen=8, skill=-1.0)  # learns in every way
+    policy = LSTMPolicy(_SPACE, seed=7)
+    learning = Learning(imagined_updates=2, screen=8, predictor_skill=-1.0)  # learns in every way
     sizes = {"branches": _BRANCHES, "episodes": 3, "steps": 2}
     return policy, ProgressiveSearch(_SPACE, policy, **sizes, learning=learning)
 

@@ -16,14 +16,21 @@ from epnas_tf.architecture.space import Field, SearchSpace
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
 from epnas_tf.searching import returns
 from epnas_tf.searching.policies.lstm import LSTMPolicy
+from epnas_tf.searching.settings import LSTMSettings
 
 _OPS = {name: OpDef(()) for name in "abcd"}
 _BATCH = 32
 
 
+def _lstm(space, seed=0, **options):
+    """Returns a policy without bonus and extra inputs, at the paper's rate, but for the options."""
+    plain = {"policy_learning_rate": 6e-4, "policy_entropy": 0.0, "policy_part_inputs": False}
+    return LSTMPolicy(space, LSTMSettings(**plain | options), seed=seed)
+
+
 def _learn(space, specs, reward, updates, seed):
     """Returns the mean reward of the last five batches; `specs` gives a batch's networks."""
-    policy = LSTMPolicy(space, seed=seed, learning_rate=0.01)
+    policy = _lstm(space, seed=seed, policy_learning_rate=0.01)
     baseline = returns.Baseline()
     means = []
     for update in range(updates):

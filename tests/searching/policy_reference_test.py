@@ -13,12 +13,19 @@ from epnas_tf.architecture.space import layerwise_space, module_space
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
 from epnas_tf.searching import features
 from epnas_tf.searching.policies.lstm import LSTMPolicy
+from epnas_tf.searching.settings import LSTMSettings
 
 _MIX = 0.3
 _SPACES = {
     "layerwise": layerwise_space((16, 16), max_layers=6, parts=2),
     "module": module_space(max_branches=4, parts=2),
 }
+
+
+def _made(space, seed=0, **options):
+    """Returns a policy without bonus and extra inputs, at the paper's rate, but for the options."""
+    plain = {"policy_learning_rate": 6e-4, "policy_entropy": 0.0, "policy_part_inputs": False}
+    return LSTMPolicy(space, LSTMSettings(**plain | options), seed=seed)
 
 
 def _lstm(inputs, state, kernel, recurrent, bias):
@@ -92,7 +99,7 @@ def _log_probability(spec, action, space, weights, mix=_MIX):
 def _policy(pattern, mix=_MIX, learning_rate=6e-4):
     """A policy with weights eight times the initial ones, far from uniform."""
     space = _SPACES[pattern]
-    policy = LSTMPolicy(space, seed=1, check_table_mix=mix, learning_rate=learning_rate)
+    policy = _made(space, seed=1, check_table_mix=mix, policy_learning_rate=learning_rate)
     for variable in policy.variables:
         variable.assign(variable * 8)
     return policy
@@ -139,7 +146,7 @@ def test_log_probabilities(pattern, mix):
 
 def test_all_weights_zero_leave_uniform_choices():
     space = _SPACES["layerwise"]
-    policy = LSTMPolicy(space, check_table_mix=_MIX)
+    policy = _made(space, check_table_mix=_MIX)
     for variable in policy.variables:
         variable.assign(variable * 0)
     # Two layers in two parts. Part 1, conv2d 3x3 32: width up or down, channels up or down, keep;

@@ -95,10 +95,16 @@ def test_totals(branches, episodes, steps):
     assert search.ask() == []
 
 
-@pytest.mark.parametrize("name", ["branches", "episodes", "steps"])
+@pytest.mark.parametrize("name", ["branches", "episodes"])
 def test_sizes_are_at_least_1(name):
     with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
         _search(**{name: 0})
+
+
+def test_steps_that_are_left_open_are_those_of_the_pattern():
+    assert _search(steps=0).steps == 10
+    with pytest.raises(ValueError, match="steps must be at least 0, got -1"):
+        _search(steps=-1)
 
 
 def test_the_seed_decides():

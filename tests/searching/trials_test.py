@@ -13,7 +13,7 @@ from epnas_tf import randomness
 from epnas_tf.architecture import choices, initial, morph
 from epnas_tf.architecture.space import layerwise_space, module_space
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
-from epnas_tf.searching.trials import TRAINED, Proposal, Result, Slot, Trial, rank_key, ranked
+from epnas_tf.searching.trials import TRAINED, Proposal, Result, Slot, Trial, rank_of, ranked
 
 _SPACES = {"layerwise": layerwise_space(), "module": module_space()}
 
@@ -133,10 +133,10 @@ def test_equal_rewards_rank_by_slot():
 def test_the_rank_key_sorts_as_the_ranking_does():
     slot = Slot(1, 1, 1)
     keys = [
-        rank_key(True, 0.9, slot),
-        rank_key(True, 0.5, Slot(1, 1, 0)),
-        rank_key(True, 0.5, slot),
-        rank_key(False, 0.99, slot),
+        rank_of(True, 0.9, slot),
+        rank_of(True, 0.5, Slot(1, 1, 0)),
+        rank_of(True, 0.5, slot),
+        rank_of(False, 0.99, slot),
     ]
     assert sorted(reversed(keys)) == keys
 

@@ -36,7 +36,7 @@ NARROWER: Mapping[str, Set[str]] = {
     "data": _BASE,
     "sharing": _BASE | {"architecture", "modeling", "workdir"},
     "training": _BASE | {"architecture", "modeling", "data", "sharing"},
-    "report": frozenset({"untrusted", "architecture", "workdir"}),
+    "report": frozenset({"architecture", "searching", "workdir"}),
     "epnas_tf": frozenset(),
 }
 
@@ -50,7 +50,7 @@ PURE: Mapping[str, Set[str]] = {
     "searching": {"numpy"},
     "workdir": set(),
     "report": {"numpy"},
-    "config": {"absl"},
+    "config": set(),
     "command_line": {"absl"},
     "epnas_tf": set(),
 }
@@ -62,12 +62,6 @@ NOT_PURE = frozenset(
         "epnas_tf/workdir/weights.py",
     }
 )
-
-# TO BE EMPTIED, then deleted with their uses: files that import rooms against the law (and bring
-# TensorFlow into a pure room), and rooms of the law that are not there yet. With `command_line`,
-# config needs no absl any more.
-EXCEPTIONS: Mapping[str, Set[str]] = {"epnas_tf/workdir/project_file.py": {"training"}}
-COMING = frozenset({"command_line", "resolve", "result"})
 
 
 @dataclasses.dataclass(frozen=True)

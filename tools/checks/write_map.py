@@ -31,8 +31,7 @@ def arrows(sources: Iterable[sources_lib.Source]) -> dict[str, set[str]]:
     """Returns the rooms that each room imports; imports that break the law are left out."""
     found: dict[str, set[str]] = {}
     for source in sources:
-        broken = sources_lib.EXCEPTIONS.get(source.path, frozenset())
-        found.setdefault(source.room, set()).update(source.rooms - broken - {source.room})
+        found.setdefault(source.room, set()).update(source.rooms - {source.room})
     return found
 
 

@@ -17,7 +17,7 @@ from epnas_tf.searching import features
 from epnas_tf.searching.policies import lstm as policy_lib
 from epnas_tf.searching.policies.lstm import LSTMPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
-from epnas_tf.searching.settings import LSTM, PAPER, Learning
+from epnas_tf.searching.settings import PAPER, Learning, LSTMSettings
 from epnas_tf.searching.trials import Result
 
 _SPACES = {
@@ -34,6 +34,12 @@ _SMALL = layerwise_space(
     parts=1,
 )
 _CHAIN = LayerwiseSpec(tuple(LayerSpec("conv2d", 3, None, c, "relu") for c in (16, 32, 16)))
+
+
+def _lstm(space, seed=0, **options):
+    """Returns a policy without bonus and extra inputs, at the paper's rate, but for the options."""
+    plain = {"policy_learning_rate": 6e-4, "policy_entropy": 0.0, "policy_part_inputs": False}
+    return LSTMPolicy(space, LSTMSettings(**plain | options), seed=seed)
 
 
 def _rngs(count, seed=0):
@@ -81,12 +87,12 @@ def test_sizes_are_the_papers(pattern):
     expected = [(sum(features.factor_sizes(space)), 32), *lstm_of_32]
     for tokens in (scale, edit):
         expected += [*lstm_of_128, (1 + tokens, 32), (128, tokens), (tokens,)]
-    assert [tuple(variable.shape) for variable in LSTMPolicy(space).variables] == expected
+    assert [tuple(variable.shape) for variable in _lstm(space).variables] == expected
 
 
 def test_weights_are_uniform_in_a_tenth():
     every = []
-    for variable in LSTMPolicy(_SPACES["layerwise"]).variables:
+    for variable in _lstm(_SPACES["layerwise"]).variables:
         values = variable.numpy().ravel()
         assert np.abs(values).max() <= 0.1
         # Also biases and small tables; 6 standard deviations of the mean and of the spread.
@@ -99,15 +105,15 @@ def test_weights_are_uniform_in_a_tenth():
 
 
 def test_seeds_give_different_weights():
-    first, second = (LSTMPolicy(_SMALL, seed=seed).get_weights() for seed in (0, 1))
-    trainable = len(LSTMPolicy(_SMALL).variables)
+    first, second = (_lstm(_SMALL, seed=seed).get_weights() for seed in (0, 1))
+    trainable = len(_lstm(_SMALL).variables)
     for one, other in zip(first[:trainable], second[:trainable], strict=True):
         assert (one != other).any()
 
 
 def test_the_check_tables_weight_is_a_share():
-    with pytest.raises(ValueError, match="check_table_mix must be in 0..1, got 2"):
-        LSTMPolicy(_SMALL, check_table_mix=2)
+    with pytest.raises(ValueError, match="check_table_mix must be at most 1, got 2"):
+        _lstm(_SMALL, check_table_mix=2)
 
 
 # Proposals
@@ -117,13 +123,13 @@ def test_the_probabilities_of_all_actions_sum_to_1():
     actions = _all_actions(_CHAIN, _SMALL)
     assert len(set(actions)) == len(actions) > 50
     for mix in (0.0, 0.4, 1.0):
-        policy = _sharp(LSTMPolicy(_SMALL, check_table_mix=mix))
+        policy = _sharp(_lstm(_SMALL, check_table_mix=mix))
         log_q = policy.log_probability([_CHAIN] * len(actions), actions)
         assert np.exp(log_q.astype(np.float64)).sum() == pytest.approx(1, abs=1e-4)
 
 
 def test_proposals_follow_their_log_probabilities():
-    policy = _sharp(LSTMPolicy(_SMALL, seed=3, check_table_mix=0.4), 5)
+    policy = _sharp(_lstm(_SMALL, seed=3, check_table_mix=0.4), 5)
     actions = _all_actions(_CHAIN, _SMALL)
     log_q = policy.log_probability([_CHAIN] * len(actions), actions).astype(np.float64)
     count = 3000
@@ -152,7 +158,7 @@ def test_proposals_are_drawn_with_the_probabilities_that_are_learned_from(patter
         return index
 
     monkeypatch.setattr(policy_lib, "_draw", drawing)
-    policy = _sharp(LSTMPolicy(_SPACES[pattern]), 8)
+    policy = _sharp(_lstm(_SPACES[pattern]), 8)
     specs, rngs = _specs(_SPACES[pattern], 32), _rngs(32)
     actions = policy.propose(specs, rngs)
     log_q = policy.log_probability(specs, actions)
@@ -162,7 +168,7 @@ def test_proposals_are_drawn_with_the_probabilities_that_are_learned_from(patter
 @pytest.mark.parametrize("pattern", _SPACES)
 def test_every_proposal_is_legal(pattern):
     space = _SPACES[pattern]
-    policy = _sharp(LSTMPolicy(space))
+    policy = _sharp(_lstm(space))
     specs = _specs(space, 32)
     for step in range(8):
         actions = policy.propose(specs, _rngs(len(specs), seed=step))
@@ -173,7 +179,7 @@ def test_every_proposal_is_legal(pattern):
 
 
 def test_a_proposal_depends_on_its_network_and_its_generator_alone():
-    policy = _sharp(LSTMPolicy(_SPACES["layerwise"]))
+    policy = _sharp(_lstm(_SPACES["layerwise"]))
     specs = _specs(_SPACES["layerwise"], 8)
     together = policy.propose(specs, _rngs(8))
     assert policy.propose(specs, _rngs(8)) == together
@@ -185,7 +191,7 @@ def test_a_proposal_depends_on_its_network_and_its_generator_alone():
 
 def _place_shares(mix):
     """The probabilities of the places 0..3 for a network of three layers, given an insertion."""
-    policy = _sharp(LSTMPolicy(_SMALL, seed=5, check_table_mix=mix))
+    policy = _sharp(_lstm(_SMALL, seed=5, check_table_mix=mix))
     actions = [a for a in _all_actions(_CHAIN, _SMALL) if isinstance(a.edit, Insert)]
     actions = [action for action in actions if not action.scales]
     q = np.exp(policy.log_probability([_CHAIN] * len(actions), actions).astype(np.float64))
@@ -208,7 +214,7 @@ def test_the_check_table_mixes_into_the_place():
 @pytest.mark.parametrize("pattern", _SPACES)
 def test_every_weight_matrix_moves(pattern):
     space = _SPACES[pattern]
-    policy = LSTMPolicy(space)
+    policy = _lstm(space)
     specs = _specs(space, 16)
     before = policy.get_weights()
     actions = policy.propose(specs, _rngs(16))
@@ -222,7 +228,7 @@ def test_every_weight_matrix_moves(pattern):
 
 
 def test_better_actions_become_more_likely():
-    policy = LSTMPolicy(_SMALL, learning_rate=0.002)
+    policy = _lstm(_SMALL, policy_learning_rate=0.002)
     specs = [_CHAIN] * 6
     actions = _all_actions(_CHAIN, _SMALL)[::13][:6]
     assert {type(action.edit) for action in actions} == {Insert, Remove, Keep}
@@ -238,7 +244,7 @@ def test_better_actions_become_more_likely():
 
 def test_nothing_is_traced_again_as_networks_grow():
     space = _SPACES["layerwise"]
-    policy = LSTMPolicy(space)
+    policy = _lstm(space)
     search = ProgressiveSearch(space, policy, branches=8, episodes=2, steps=2, learning=PAPER)
     while not search.done:
         search.tell([Result(p.slot, p.slot.branch / 8) for p in search.ask()])
@@ -258,9 +264,9 @@ def _probabilities(policy, specs, actions):
 def test_several_epochs_stop_where_the_ratio_is_clipped():
     space = _SPACES["layerwise"]
     specs, moved = _specs(space, 4), []
-    actions = LSTMPolicy(space).propose(specs, _rngs(4))
+    actions = _lstm(space).propose(specs, _rngs(4))
     for clip in (0.05, 0.5):
-        policy = LSTMPolicy(space, learning_rate=3e-3, epochs=40, clip=clip)
+        policy = _lstm(space, policy_learning_rate=3e-3, policy_epochs=40, policy_clip=clip)
         before = _probabilities(policy, specs, actions)
         policy.update(specs, actions, np.ones(4))
         moved.append(_probabilities(policy, specs, actions) / before)
@@ -271,10 +277,10 @@ def test_several_epochs_stop_where_the_ratio_is_clipped():
 def test_the_entropy_bonus_keeps_choices_open():
     space = _SPACES["layerwise"]
     specs = _specs(space, 8)
-    actions = LSTMPolicy(space).propose(specs, _rngs(8))
+    actions = _lstm(space).propose(specs, _rngs(8))
     left = []
     for entropy in (0.0, 1.0):
-        policy = LSTMPolicy(space, learning_rate=3e-3, entropy=entropy)
+        policy = _lstm(space, policy_learning_rate=3e-3, policy_entropy=entropy)
         for _ in range(30):
             policy.update(specs, actions, np.ones(8))
         left.append(policy.statistics(specs, actions)["entropy"])
@@ -295,7 +301,9 @@ def test_what_a_part_holds_decides_its_scaling():
     wanted = {"a": "b", "b": "c", "c": "a"}
     hits = []
     for part_inputs in (False, True):
-        policy = LSTMPolicy(space, learning_rate=0.01, entropy=0.1, part_inputs=part_inputs)
+        policy = _lstm(
+            space, policy_learning_rate=0.01, policy_entropy=0.1, policy_part_inputs=part_inputs
+        )
         for step in range(60):
             specs = [initial.random_spec(space, rng) for rng in _rngs(32, seed=step)]
             actions = policy.propose(specs, _rngs(32, seed=1000 + step))
@@ -311,16 +319,10 @@ def _hits(spec, action, wanted):
     return sum(scale.to == wanted[spec.items[scale.part].op] for scale in action.scales)
 
 
-@pytest.mark.parametrize("options", [{"epochs": 0}, {"clip": 0.0}, {"clip": 1.0}, {"entropy": -1}])
-def test_options_that_are_not_allowed_are_refused(options):
-    with pytest.raises(ValueError, match="epochs must be at least 1, clip in .* entropy"):
-        LSTMPolicy(_SPACES["layerwise"], **options)
-
-
 def test_two_sizes_of_batches_are_all_that_is_traced():
     space = _SPACES["layerwise"]
-    policy = LSTMPolicy(space, **LSTM)
-    learning = Learning(screen=4, imagined_updates=2, skill=-1.0)
+    policy = LSTMPolicy(space)
+    learning = Learning(screen=4, imagined_updates=2, predictor_skill=-1.0)
     search = ProgressiveSearch(space, policy, branches=8, episodes=2, steps=3, learning=learning)
     while not search.done:
         search.tell([Result(p.slot, int(p.spec.key[:4], 16) / 2**16) for p in search.ask()])
