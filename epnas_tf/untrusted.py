@@ -65,10 +65,17 @@ def number(value: Any) -> float:
     return float(value)
 
 
-def check_format(values: Mapping[str, Any], known: int) -> None:
-    """Raises ValueError where a file is of another format than the one that is known."""
+class FormatError(ValueError):
+    """A file of another format than this version of the package reads."""
+
+
+def check_format(path: str, values: Mapping[str, Any], known: int) -> None:
+    """Raises FormatError where a file is of another format than the one that is known."""
     if values.get("format") != known:
-        raise ValueError(f"its format must be {known}, got {values.get('format')!r:.80}")
+        raise FormatError(
+            f"{path} must have format {known}, got {values.get('format')!r:.80}: another version "
+            "of epnas_tf wrote it, which can go on with it; begin anew in another folder"
+        )
 
 
 def _no_number(name: str) -> Any:

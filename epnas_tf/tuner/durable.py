@@ -73,7 +73,7 @@ class DurableOracle(keras_tuner.Oracle):
     def reload(self) -> None:
         """Rebuilds the state from the trials' files.
 
-        A trial that was running when the process died, and one whose file is torn or missing,
+        A trial that was running when the process died, and one whose file is corrupt or missing,
         counts as a failed attempt: its slot is given out again under a new trial id. Nothing is
         written, so that a finished or running project may be looked at.
         """
@@ -93,7 +93,7 @@ class DurableOracle(keras_tuner.Oracle):
         self._retry_queue: list[str] = []
 
     def _load_trial(self, trial_id: str) -> Trial:
-        """Returns the trial of a file; one that is torn or foreign gives an empty trial."""
+        """Returns the trial of a file; one that is corrupt or not of this search is empty."""
         path = os.path.join(self._project_dir, f"trial_{trial_id}", "trial.json")
         if not storage.exists(path):
             return _empty(trial_id)  # a kill between making the folder and the file
@@ -105,7 +105,11 @@ class DurableOracle(keras_tuner.Oracle):
         except (OSError, tf.errors.OpError):
             raise  # the disk's fault, not the file's
         except Exception as error:  # Keras Tuner's readers raise anything on what is not theirs
-            _log.warning("%s is torn or foreign, its trial is run again: %s", path, error)
+            _log.warning(
+                "%s is corrupt or not written by this search, its trial is run again: %s",
+                path,
+                error,
+            )
             return _empty(trial_id)
         return trial
 

@@ -290,7 +290,7 @@ def _may_grow(kind: type[Settings]) -> set[str]:
 def _blamed(path: str) -> Iterator[None]:
     try:
         yield
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(
             f"{path} is corrupt or not written by this search: {error!r:.200}"
         ) from error

@@ -69,7 +69,6 @@ class Best:
           TypeError: a value is of another type.
           ValueError: a value is not allowed.
         """
-        untrusted.check_format(values, FORMAT)
         test = values.get("test_accuracy")
         return cls(
             Slot.parse(values["slot"]).name,
@@ -97,7 +96,11 @@ def read(work_dir: WorkDir) -> Best | None:
     if not storage.exists(work_dir.best):
         return None
     try:
-        return Best.from_dict(untrusted.parse_object(storage.read_text(work_dir.best)))
+        values = untrusted.parse_object(storage.read_text(work_dir.best))
+        untrusted.check_format(work_dir.best, values, FORMAT)
+        return Best.from_dict(values)
+    except untrusted.FormatError:
+        raise
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise ValueError(
             f"{work_dir.best} is corrupt or not written by this search: {error!r:.200}"

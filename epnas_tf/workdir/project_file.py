@@ -120,11 +120,15 @@ def read(work_dir: WorkDir) -> Project | None:
         return None
     try:
         values = untrusted.parse_object(storage.read_text(work_dir.project))
-        untrusted.check_format(values, FORMAT)
+        untrusted.check_format(work_dir.project, values, FORMAT)
         rate = untrusted.number(values["machine_gflops"])
         if rate < 0:
             raise ValueError(f"machine_gflops must be at least 0, got {rate}")
-        return Project(_images_from(values["images"]), rate, dict(values["settings"]))
+        if not isinstance(values["settings"], dict):
+            raise ValueError(f"settings must be an object, got {values['settings']!r:.80}")
+        return Project(_images_from(values["images"]), rate, values["settings"])
+    except untrusted.FormatError:
+        raise
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise ValueError(
             f"{work_dir.project} is corrupt or not written by this search: {error!r:.200}"

@@ -101,7 +101,6 @@ def test_a_folder_without_a_search_is_an_error_that_names_it(tmp_path):
         {"slot": ["e02s10b0"]},
         {"spec": None},
         {"spec": {}},
-        {"format": 2},
     ],
 )
 def test_a_best_network_that_cannot_be_told_is_named(work_dir, changes):

@@ -11,16 +11,21 @@ import shutil
 import numpy as np
 import pytest
 
+from epnas_tf.architecture.resources import RESOURCES
+from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
+from epnas_tf.searching.trials import Proposal, Slot
 from epnas_tf.sharing import rules
 from epnas_tf.sharing.rules import Entry
 from epnas_tf.sharing.store import Offer, ParamStore
 from epnas_tf.training.evaluate import Evaluation, Evaluator
-from epnas_tf.tuner import durable, trial_data
+from epnas_tf.tuner import durable
 from epnas_tf.tuner.durable import Status
-from epnas_tf.tuner.generations import Dictionary
+from epnas_tf.tuner.generations import Generations
+from epnas_tf.tuner.trial_data import Assignment, Outcome
 from epnas_tf.workdir import storage
 
 _SHARING = ("dictionary", "lineage")
+_SPEC = LayerwiseSpec((LayerSpec("conv2d", 1, None, 4, "relu"),), 4)
 
 
 @pytest.fixture(name="seen")
@@ -201,9 +206,9 @@ def test_another_sharing_is_another_search(seen, make_tuner, data):
 
 
 def test_a_dictionary_at_another_generation_is_refused(tmp_path):
-    library = Dictionary(ParamStore(str(tmp_path)), branches=2, steps=2)
+    library = Generations(ParamStore(str(tmp_path)), branches=2, steps=2)
     with pytest.raises(ValueError, match="must hold generation 1 .* got 0"):
-        library.sharing({"slot": "e01s01b0", "attempt": 1, "generation": 1})
+        library.sharing(Assignment(Proposal(Slot(1, 1, 0), _SPEC), 1, "w", generation=1))
 
 
 def test_the_hash_of_an_offer_survives_as_a_float():
@@ -235,7 +240,7 @@ def test_the_curves_of_the_step_before_are_handed_out(make_tuner, data, plan):
     )
     values = {v["slot"]: v for v in map(durable.values, tuner.oracle.trials.values())}
     assert json.loads(values["e01s00b1"]["reference"]) == []
-    step = [list(records[f"e01s00b{branch}"].curve) for branch in range(2)]
+    step = [list(records[f"e01s00b{branch}"].outcome.curve) for branch in range(2)]
     assert json.loads(values["e01s01b0"]["reference"]) == step
 
 
@@ -261,5 +266,5 @@ def _stops_second_step(rule, result):
 
 def test_curves_travel_as_numbers():
     curve = tuple(n / 200 for n in range(120))
-    metrics = trial_data.curve_metrics(curve) | {"accuracy": 1.0}
-    assert trial_data.curve_in(metrics) == curve
+    outcome = Outcome(0.5, 0.5, "trained", dict.fromkeys(RESOURCES, 1.0), curve=curve)
+    assert Outcome.from_metrics(outcome.to_metrics()).curve == curve

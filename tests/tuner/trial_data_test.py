@@ -7,12 +7,15 @@ import json
 
 import pytest
 
-from epnas_tf.architecture.budget import STATUSES, Budget
+from epnas_tf.architecture import resources
+from epnas_tf.architecture.budget import STATUSES
+from epnas_tf.architecture.cost import Cost
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.morph import Insert, Morph, Scale
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
-from epnas_tf.searching.trials import Proposal, Slot
+from epnas_tf.searching.trials import Proposal, Result, Slot
 from epnas_tf.tuner import trial_data
+from epnas_tf.tuner.trial_data import Assignment, Outcome, Remembered
 
 _CONV = LayerSpec("conv2d", 3, None, 8, "relu")
 _START = Proposal(Slot(1, 0, 1), LayerwiseSpec((_CONV,), 4))
@@ -24,12 +27,26 @@ _MORPHED = Proposal(
     _ACTION,
 )
 _REUSED = dataclasses.replace(_MORPHED, reuse="e01s03b0")
-_METRICS = {"reward": 0.9, "accuracy": 0.95, "seconds": 3.0, "overhead_seconds": 0.5, "status": 0.0}
-_BUDGET = Budget((8, 8, 1), 3, (Constraint("params", upper=500),))
+_USES = resources.uses_of(Cost(600, 6_000, 200))
+_METRICS = {
+    **{"reward": 0.9, "accuracy": 0.95, "seconds": 3.0, "overhead_seconds": 0.5, "status": 0.0},
+    **{"inherited": 0.0, "offer": 0.0},
+    **_USES,
+}
+_LIMITS = (Constraint("params", upper=500),)
+
+
+def _values(proposal, attempt=1, worker="w1", **more):
+    return Assignment(proposal, attempt, worker, **more).to_values()
+
+
+def _completed(proposal, trial_id="0", limits=_LIMITS, **metrics):
+    outcome = Outcome.from_metrics(_METRICS | metrics)
+    return trial_data.completed(trial_id, Assignment(proposal, 1, "w"), outcome, limits)
 
 
 def test_values_are_literally_these():
-    assert trial_data.values_of(_MORPHED, 2, "tuner0") == {
+    assert _values(_MORPHED, 2, "tuner0") == {
         "slot": "e02s13b5",
         "attempt": 2,
         "worker": "tuner0",
@@ -38,50 +55,69 @@ def test_values_are_literally_these():
         "reuse": "",
         "spec": _MORPHED.spec.to_json(),
     }
-    start = trial_data.values_of(_START, 1, "w7")
+    start = _values(_START, 1, "w7")
     assert (start["parent"], start["action"]) == ("", "")
-    assert trial_data.values_of(_REUSED, 1, "w7")["reuse"] == "e01s03b0"
+    assert _values(_REUSED, 1, "w7")["reuse"] == "e01s03b0"
 
 
 @pytest.mark.parametrize("proposal", [_START, _MORPHED, _REUSED])
 def test_a_proposal_comes_back_as_it_was_logged(proposal, space):
-    values = trial_data.values_of(proposal, 3, "w1")
+    values = _values(proposal, 3, "w1")
     # Keras Tuner takes nothing but text and numbers.
     assert {type(value) for value in values.values()} <= {str, int}
-    assert trial_data.proposal_of(json.loads(json.dumps(values)), space) == proposal
+    assert Assignment.from_values(json.loads(json.dumps(values)), space).proposal == proposal
 
 
-def test_values_of_an_earlier_version_name_no_slot_to_reuse(space):
-    values = trial_data.values_of(_MORPHED, 3, "w1")
-    del values["reuse"]
-    assert trial_data.proposal_of(values, space) == _MORPHED
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"failures": 2},
+        {"remembered": Remembered(0.5, 0.45, "trained")},
+        {"generation": 0, "names": ("e01s00b1.1", "e01s02b0")},
+        {"reference": ()},
+        {"reference": ((0.25, 0.5), (0.125, 1.0))},
+    ],
+)
+def test_what_a_trial_must_know_besides_comes_back(more, space):
+    assignment = Assignment(_MORPHED, 3, "w1", **more)
+    values = json.loads(json.dumps(assignment.to_values()))
+    assert {type(value) for value in values.values()} <= {str, int}
+    assert Assignment.from_values(values, space) == assignment
 
 
-def test_a_record_joins_values_metrics_and_costs(space):
-    values = trial_data.values_of(_MORPHED, 2, "w1")
-    found = trial_data.record_of("0007", values, _METRICS, space, _BUDGET)
-    assert (found.trial_id, found.attempt, found.worker) == ("0007", 2, "w1")
-    assert (found.proposal, found.slot) == (_MORPHED, Slot(2, 13, 5))
-    assert (found.outcome.accuracy, found.result.reward, found.result.status) == (
-        0.95,
-        0.9,
-        "trained",
-    )
-    assert (found.outcome.seconds, found.outcome.overhead_seconds) == (3.0, 0.5)
-    assert found.cost == _BUDGET.cost(_MORPHED.spec)
-    assert found.cost.params > 500
-    assert found.result.feasible is False
+def test_deaths_are_the_earlier_tries_but_for_those_that_are_excused():
+    assert Assignment(_START, 3, "w").deaths == 2
+    assert Assignment(_START, 3, "w", failures=1).deaths == 1
+
+
+def test_a_completed_trial_joins_assignment_outcome_and_limits():
+    found = _completed(_MORPHED, "0007")
+    assert (found.trial_id, found.proposal, found.slot) == ("0007", _MORPHED, Slot(2, 13, 5))
+    outcome = found.outcome
+    assert (outcome.accuracy, outcome.reward, outcome.status) == (0.95, 0.9, "trained")
+    assert (outcome.seconds, outcome.overhead_seconds) == (3.0, 0.5)
+    assert outcome.uses == _USES
+    assert found.result == Result(found.slot, 0.9, 0.95, False, "trained")
+    assert not found.feasible
+    assert _completed(_MORPHED, limits=(Constraint("params", upper=600),)).feasible
     assert found.trained
-    assert found.outcome.reason == ""
-    assert trial_data.record_of("7", values, _METRICS, space, _BUDGET, "deep").reason == "deep"
+    assert outcome.reason == ""
+    assert Outcome.from_metrics(_METRICS, "deep").reason == "deep"
 
 
 @pytest.mark.parametrize("code", range(len(STATUSES)))
-def test_a_status_is_its_index(code, space):
-    values = trial_data.values_of(_START, 1, "w1")
-    found = trial_data.record_of("0", values, _METRICS | {"status": float(code)}, space, _BUDGET)
-    assert found.result.status == STATUSES[code]
+def test_a_status_is_its_index(code):
+    found = _completed(_START, status=float(code))
+    assert found.outcome.status == STATUSES[code]
     assert found.trained == (code == 0)
+    assert found.outcome.to_metrics()["status"] == code
+
+
+def test_an_outcome_comes_back_from_its_metrics():
+    outcome = Outcome(0.5, 0.4, "hopeless", _USES, 1.5, 0.5, 0.25, 2**52 - 1, (0.25, 0.5))
+    metrics = outcome.to_metrics()
+    assert {type(value) for value in metrics.values()} == {float}
+    assert Outcome.from_metrics(json.loads(json.dumps(metrics))) == outcome
 
 
 def test_statuses_are_never_renumbered():
@@ -89,12 +125,10 @@ def test_statuses_are_never_renumbered():
     assert known == STATUSES
 
 
-def test_the_order_is_feasible_then_reward_then_slot(space):
+def test_the_order_is_feasible_then_reward_then_slot():
     def made(trial_id, params, reward, slot):
-        proposal = Proposal(slot, _START.spec)
-        budget = Budget((8, 8, 1), 3, (Constraint("params", upper=params),))
-        values = trial_data.values_of(proposal, 1, "w")
-        return trial_data.record_of(trial_id, values, _METRICS | {"reward": reward}, space, budget)
+        limits = (Constraint("params", upper=params),)
+        return _completed(Proposal(slot, _START.spec), trial_id, limits, reward=reward)
 
     trials = [
         made("infeasible", 1, 0.99, Slot(1, 0, 0)),
@@ -102,7 +136,7 @@ def test_the_order_is_feasible_then_reward_then_slot(space):
         made("early", 10**6, 0.8, Slot(1, 1, 3)),
         made("better", 10**6, 0.9, Slot(1, 2, 1)),
     ]
-    ordered = [r.trial_id for r in sorted(trials, key=trial_data.Record.order)]
+    ordered = [r.trial_id for r in sorted(trials, key=lambda trial: trial.rank)]
     assert ordered == ["better", "early", "late", "infeasible"]
 
 
@@ -130,17 +164,17 @@ def test_the_order_is_feasible_then_reward_then_slot(space):
     ],
 )
 def test_values_of_no_trial_are_refused(changes, message, space):
-    values = trial_data.values_of(_MORPHED, 2, "tuner0")
-    trial_data.check_values(values, space)
+    values = _values(_MORPHED, 2, "tuner0")
+    Assignment.from_values(values, space)
     with pytest.raises(ValueError, match=message):
-        trial_data.check_values(values | changes, space)
+        Assignment.from_values(values | changes, space)
 
 
 def test_a_network_of_another_stem_is_refused(space):
     big = LayerwiseSpec(_MORPHED.spec.layers, 10**6)
-    values = trial_data.values_of(dataclasses.replace(_MORPHED, spec=big), 1, "w")
+    values = _values(dataclasses.replace(_MORPHED, spec=big), 1, "w")
     with pytest.raises(ValueError, match="stem and stacking must be those of the space"):
-        trial_data.check_values(values, space)
+        Assignment.from_values(values, space)
 
 
 @pytest.mark.parametrize(
@@ -160,11 +194,10 @@ def test_a_network_of_another_stem_is_refused(space):
     ],
 )
 def test_metrics_of_no_trial_are_refused(changes, message):
-    trial_data.check_metrics(_METRICS)
+    Outcome.from_metrics(_METRICS)
     with pytest.raises(ValueError, match=message):
-        trial_data.check_metrics(_METRICS | changes)
+        Outcome.from_metrics(_METRICS | changes)
 
 
-def test_a_reason_that_is_no_text_becomes_text(space):
-    values = trial_data.values_of(_START, 1, "w")
-    assert trial_data.record_of("0", values, _METRICS, space, _BUDGET, [1]).reason == "[1]"  # type: ignore[arg-type]
+def test_a_reason_that_is_no_text_becomes_text():
+    assert Outcome.from_metrics(_METRICS, [1]).reason == "[1]"

@@ -60,7 +60,7 @@ def test_a_lock_is_held_by_one_and_free_after_an_error(tmp_path):
 def test_a_killed_process_leaves_no_lock(tmp_path):
     path = str(tmp_path / "lock")
     code = (
-        "import sys, time; from epnas_tf import paths\n"
+        "import sys, time; from epnas_tf.workdir import storage\n"
         "with storage.exclusive(sys.argv[1]): print('held', flush=True); time.sleep(60)"
     )
     environment = {"PYTHONPATH": ":".join(sys.path)}
@@ -121,7 +121,7 @@ def test_a_missing_file_is_an_os_error(tmp_path):
 
 def test_a_local_disk_needs_no_tensorflow(tmp_path):
     code = (
-        "import sys; from epnas_tf import paths; storage.write_atomic(sys.argv[1], 'x');"
+        "import sys; from epnas_tf.workdir import storage; storage.write_atomic(sys.argv[1], 'x');"
         "assert storage.exists(sys.argv[1]); storage.read_text(sys.argv[1]);"
         "assert 'tensorflow' not in sys.modules"
     )

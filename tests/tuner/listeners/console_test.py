@@ -1,4 +1,4 @@
-"""The line a trial, literally."""
+"""The line per trial, literally."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import types
 
 import pytest
 
+from epnas_tf.architecture import resources
 from epnas_tf.architecture.cost import Cost
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.morph import Insert, Morph, Scale
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
-from epnas_tf.searching.trials import Proposal, Result, Slot
+from epnas_tf.searching.trials import Proposal, Slot, ranked
 from epnas_tf.tuner.listeners import console
 from epnas_tf.tuner.listeners.console import Console
-from epnas_tf.tuner.trial_data import Record
+from epnas_tf.tuner.trial_data import Assignment, CompletedTrial, Outcome
 
 _SPEC = LayerwiseSpec((LayerSpec("conv2d", 3, None, 8, "relu"),), 4)
 _ACTION = Morph((Scale(1, "channels", by=1),), Insert(0, LayerSpec("max_pool", pool=2)))
@@ -22,29 +23,31 @@ _COST = Cost(12_345, 2_500_000, 250_000)
 _LIMITS = (Constraint("params", upper=20_000), Constraint("intensity", lower=8, upper=9.5))
 
 
-def _record(slot, action=None, accuracy=0.9712, **result) -> Record:
-    outcome = Result(slot, **({"reward": accuracy, "accuracy": accuracy} | result))
+def _trial(slot, action=None, accuracy=0.9712, status="trained", feasible=True) -> CompletedTrial:
     proposal = Proposal(slot, _SPEC, action and "e01s02b0", action)
-    return Record("0000", 1, "tuner0", proposal, outcome, _COST, 1.0, 1.0)
+    outcome = Outcome(accuracy, accuracy, status, resources.uses_of(_COST), 1.0, 1.0)
+    return CompletedTrial("0000", Assignment(proposal, 1, "tuner0"), outcome, feasible)
 
 
-def _oracle(*records, total=28, seconds=100.0, constraints=(), limited=False):
-    trained = [record for record in records if record.trained]
+def _oracle(*trials, total=28, seconds=100.0, constraints=(), limited=False):
     return types.SimpleNamespace(
-        done=len(records),
-        counts=lambda reuse: not (reuse and limited),
-        best_records=lambda: sorted(trained, key=Record.order),
+        done=len(trials),
+        counts=lambda proposal: not (proposal.reuse and limited),
+        best=lambda: ranked(trials),
         total=total,
-        limits=types.SimpleNamespace(elapsed=lambda: seconds),
+        watch=types.SimpleNamespace(elapsed=lambda: seconds),
         constraints=constraints,
     )
 
 
-_FIRST = _record(Slot(1, 0, 0))
-_BETTER = _record(Slot(1, 3, 2), _ACTION, accuracy=0.98)
+_FIRST = _trial(Slot(1, 0, 0))
+_BETTER = _trial(Slot(1, 3, 2), _ACTION, accuracy=0.98)
 _REUSED = dataclasses.replace(
     _BETTER,
-    proposal=dataclasses.replace(_BETTER.proposal, slot=Slot(1, 4, 0), reuse="e01s03b2"),
+    assignment=dataclasses.replace(
+        _BETTER.assignment,
+        proposal=dataclasses.replace(_BETTER.proposal, slot=Slot(1, 4, 0), reuse="e01s03b2"),
+    ),
 )
 
 
@@ -81,22 +84,23 @@ def test_the_time_left_leaves_out_what_does_not_count(capsys):
 
 
 def test_a_broken_limit_is_marked_and_both_sides_are_shown():
-    finished = _record(Slot(1, 0, 1), feasible=False)
+    finished = _trial(Slot(1, 0, 1), feasible=False)
     oracle = _oracle(finished, constraints=_LIMITS)
     line = console.line(oracle, finished, seen=1)
     assert " | params 12.3k <= 20k | intensity 10 > 9.5 | none feasible yet | " in line
 
 
 def test_an_untrained_network_says_why():
-    skipped = _record(Slot(1, 0, 1), status="over_limits", accuracy=0.1)
+    skipped = _trial(Slot(1, 0, 1), status="over_limits", accuracy=0.1)
     oracle = _oracle(_FIRST, skipped)
     line = console.line(oracle, skipped, seen=2)
     assert " | not trained: over_limits | best 0.9712 (e01s00b0) | " in line
 
 
 def test_what_went_wrong_is_said_in_short():
-    failed = _record(Slot(1, 0, 1), status="failed", accuracy=0.1)
-    failed = dataclasses.replace(failed, reason="cannot be built:\n" + "deep " * 30)
+    failed = _trial(Slot(1, 0, 1), status="failed", accuracy=0.1)
+    outcome = dataclasses.replace(failed.outcome, reason="cannot be built:\n" + "deep " * 30)
+    failed = dataclasses.replace(failed, outcome=outcome)
     line = console.line(_oracle(_FIRST, failed), failed, seen=2)
     assert " | not trained: failed (cannot be built: deep deep " in line
     assert "deep [...]) | best 0.9712" in line
@@ -111,7 +115,7 @@ def test_the_time_left_counts_this_runs_trials_alone():
 
 @pytest.mark.parametrize(("metric", "use"), [("flops", "2.5M"), ("traffic", "250k")])
 def test_every_resource_has_a_text(metric, use):
-    assert console.limit_text(_COST, Constraint(metric, lower=1)) == f"1 <= {metric} {use}"
+    assert console.limit_text(_FIRST, Constraint(metric, lower=1)) == f"1 <= {metric} {use}"
 
 
 def test_verbosity_0_prints_nothing(capsys):

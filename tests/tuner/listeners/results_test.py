@@ -8,15 +8,16 @@ import json
 
 import pytest
 
+from epnas_tf.architecture import resources
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.morph import Insert, Morph, Scale
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec, spec_from_dict
-from epnas_tf.searching.trials import Proposal, Result, Slot
+from epnas_tf.searching.trials import Proposal, Slot
 from epnas_tf.tuner.listeners import results
-from epnas_tf.tuner.listeners.results import Journal
-from epnas_tf.tuner.trial_data import Record
-from epnas_tf.workdir import storage
+from epnas_tf.tuner.listeners.results import ResultsWriter
+from epnas_tf.tuner.trial_data import Assignment, CompletedTrial, Outcome
+from epnas_tf.workdir import storage, trials_csv
 
 _HEADER = (
     "slot,attempt,trial_id,episode,step,branch,parent,action,spec_key,accuracy,reward,params,flops,"
@@ -26,14 +27,18 @@ _CONV = LayerSpec("conv2d", 3, None, 8, "relu")
 _BUDGET = Budget((8, 8, 1), 10)
 
 
-def _record(spec, slot, parent=None, action=None, attempt=1, **result) -> Record:
-    outcome = Result(slot, **({"reward": 0.9, "accuracy": 0.95} | result))
+def _trial(
+    spec, slot, parent=None, action=None, attempt=1, feasible=True, **outcome
+) -> CompletedTrial:
+    values = {"reward": 0.9, "accuracy": 0.95, "status": "trained"} | outcome
+    uses = resources.uses_of(_BUDGET.cost(spec))
+    came = Outcome(**values, uses=uses, seconds=2.5, overhead_seconds=0.75)
     proposal = Proposal(slot, spec, parent, action)
-    return Record("0003", attempt, "tuner0", proposal, outcome, _BUDGET.cost(spec), 2.5, 0.75)
+    return CompletedTrial("0003", Assignment(proposal, attempt, "tuner0"), came, feasible)
 
 
-_START = _record(LayerwiseSpec((_CONV,), 4), Slot(1, 0, 1))
-_MORPHED = _record(
+_START = _trial(LayerwiseSpec((_CONV,), 4), Slot(1, 0, 1))
+_MORPHED = _trial(
     LayerwiseSpec((_CONV, LayerSpec("max_pool", pool=2)), 4),
     Slot(1, 3, 5),
     "e01s02b5",
@@ -46,12 +51,20 @@ _MORPHED = _record(
 )
 
 _REUSED = dataclasses.replace(
-    _START, proposal=dataclasses.replace(_START.proposal, slot=Slot(1, 4, 0), reuse="e01s00b1")
+    _START,
+    assignment=dataclasses.replace(
+        _START.assignment,
+        proposal=dataclasses.replace(_START.proposal, slot=Slot(1, 4, 0), reuse="e01s00b1"),
+    ),
 )
 
 
+def _csv(*trials):
+    return trials_csv.text(map(results.row_of, trials))
+
+
 def test_the_csv_is_literally_this():
-    assert results.csv_text([_START, _MORPHED, _REUSED]) == (
+    assert _csv(_START, _MORPHED, _REUSED) == (
         f"{_HEADER}\n"
         f"e01s00b1,1,0003,1,0,1,,start,{_START.proposal.spec.key},0.950000,0.9,"
         "438,42144,5.165,8160,1,trained,2.500,0.750,tuner0,,0.0000,\n"
@@ -64,15 +77,17 @@ def test_the_csv_is_literally_this():
 
 
 def test_the_reason_is_one_short_line():
-    failed = dataclasses.replace(_START, reason="OOM when\n  allocating" + " x" * 500)
-    last = results.csv_text([failed]).splitlines()[-1]
+    reason = "OOM when\n  allocating" + " x" * 500
+    failed = dataclasses.replace(_START, outcome=dataclasses.replace(_START.outcome, reason=reason))
+    last = _csv(failed).splitlines()[-1]
     assert ",0.0000,OOM when allocating x x" in last
     assert len(last) < 500
 
 
 def test_the_best_network_is_literally_this():
     limit = Constraint("params", upper=20_000)
-    assert results.best_values(_START, (limit,)) == {
+    assert results.best_of(_START, (limit,)).to_dict() == {
+        "format": 1,
         "slot": "e01s00b1",
         "spec_key": _START.proposal.spec.key,
         "spec": _START.proposal.spec.to_dict(),
@@ -138,7 +153,7 @@ def test_files_are_written_anew_as_they_were(quick, make_tuner, data):
         storage.write_atomic(path, "lost")
     again = make_tuner(episodes=2)
     again.search(data)
-    Journal(again.work_dir, 3).write(again.oracle)
+    ResultsWriter(again.work_dir, 3).write(again.oracle)
     assert [storage.read_text(path) for path in files] == before
 
 
@@ -166,7 +181,7 @@ def test_weights_of_no_use_are_deleted_and_nothing_else(quick, make_tuner, data)
         names |= {"e09s09b9.weights.h5", "e09s09b9.tmp.weights.h5", "notes.txt", "mine/a.keras"}
         for name in names:
             storage.write_atomic(f"{tuner.work_dir.models}/{name}", "")
-        Journal(tuner.work_dir, 1).write(oracle)
+        ResultsWriter(tuner.work_dir, 1).write(oracle)
         best[:] = [f"{name}.weights.h5" for name in kept]
         assert storage.names(tuner.work_dir.models) == sorted([*best, "mine", "notes.txt"])
 
@@ -178,11 +193,12 @@ def test_weights_of_no_use_are_deleted_and_nothing_else(quick, make_tuner, data)
 def test_weights_of_running_trials_stay(quick, make_tuner, data):
     tuner = make_tuner(max_trials=1)
     tuner.search(data)
-    tuner.oracle.limits.max_trials = 2
+    tuner = make_tuner(max_trials=2)
+    tuner.plan(data)
     running = tuner.oracle.create_trial("other")
     path = tuner.work_dir.model(running.hyperparameters.values["slot"])
     storage.write_atomic(path, "")
-    Journal(tuner.work_dir, 0).write(tuner.oracle)
+    ResultsWriter(tuner.work_dir, 0).write(tuner.oracle)
     assert storage.exists(path)
 
 
