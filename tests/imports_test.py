@@ -39,7 +39,6 @@ _LAZY = {
         "epnas_tf/studies/tables.py",
         "epnas_tf/studies/search_methods.py",
         "epnas_tf/studies/search_report.py",
-        "tools/checks/fuzz.py",
     ),
     *("tools/studies/rank_study.py", "tools/checks/bench_memory.py", "tools/checks/soak.py"),
 }
