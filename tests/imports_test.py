@@ -36,7 +36,11 @@ _LAZY = {
         "epnas_tf/searching/policies/__init__.py",
         "epnas_tf/workdir/storage.py",
     ),
-    *("epnas_tf/studies/tables.py", "tools/studies/bench_search.py", "tools/checks/fuzz.py"),
+    *(
+        "epnas_tf/studies/tables.py",
+        "epnas_tf/studies/search_methods.py",
+        "epnas_tf/studies/search_report.py",
+    ),
     *("tools/studies/rank_study.py", "tools/checks/bench_memory.py", "tools/checks/soak.py"),
 }
 

@@ -1,7 +1,7 @@
 """How well one measure ranks networks as another does: rank correlations and what is lost by them.
 
 A search needs no accuracies, only their order: a proxy is as good as the ranks it gives. Everything
-here takes plain numbers, one a network, and higher is better.
+here takes plain numbers, one per network, and higher is better.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-RESAMPLES = 2_000
+from epnas_tf.studies import bootstrap
+
 TOP = 5
 EARLY = (1 / 10, 1 / 5, 1 / 3, 1 / 2)
 Values = Sequence[float] | np.ndarray
@@ -102,7 +103,7 @@ def _pair(truth: Values, proxy: Values) -> tuple[np.ndarray, np.ndarray]:
     a, b = np.asarray(truth, float), np.asarray(proxy, float)
     if a.shape != b.shape or a.ndim != 1:
         raise ValueError(
-            f"truth and proxy must hold a number a network each, got shapes {a.shape} and {b.shape}"
+            f"truth and proxy must hold a number per network, got shapes {a.shape} and {b.shape}"
         )
     if len(a) < FEWEST:
         raise ValueError(f"a ranking needs at least {FEWEST} networks, got {len(a)}")
@@ -119,21 +120,15 @@ def _pair(truth: Values, proxy: Values) -> tuple[np.ndarray, np.ndarray]:
 def _estimates(truth: np.ndarray, proxy: np.ndarray) -> tuple[Estimate, Estimate]:
     count = len(truth)
     rng = np.random.default_rng(_SEED)
-    drawn = rng.multinomial(count, np.full(count, 1 / count), RESAMPLES).astype(float)
+    drawn = rng.multinomial(count, np.full(count, 1 / count), bootstrap.RESAMPLES).astype(float)
     once = np.ones((1, count))
     spearmans, kendalls = (
-        Estimate(float(measure(truth, proxy, once)[0]), *_interval(measure(truth, proxy, drawn)))
+        Estimate(
+            float(measure(truth, proxy, once)[0]), *bootstrap.interval(measure(truth, proxy, drawn))
+        )
         for measure in (_spearman, _kendall)
     )
     return spearmans, kendalls
-
-
-def _interval(values: np.ndarray) -> tuple[float, float]:
-    values = values[~np.isnan(values)]
-    if not len(values):
-        return math.nan, math.nan
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def _ranks(values: np.ndarray, drawn: np.ndarray) -> np.ndarray:

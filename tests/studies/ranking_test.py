@@ -146,7 +146,7 @@ def test_a_broken_run_may_be_minus_infinity():
 @pytest.mark.parametrize(
     ("truth", "proxy", "words"),
     [
-        ([1, 2, 3], [1, 2], r"a number a network each, got shapes \(3,\) and \(2,\)"),
+        ([1, 2, 3], [1, 2], r"a number per network, got shapes \(3,\) and \(2,\)"),
         ([1, 2], [1, 2], "at least 3 networks, got 2"),
         ([1, 2, 3], [1, math.nan, 3], "proxy must not be nan, got nan at 1"),
         ([math.nan, 2, 3], [1, 2, 3], "truth must not be nan, got nan at 0"),

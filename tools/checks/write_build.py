@@ -112,7 +112,7 @@ def _listed(name: str, items: Iterable[str]) -> list[str]:
 def libraries(sources: Iterable[sources_lib.Source]) -> frozenset[str]:
     """Returns the distributions on PyPI that sources import."""
     tops = {name.split(".")[0] for source in sources for name in source.imports}
-    tops -= {*sys.stdlib_module_names, "epnas_tf", "tools"}
+    tops -= {*sys.stdlib_module_names, "epnas_tf", "tests", "tools"}
     return frozenset(_PYPI.get(top, top) for top in tops)
 
 

@@ -28,7 +28,7 @@ from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.data import dataset as data_lib
 from epnas_tf.data.dataset import Data
-from epnas_tf.studies import json_lines, tables
+from epnas_tf.studies import resumable, tables
 from epnas_tf.training import devices, schedule
 from epnas_tf.training.evaluate import Evaluator
 
@@ -56,7 +56,7 @@ def digits() -> Data:
 def finished(work_dir: pathlib.Path) -> dict[str, dict[str, Any]]:
     """Returns the rows done so far by key; a torn last line is left out."""
     paths = sorted(work_dir.glob("share*.jsonl"))
-    return {row["key"]: row for path in paths for row in json_lines.read(path)}
+    return {row["key"]: row for path in paths for row in resumable.read(path)}
 
 
 def train_share(work_dir: pathlib.Path, specs: Sequence[Spec], share: int) -> None:
@@ -68,7 +68,7 @@ def train_share(work_dir: pathlib.Path, specs: Sequence[Spec], share: int) -> No
     plan = schedule.fit_to(plan, len(data.train))
     evaluator = Evaluator(data, plan, devices.make_strategy("none"), budget)
     path = work_dir / f"share{share}.jsonl"
-    json_lines.mend(path)
+    resumable.mend(path)
     with path.open("a", encoding="utf-8") as file:
         for spec in specs:
             file.write(json.dumps(_row(spec, evaluator)) + "\n")

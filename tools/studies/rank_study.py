@@ -42,7 +42,7 @@ from epnas_tf.searching.trials import Proposal, Slot
 from epnas_tf.sharing import rules
 from epnas_tf.sharing.access import Sharing
 from epnas_tf.sharing.store import ParamStore
-from epnas_tf.studies import json_lines, rank_table, ranking
+from epnas_tf.studies import rank_table, ranking, resumable
 from epnas_tf.studies.rank_table import TRUTH, Network, Study
 from epnas_tf.training import devices, early_stopping, pipeline, schedule
 from epnas_tf.training.evaluate import Evaluator
@@ -326,8 +326,8 @@ def train_missing(
     path: pathlib.Path, networks: Sequence[Candidate], names: Sequence[str], workers: int
 ) -> None:
     """Does the runs that are not in the file yet and adds a line for each."""
-    json_lines.mend(path)
-    done = {(row["key"], row["method"], row["seed"]) for row in json_lines.read(path)}
+    resumable.mend(path)
+    done = {(row["key"], row["method"], row["seed"]) for row in resumable.read(path)}
     missing = [
         (candidate, name, seed)
         for name in names
@@ -407,8 +407,8 @@ def networks_of(found: Sequence[Candidate], budget: Budget) -> list[Network]:
 def study_of(path: pathlib.Path, networks: Sequence[Network]) -> Study:
     """Returns the study of these networks as far as it is done."""
     seeds = {name: each.seeds for name, each in METHODS.items()}
-    timings = json_lines.read(path.with_name("timings.jsonl"))
-    return Study(json_lines.read(path), networks, seeds, timings)
+    timings = resumable.read(path.with_name("timings.jsonl"))
+    return Study(resumable.read(path), networks, seeds, timings)
 
 
 def read_curves(path: pathlib.Path) -> list[list[float]]:

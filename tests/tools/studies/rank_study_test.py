@@ -13,7 +13,7 @@ from absl import app, flags
 
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.spec import CellSpec
-from epnas_tf.studies import json_lines, rank_table
+from epnas_tf.studies import rank_table, resumable
 from epnas_tf.studies.rank_table import Network, Study
 
 # Other commands have flags of the same names, and a process has one set of them: this command gets
@@ -139,7 +139,7 @@ def test_only_what_is_missing_is_trained(found, trained, tmp_path, capsys):
     rank_study.train_missing(path, found, ["truth", "plain_4"], 1)
     assert trained == []
     assert "0 runs to do" in capsys.readouterr().out
-    assert len(json_lines.read(path)) == 3 * _COUNT
+    assert len(resumable.read(path)) == 3 * _COUNT
 
 
 # --- the report ----------------------------------------------------------------------------------

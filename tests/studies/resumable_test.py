@@ -2,7 +2,7 @@
 
 import pytest
 
-from epnas_tf.studies import json_lines
+from epnas_tf.studies import resumable
 
 
 @pytest.mark.parametrize(
@@ -18,15 +18,15 @@ from epnas_tf.studies import json_lines
 def test_a_torn_last_line_does_not_count_and_is_not_added_to(tmp_path, text, numbers):
     path = tmp_path / "done.jsonl"
     path.write_text(text)
-    assert [row["n"] for row in json_lines.read(path)] == numbers
-    json_lines.mend(path)
+    assert [row["n"] for row in resumable.read(path)] == numbers
+    resumable.mend(path)
     with path.open("a") as file:
         file.write('{"n": 7}\n')
-    assert [row["n"] for row in json_lines.read(path)] == [*numbers, 7]
+    assert [row["n"] for row in resumable.read(path)] == [*numbers, 7]
 
 
 def test_no_file_is_no_lines(tmp_path):
     path = tmp_path / "none.jsonl"
-    json_lines.mend(path)
+    resumable.mend(path)
     assert not path.exists()
-    assert json_lines.read(path) == []
+    assert resumable.read(path) == []

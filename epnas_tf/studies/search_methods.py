@@ -1,0 +1,122 @@
+"""The searchers that are compared: baselines, and progressive searches that differ in one thing."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from epnas_tf import randomness
+from epnas_tf.searching.learner import Policy
+from epnas_tf.searching.policies.uniform import RandomPolicy
+from epnas_tf.searching.progressive import ProgressiveSearch
+from epnas_tf.searching.settings import PAPER, PAPER_LSTM, Learning, LSTMSettings
+from epnas_tf.searching.trials import Result
+from epnas_tf.studies import baselines
+from epnas_tf.studies.tables import Table
+
+PROPOSALS = 8  # of each branch, for the mean reward of the policy's own proposals
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """A searcher at work.
+
+    Attributes:
+      queries: yields networks, is sent their accuracies.
+      log: what it notes of its steps, filled as it goes.
+    """
+
+    queries: baselines.Searcher
+    log: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+
+
+def _baseline(name: str, search: Callable[..., baselines.Searcher], **options: int) -> Factory:
+    def make(table: Table, seed: int) -> Method:
+        rng = randomness.generator(seed, "bench_search", name)
+        return Method(search(table.space, rng, **options))
+
+    return make
+
+
+def _progressive(
+    table: Table, seed: int, *, policy: Callable[[Table, int], Policy], learning: Learning
+) -> Method:
+    """Returns the progressive search with this policy, learning in this way."""
+    search = ProgressiveSearch(
+        table.space,
+        policy(table, seed),
+        branches=8,
+        episodes=10**6,
+        steps=10,
+        seed=seed,
+        learning=learning,
+        reuse_duplicates=True,
+    )
+    log: list[dict[str, Any]] = []
+    return Method(_queries(search, table, log), log)
+
+
+def _random(table: Table, seed: int) -> Policy:
+    del seed
+    return RandomPolicy(table.space)
+
+
+def _lstm(settings: LSTMSettings, table: Table, seed: int) -> Policy:
+    # TensorFlow takes seconds to load, in every worker; no other method needs it.
+    from epnas_tf.searching.policies.lstm import LSTMPolicy
+
+    return LSTMPolicy(table.space, settings, seed=seed)
+
+
+def _queries(
+    search: ProgressiveSearch, table: Table, log: list[dict[str, Any]]
+) -> baselines.Searcher:
+    while True:
+        results = []
+        proposals = search.ask()
+        if search.offered:
+            # Looked up, not counted: what the policy would have trained without a predictor.
+            own = [spec for offered in search.offered for spec in offered[:PROPOSALS]]
+            log.append({"proposed_reward": float(np.mean([table.accuracy(s) for s in own]))})
+        for proposal in proposals:
+            accuracy = yield proposal.spec
+            results.append(Result(proposal.slot, accuracy, accuracy))
+        search.tell(results)
+
+
+Factory = Callable[[Table, int], Method]
+
+# The same choice of parents as the others, so that only candidates and policy differ.
+UNSCREENED_RANDOM = Learning(screen=1, imagined_updates=0)
+
+# Names that start with "evolution_" are reported as one, those with "lstm" get fewer seeds.
+METHODS: dict[str, Factory] = {
+    "random_sampling": _baseline("random_sampling", baselines.random_sampling),
+    "evolution_20_5": _baseline(
+        "evolution", baselines.regularised_evolution, population=20, sample=5
+    ),
+    "evolution_50_10": _baseline(
+        "evolution", baselines.regularised_evolution, population=50, sample=10
+    ),
+    "evolution_100_25": _baseline(
+        "evolution", baselines.regularised_evolution, population=100, sample=25
+    ),
+    "local_search": _baseline("local_search", baselines.local_search),
+    "random": functools.partial(_progressive, policy=_random, learning=UNSCREENED_RANDOM),
+    "random_screened": functools.partial(
+        _progressive, policy=_random, learning=Learning(imagined_updates=0)
+    ),
+    "lstm_paper": functools.partial(
+        _progressive, policy=functools.partial(_lstm, PAPER_LSTM), learning=PAPER
+    ),
+    "lstm_unscreened": functools.partial(
+        _progressive, policy=functools.partial(_lstm, LSTMSettings()), learning=Learning(screen=1)
+    ),
+    "lstm": functools.partial(
+        _progressive, policy=functools.partial(_lstm, LSTMSettings()), learning=Learning()
+    ),
+}

@@ -1,0 +1,83 @@
+"""Runs of searchers on tables: what a run says and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from epnas_tf.studies import search_methods, search_study, tables
+
+
+@pytest.fixture(name="aside", scope="module")
+def _aside() -> tables.Table:
+    return tables.kept_aside()
+
+
+@pytest.mark.parametrize("method", [name for name in search_methods.METHODS if name[:4] != "lstm"])
+def test_a_run_tells_what_it_found(aside, method):
+    row = search_study.run(aside, method, 1000, 60)
+    assert row == search_study.run(aside, method, 1000, 60)
+    assert json.loads(json.dumps(row))["reached"] == row["reached"]
+    assert row["queries"] <= 60
+    assert row["answers"] >= row["queries"]
+    regrets = [regret for _, regret in row["improvements"]]
+    assert regrets == sorted(regrets, reverse=True)
+    assert row["regret"].keys() == {"50"}
+    assert row["regret"]["50"] == search_study.regret_at(row["improvements"], 50)
+    for name, share in search_study.SHARES.items():
+        least = aside.best - aside.threshold(share)
+        reached = [query for query, regret in row["improvements"] if regret <= least + 1e-12]
+        assert row["reached"][name] == (reached[0] if reached else None)
+
+
+def test_other_seeds_are_other_runs(aside):
+    rows = [search_study.run(aside, "random_sampling", seed, 50) for seed in (1000, 1001)]
+    assert rows[0]["improvements"] != rows[1]["improvements"]
+
+
+def test_a_run_ends_when_the_best_network_is_found(aside):
+    row = search_study.run(aside, "local_search", 1000, 2_000)
+    assert row["reached"]["best"] == row["queries"] < 2_000
+    assert row["improvements"][-1] == (row["queries"], 0.0)
+    assert row["regret"]["400"] == 0.0
+
+
+def test_a_run_ends_when_it_only_repeats_itself(aside, monkeypatch):
+    def stubborn(table, seed):
+        spec = tables.every_network(table.space)[seed]
+        return search_methods.Method(iter_forever(spec))
+
+    def iter_forever(spec):
+        while True:
+            yield spec
+
+    monkeypatch.setitem(search_methods.METHODS, "stubborn", stubborn)
+    row = search_study.run(aside, "stubborn", 0, 400)
+    assert (row["queries"], row["answers"]) == (1, search_study.MAX_ANSWERS)
+
+
+def test_what_the_policy_proposed_is_kept_by_step(aside, monkeypatch):
+    log = [{"step": 0}, {"step": 1, "proposed_reward": 0.5}, {"step": 2, "proposed_reward": 0.25}]
+
+    def make(table, seed):
+        return search_methods.Method(search_methods.METHODS["random"](table, seed).queries, log)
+
+    monkeypatch.setitem(search_methods.METHODS, "logging", make)
+    assert search_study.run(aside, "logging", 0, 20)["proposed_reward"] == [0.5, 0.25]
+    assert "proposed_reward" not in search_study.run(aside, "local_search", 0, 20)
+
+
+def test_the_lstm_searches_the_table_too(aside):
+    row = search_study.run(aside, "lstm", 1000, 24)
+    assert row["queries"] == 24
+
+
+def test_workers_start_with_one_thread(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    with search_study.one_thread():
+        assert {os.environ[name] for name in search_study.THREAD_VARIABLES} == {"1"}
+    assert os.environ["OMP_NUM_THREADS"] == "3"
+    assert "OPENBLAS_NUM_THREADS" not in os.environ
