@@ -52,6 +52,7 @@ setuptools.setup(
             "mypy>=1.11",
             "psutil>=5.9",
             "pytest>=8.2",
+            "pytest-xdist>=3.6",
             "ruff>=0.6",
         ],
     },

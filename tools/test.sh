@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks style and types, then runs the whole test suite against the installed wheel.
-# Usage: tools/test.sh [options of pytest]
+# Checks style and types, then runs the test suite against the installed wheel, on all cores.
+# Usage: tools/test.sh [options of pytest]. What takes longest is left to tools/checks/nightly.sh.
 set -euo pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 source "$root/tools/setup_venv.sh"
@@ -22,4 +22,9 @@ python -m mypy
 cd "$scratch"
 unset PYTHONPATH
 export EPNAS_TF_TEST_WHEEL=1 TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-3}"
-python -m pytest -c "$root/pyproject.toml" --rootdir "$root" "$root/tests" "$@"
+# A worker per core with a thread each. Tests go out in the order of their files, so that those of
+# a file share its fixtures, and a worker that is done takes over half of what another has left.
+export OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+workers=(-n logical --maxprocesses 8 --dist worksteal)
+python -m pytest -c "$root/pyproject.toml" --rootdir "$root" "$root/tests" \
+  "${workers[@]}" -m "not nightly" "$@"

@@ -15,6 +15,9 @@ import pytest
 
 from epnas_tf.report.trajectory import trajectory
 
+# Minutes long; tests/faults/searches_test.py kills a search twice wherever the suite runs.
+pytestmark = pytest.mark.nightly
+
 _HERE = pathlib.Path(__file__).parent
 _FLAGS = (
     *("--dataset=digits", "--train_fraction=0.2", "--layer_types=conv2d,max_pool"),

@@ -19,7 +19,7 @@ def _run(*arguments):
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
 
 
-@pytest.mark.parametrize("policy", ["random", "lstm"])
+@pytest.mark.parametrize("policy", ["random", pytest.param("lstm", marks=pytest.mark.nightly)])
 def test_the_example_finds_a_good_network(policy):
     finished = _run(f"--policy={policy}", "--seed=1")
     *steps, best, network, action = finished.stdout.splitlines()

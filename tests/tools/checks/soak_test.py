@@ -27,6 +27,7 @@ def _soak(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.nightly
 def test_the_memory_of_a_search_stays_flat():
     ended = _soak("memory", "--children=40")
     assert ended.returncode == 0, ended.stdout + ended.stderr
