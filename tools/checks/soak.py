@@ -23,7 +23,7 @@ from typing import Any
 
 from absl import app, flags
 
-from epnas_tf import config as config_lib
+from epnas_tf import command_line
 from epnas_tf.report.trajectory import trajectory
 
 _CHILDREN = flags.DEFINE_integer("children", 100, "children of `memory`", 10)
@@ -51,7 +51,7 @@ def memory(children: int, growth: float, work_dir: str) -> bool:
 
     episodes = children  # more than enough
     arguments = [*_NETWORKS, "--epochs=1", f"--episodes={episodes}", f"--max_trials={children}"]
-    config = config_lib.parse(["", *arguments, f"--work_dir={work_dir}/memory", "--verbosity=0"])
+    config = command_line.parse(["", *arguments, f"--work_dir={work_dir}/memory", "--verbosity=0"])
     process, used = psutil.Process(), []
 
     def note(oracle: Any, finished: Any) -> None:

@@ -8,50 +8,15 @@ Prints the share of children within the limits and the best feasible accuracy, e
 
 from __future__ import annotations
 
-import dataclasses
-import os
 import sys
 
-import numpy as np
-
-from epnas_tf import config as config_lib
-from epnas_tf import run
-from epnas_tf.report.trajectory import trajectory
-
-POLICIES = ("lstm", "random")
-SEEDS = (0, 1, 2)
+from epnas_tf import command_line
+from epnas_tf.studies import policy_study
 
 
 def main(argv: list[str]) -> None:
     """Runs the searches and prints the tables."""
-    asked = config_lib.parse(argv)
-    for policy in POLICIES:
-        studied = [_search(asked, policy, seed) for seed in SEEDS]
-        shares = np.array([[share for share, _ in episodes] for episodes in studied])
-        best = np.array([[accuracy for _, accuracy in episodes] for episodes in studied])
-        print(f"\n{policy}: share of children within the limits in each episode")
-        for seed, row in zip(SEEDS, shares, strict=True):
-            print(f"  seed {seed}  " + " ".join(f"{share:5.2f}" for share in row))
-        print("  mean    " + " ".join(f"{share:5.2f}" for share in shares.mean(axis=0)))
-        print("  best    " + " ".join(f"{accuracy:5.3f}" for accuracy in best.mean(axis=0)))
-
-
-def _search(asked: config_lib.SearchConfig, policy: str, seed: int) -> list[tuple[float, float]]:
-    """Returns (share of feasible children, best feasible accuracy so far) of each episode."""
-    work_dir = os.path.join(asked.work_dir, f"{policy}_seed{seed}")
-    run.search(dataclasses.replace(asked, policy=policy, seed=seed, work_dir=work_dir))
-    trials = trajectory(work_dir)
-    episodes = []
-    for episode in range(1, asked.episodes + 1):
-        children = [t for t in trials if int(t["episode"]) == episode and int(t["step"]) > 0]
-        so_far = [
-            float(t["accuracy"])
-            for t in trials
-            if int(t["episode"]) <= episode and t["feasible"] == "1"
-        ]
-        share = float(np.mean([t["feasible"] == "1" for t in children]))
-        episodes.append((share, max(so_far, default=0.0)))
-    return episodes
+    policy_study.compare(command_line.parse(argv))
 
 
 if __name__ == "__main__":

@@ -5,25 +5,17 @@ from __future__ import annotations
 import json
 
 import pytest
-from absl import app, flags
-from absl.testing import flagsaver
-
-try:
-    from epnas_tf.tools.studies import bench_search
-except ImportError:  # from a checkout
-    from tools.studies import bench_search
+from absl import app
 
 
 @pytest.fixture(name="command")
-def _command(tmp_path):
+def _command(tmp_path, run_command):
     """Runs the command with these flags on the table kept aside and 2 seeds; returns its folder."""
-    if not flags.FLAGS.is_parsed():
-        flags.FLAGS(["bench_search"])
 
     def run(**values):
         asked = {"tables": ["kept_aside"], "seeds": 2, "max_queries": 60, "workers": 1} | values
-        with flagsaver.flagsaver(**{"output": str(tmp_path), **asked}):
-            bench_search.main(["bench_search"])
+        lists = {name: ",".join(value) for name, value in asked.items() if isinstance(value, list)}
+        run_command("studies.bench_search", output=tmp_path, **asked | lists)
         return tmp_path
 
     return run

@@ -1,33 +1,17 @@
-"""Training the winners of searches again: which network is meant, and what is printed."""
+"""rescore: what the command prints of a search."""
 
 from __future__ import annotations
 
 import csv
-import functools
 import json
-from unittest import mock
 
 import pytest
-from absl import flags
 
 from epnas_tf import config as config_lib
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
 from epnas_tf.config import SearchConfig
-from epnas_tf.data import dataset as data_lib
-from epnas_tf.training import schedule
+from epnas_tf.studies import rescoring
 from epnas_tf.workdir.layout import WorkDir
-
-# Its flags are kept apart: other tools define some of the same names in this process.
-_FLAGS = flags.FlagValues()
-_OWN = {
-    name: functools.partial(getattr(flags, name), flag_values=_FLAGS)
-    for name in ("DEFINE_string", "DEFINE_float", "DEFINE_integer", "DEFINE_list")
-}
-with mock.patch.multiple(flags, **_OWN):
-    try:
-        from epnas_tf.tools.studies import rescore
-    except ImportError:  # from a checkout
-        from tools.studies import rescore
 
 
 def _spec(channels: int) -> LayerwiseSpec:
@@ -60,35 +44,9 @@ def _work_dir(tmp_path) -> WorkDir:
     return WorkDir(str(tmp_path))
 
 
-def test_the_best_is_trained_feasible_and_in_time(work_dir):
-    assert rescore.best_within(work_dir, 0) == ("e01s01b1", _spec(4))
-    assert rescore.best_within(work_dir, 1.9) == ("e01s00b0", _spec(1))
-    with pytest.raises(ValueError, match=r"no network was trained in 0\.1 minutes"):
-        rescore.best_within(work_dir, 0.1)
-
-
-def test_an_infeasible_network_is_better_than_none(work_dir):
-    path = f"{work_dir.path}/trials.csv"
-    with open(path) as file:
-        lines = file.read().splitlines()
-    with open(path, "w") as file:
-        file.write("\n".join([lines[0], lines[2]]) + "\n")
-    assert rescore.best_within(work_dir, 0)[0] == "e01s00b1"
-
-
-def test_a_network_is_trained_once_a_seed():
-    data = data_lib.load("digits", train_fraction=0.1)
-    plan = schedule.schedule("plain", epochs=1)
-    found = rescore.scores(_spec(2), data, plan, 2)
-    assert len(found) == 2
-    assert found[0] != found[1]
-    assert all(0 <= value <= 1 for pair in found for value in pair)
-
-
-def test_the_command_prints_a_line_a_search(work_dir, monkeypatch, capsys):
-    monkeypatch.setattr(rescore, "scores", lambda *_: [(0.5, 0.25), (0.75, 0.5)])
-    _FLAGS(["rescore", f"--work_dirs={work_dir.path}"])
-    rescore.main(["rescore"])
+def test_the_command_prints_a_line_per_search(work_dir, monkeypatch, capsys, run_command):
+    monkeypatch.setattr(rescoring, "scores", lambda *_: [(0.5, 0.25), (0.75, 0.5)])
+    run_command("studies.rescore", work_dirs=work_dir.path)
     line = capsys.readouterr().out.splitlines()[-1]
     params = (3 * 3 * 4 + 2 * 4) + (4 * 4 + 2 * 4) + (4 * 10 + 10)
     flops = "0.0"

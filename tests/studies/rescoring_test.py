@@ -1,0 +1,71 @@
+"""Training the winners of searches again: which network is meant, and what is printed."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+from epnas_tf import config as config_lib
+from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
+from epnas_tf.config import SearchConfig
+from epnas_tf.data import dataset as data_lib
+from epnas_tf.studies import rescoring
+from epnas_tf.training import schedule
+from epnas_tf.workdir.layout import WorkDir
+
+
+def _spec(channels: int) -> LayerwiseSpec:
+    return LayerwiseSpec((LayerSpec("conv2d", 1, channels=channels, activation="relu"),), 4)
+
+
+@pytest.fixture(name="work_dir")
+def _work_dir(tmp_path) -> WorkDir:
+    """Four trials of 30 seconds: the best is not feasible, the next comes late, one failed."""
+    trials = [
+        ("e01s00b0", 0.5, 1, "trained"),
+        ("e01s00b1", 0.9, 0, "trained"),
+        ("e01s01b0", 0.8, 1, "failed"),
+        ("e01s01b1", 0.6, 1, "trained"),
+    ]
+    names = ("slot", "trial_id", "reward", "feasible", "status", "seconds", "overhead_seconds")
+    with (tmp_path / "trials.csv").open("w") as file:
+        writer = csv.writer(file)
+        writer.writerow(names)
+        for number, (slot, reward, feasible, status) in enumerate(trials):
+            writer.writerow([slot, f"{number:04d}", reward, feasible, status, 20, 10])
+            folder = tmp_path / f"trial_{number:04d}"
+            folder.mkdir()
+            values = {"spec": _spec(number + 1).to_json()}
+            (folder / "trial.json").write_text(json.dumps({"hyperparameters": {"values": values}}))
+    config = SearchConfig(
+        work_dir=str(tmp_path), dataset="digits", train_fraction=0.2, image_size=8
+    )
+    (tmp_path / "flags.txt").write_text(config_lib.to_flags_text(config))
+    return WorkDir(str(tmp_path))
+
+
+def test_the_best_is_trained_feasible_and_in_time(work_dir):
+    assert rescoring.best_within(work_dir, 0) == ("e01s01b1", _spec(4))
+    assert rescoring.best_within(work_dir, 1.9) == ("e01s00b0", _spec(1))
+    with pytest.raises(ValueError, match=r"no network was trained in 0\.1 minutes"):
+        rescoring.best_within(work_dir, 0.1)
+
+
+def test_an_infeasible_network_is_better_than_none(work_dir):
+    path = f"{work_dir.path}/trials.csv"
+    with open(path) as file:
+        lines = file.read().splitlines()
+    with open(path, "w") as file:
+        file.write("\n".join([lines[0], lines[2]]) + "\n")
+    assert rescoring.best_within(work_dir, 0)[0] == "e01s00b1"
+
+
+def test_a_network_is_trained_once_a_seed():
+    data = data_lib.load("digits", train_fraction=0.1)
+    plan = schedule.schedule("plain", epochs=1)
+    found = rescoring.scores(_spec(2), data, plan, 2)
+    assert len(found) == 2
+    assert found[0] != found[1]
+    assert all(0 <= value <= 1 for pair in found for value in pair)
