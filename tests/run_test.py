@@ -1,4 +1,4 @@
-"""The hall: a configuration in, a finished search out, and nothing half done on bad input."""
+"""The entry point: a configuration in, a finished search out, and nothing half done on bad input."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ import pytest
 import tensorflow as tf
 
 import epnas_tf
-from epnas_tf import command_line, run
+from epnas_tf import command_line, fields, resolve, run
 from epnas_tf import config as config_lib
+from epnas_tf import result as result_lib
+from epnas_tf.architecture.settings import LimitSettings, SpaceSettings
 from epnas_tf.architecture.space import module_space
 from epnas_tf.architecture.spec import spec_from_dict
 from epnas_tf.config import SearchConfig
 from epnas_tf.data import dataset as data_lib
 from epnas_tf.fields import ConfigError
+from epnas_tf.result import SearchResult
 from epnas_tf.training import calibrate, devices, schedule, trainer
 from epnas_tf.tuner.tuner import EPNASTuner
 from epnas_tf.workdir import storage
@@ -79,7 +82,7 @@ def test_the_result_holds_the_trained_networks_best_first(finished, tiny):
 
 
 def test_a_result_without_networks_has_no_best():
-    assert run.SearchResult((), None, 0, "x").best is None
+    assert SearchResult((), None, 0, "x").best is None
 
 
 def test_the_files_are_those_of_the_design(finished):
@@ -104,7 +107,7 @@ def test_best_json_is_the_best_network(finished):
 
 def test_the_test_accuracy_is_that_of_the_best_network(finished, tiny):
     result, files = finished
-    data = run.load_data(tiny)
+    data = resolve.load_data(tiny)
     model = epnas_tf.build_model(result.best.spec, data.input_shape, data.num_classes)
     model.load_weights(WorkDir(tiny.work_dir).model(result.best.slot))
     none = devices.make_strategy("none")
@@ -210,10 +213,11 @@ class _Untouchable:
 def test_a_search_never_looks_at_the_test_part(finished, tiny, tmp_path):
     result, files = finished
     stored = config_lib.from_flags_text(files["flags.txt"].decode())
-    data = dataclasses.replace(run.load_data(tiny), test=_Untouchable())
+    data = dataclasses.replace(resolve.load_data(tiny), test=_Untouchable())
     tuner = run.make_tuner(dataclasses.replace(stored, work_dir=str(tmp_path / "again")), data)
     tuner.search(data)
-    found = tuple(run._network(record) for record in tuner.oracle.best())
+    best, budget = tuner.oracle.best(), tuner.oracle.budget
+    found = tuple(result_lib._network(trial, budget.cost(trial.proposal.spec)) for trial in best)
     assert found == result.networks  # and it found the same
 
 
@@ -256,11 +260,11 @@ class _StoppedError(Exception):
 def _stored_flags(monkeypatch, tmp_path):
     """Returns a function that starts a search with these settings and gives the stored ones."""
 
-    def stop(self, data):
+    def stop(self, plan):
         raise _StoppedError
 
     def stored_flags(**settings) -> SearchConfig:
-        monkeypatch.setattr(EPNASTuner, "search", stop)
+        monkeypatch.setattr(EPNASTuner, "run", stop)
         config = SearchConfig(work_dir=str(tmp_path / "stored"), verbosity=0, **settings)
         with pytest.raises(_StoppedError):
             run.search(config)
@@ -331,12 +335,12 @@ def test_a_small_batch_stays_whole(stored_flags, measured):
 
 @pytest.mark.parametrize("sharing", ["none", "dictionary", "lineage"])
 def test_the_sharing_of_parameters_reaches_the_oracle(tiny, sharing):
-    data = run.load_data(tiny)
+    data = resolve.load_data(tiny)
     changes = {"parameter_sharing": sharing, "stop_hopeless": 0.2, "max_disk": None}
-    config = run._resolved(dataclasses.replace(tiny, **changes), data, threads=1)
+    config = resolve.resolved(dataclasses.replace(tiny, **changes), data, threads=1)
     tuner = run.make_tuner(config, data)
-    assert tuner.oracle.settings["parameter_sharing"] == sharing
-    assert tuner.oracle.settings["stop_hopeless"] == 0.2
+    assert tuner.oracle.settings.parameter_sharing == sharing
+    assert tuner.oracle.settings.stop_hopeless == 0.2
 
 
 def _starting_networks(tmp_path, **settings):
@@ -347,8 +351,8 @@ def _starting_networks(tmp_path, **settings):
     data = data_lib.load("digits")
     shutil.rmtree(config.work_dir, ignore_errors=True)
     tuner = run.make_tuner(config, data)
-    tuner.plan(data)
-    budget = tuner.oracle.budget
+    budget = tuner.plan(data).budget
+    tuner.oracle.bind(budget)
     costs = [budget.cost(proposal.spec) for proposal in tuner.oracle.search.ask()]
     assert len(costs) == config.branches
     return budget, costs
@@ -356,10 +360,10 @@ def _starting_networks(tmp_path, **settings):
 
 @pytest.mark.parametrize("reuse", [0, 1])
 def test_the_oracle_is_told_what_becomes_of_repeated_networks(tiny, reuse):
-    data = run.load_data(tiny)
-    config = run._resolved(dataclasses.replace(tiny, reuse_duplicates=reuse), data, threads=1)
+    data = resolve.load_data(tiny)
+    config = resolve.resolved(dataclasses.replace(tiny, reuse_duplicates=reuse), data, threads=1)
     tuner = run.make_tuner(config, data)
-    assert tuner.oracle.settings["reuse_duplicates"] is bool(reuse)
+    assert tuner.oracle.settings.reuse_duplicates is bool(reuse)
 
 
 @pytest.mark.parametrize(("pattern", "intensity"), [("layerwise", 8), ("module", 4)])
@@ -405,14 +409,17 @@ def test_settings_reach_their_rooms(tmp_path):
         cells_per_stage=2,
         width_multiplier=1.5,
     )
-    assert run.make_space(config, (8, 8, 1)) == expected
+    assert fields.pick(config, SpaceSettings).space((8, 8)) == expected
 
 
 def test_each_limit_becomes_a_constraint():
     config = SearchConfig(max_params=1e6, min_params=10, min_intensity=3, penalty_base=0.8)
-    found = [(c.metric, c.lower, c.upper, c.base) for c in run.make_constraints(config)]
+    found = [
+        (c.metric, c.lower, c.upper, c.base)
+        for c in fields.pick(config, LimitSettings).constraints()
+    ]
     assert found == [("params", 10, 1e6, 0.8), ("intensity", 3, None, 0.8)]
-    assert run.make_constraints(SearchConfig()) == ()
+    assert fields.pick(SearchConfig(), LimitSettings).constraints() == ()
 
 
 # Bad input that only shows once TensorFlow or the data are there
@@ -516,7 +523,7 @@ def test_only_paths_are_made_absolute(monkeypatch, dataset, stored):
     monkeypatch.setattr(os, "getcwd", lambda: "/at")
     config = SearchConfig(dataset=dataset, data_dir="sets")
     expected = SearchConfig(dataset=stored, data_dir="/at/sets")
-    assert run._from_anywhere(config) == expected
+    assert resolve.from_anywhere(config) == expected
 
 
 @pytest.mark.parametrize("inside", ["", "search", "dark/search", "dark/../search"])
