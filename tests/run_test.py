@@ -1,4 +1,4 @@
-"""The entry point: a configuration in, a finished search out, and nothing half done on bad input."""
+"""The entry point: a configuration in, a finished search out, nothing half done on bad input."""
 
 from __future__ import annotations
 
