@@ -22,11 +22,11 @@ from epnas_tf.architecture.space import SearchSpace, layerwise_space
 from epnas_tf.architecture.spec import LayerwiseSpec, Spec
 from epnas_tf.searching.policies.lstm import LSTMPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
-from epnas_tf.searching.settings import LSTM, PAPER, PAPER_LSTM, Learning
+from epnas_tf.searching.settings import PAPER, PAPER_LSTM, Learning, LSTMSettings
 from epnas_tf.searching.trials import Proposal, Result
 
 _LAYERS = 20
-_BRANCHES = flags.DEFINE_integer("branches", 8, "networks a step", 1)
+_BRANCHES = flags.DEFINE_integer("branches", 8, "networks per step", 1)
 _TRIALS = flags.DEFINE_integer("trials", 200, "networks that the predictor knows beforehand", 8)
 _STEPS = flags.DEFINE_integer("steps", 10, "steps to take the median of", 1)
 
@@ -54,10 +54,10 @@ def _timed(call: Callable[[], object]) -> tuple[float, float]:
     return 1e3 * (time.perf_counter() - start[0]), 1e3 * (time.process_time() - start[1])
 
 
-def _search(learning: Learning, options: dict[str, float]) -> ProgressiveSearch:
+def _search(learning: Learning, settings: LSTMSettings) -> ProgressiveSearch:
     """Returns a search whose networks have 20 layers and whose predictor knows enough of them."""
     space = layerwise_space(max_layers=_LAYERS + 1)  # so that a layer may be inserted
-    policy = LSTMPolicy(space, **options)  # type: ignore[arg-type]
+    policy = LSTMPolicy(space, settings)
     sizes = {"branches": _BRANCHES.value, "episodes": 10**6, "steps": 10}
     search = ProgressiveSearch(space, policy, **sizes, learning=learning)
     number = 0
@@ -72,8 +72,8 @@ def _search(learning: Learning, options: dict[str, float]) -> ProgressiveSearch:
     return search
 
 
-def _report(name: str, learning: Learning, options: dict[str, float]) -> None:
-    search = _search(learning, options)
+def _report(name: str, learning: Learning, settings: LSTMSettings) -> None:
+    search = _search(learning, settings)
     asked, told = [], []
     for _ in range(2 + _STEPS.value):  # the first two trace the graphs
         asked.append(_timed(search.ask))
@@ -91,7 +91,7 @@ def main(argv: Sequence[str]) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     _report("paper", PAPER, PAPER_LSTM)
-    _report("default", Learning(), LSTM)
+    _report("default", Learning(), LSTMSettings())
 
 
 if __name__ == "__main__":
