@@ -208,7 +208,7 @@ def _normalised(data: Data, part: Part) -> tuple[np.ndarray, np.ndarray]:
 
 
 def rates(bench: Bench) -> Figures:
-    """Returns images a second of our training: small batch, large batch in pieces and whole."""
+    """Returns images per second of our training: small batch, large batch in pieces and whole."""
     large = schedule.schedule("aggressive", batch_size=bench.large_batch)
     pieces = dataclasses.replace(large, micro_batch_size=bench.micro_batch)
     plans = {"small": bench.plain, "pieces": pieces, "whole": large}
@@ -297,7 +297,7 @@ def _compared(
 
 
 def _shares(bench: Bench, measured: Figures, gflops: float, titles: Mapping[str, str]) -> str:
-    """Returns a table of training's FLOPs a second as shares of the machine's rate."""
+    """Returns a table of training's FLOPs per second as shares of the machine's rate."""
     budget = Budget(bench.data.input_shape, bench.data.num_classes)
     rows = []
     for network, row in measured.items():

@@ -3,9 +3,9 @@
 Example: python -m tools.checks.bench_train --quick
 
 Prints tables (markdown): images per second, the time to the first update, the time of a whole
-child, and the share of the machine's rate of convolution. Contestants take turns in one process after a
-short round that is not counted, and the fastest of their repeats counts. Only ratios are claims,
-and only on an otherwise idle machine.
+child, and the share of the machine's rate of convolution. Contestants take turns in one process
+after a short round that is not counted, and the fastest of their repeats counts. Only ratios are
+claims, and only on an otherwise idle machine.
 
 A child of ours is augmented and trained as the presets do it (batch 64); one of Keras is `fit` with
 Adam on normalised arrays, without augmentation. Keras compiles with XLA by default, which the flag
@@ -24,7 +24,7 @@ from epnas_tf.training import calibrate, devices
 
 _DATASET = flags.DEFINE_string("dataset", "", "images to train on (empty: noise of 32x32x3)")
 _DATA_DIR = flags.DEFINE_string("data_dir", "", "folder of prepared tfds data sets")
-_TRAIN_FRACTION = flags.DEFINE_float("train_fraction", 1.0, "share of the training part to use")
+_TRAIN_FRACTION = flags.DEFINE_float("train_fraction", 1.0, "share of the training split to use")
 _REPEATS = flags.DEFINE_integer("repeats", 2, "measurements, of which the fastest counts", 1)
 _THREADS = flags.DEFINE_integer("threads", 0, "threads of an operation (0: all cores)", 0)
 _MICRO = flags.DEFINE_integer("micro_batch_size", 0, "of the large batch (0: measured)", 0)
