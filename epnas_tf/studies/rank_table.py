@@ -364,7 +364,7 @@ def _inheritance_table(found: Mapping[str, Inheritance]) -> str:
 
 
 def curve_table(found: Mapping[str, Mapping[int, float]]) -> str:
-    """Returns how early epochs of foreign curves rank, by the curves' name, in Markdown."""
+    """Returns how early epochs of curves of others rank, by the curves' name, in Markdown."""
     rows = [
         [name, *(f"{value:.2f} after {epoch}" for epoch, value in early.items())]
         for name, early in found.items()

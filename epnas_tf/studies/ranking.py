@@ -235,7 +235,7 @@ class Stopping:
 
 def stopping(
     curves: Sequence[Sequence[float]],
-    hopeless: Callable[[Sequence[float], Sequence[Sequence[float]]], bool],
+    stops: Callable[[Sequence[float], Sequence[Sequence[float]]], bool],
     *,
     group: int = 8,
     shuffles: int = 20,
@@ -247,7 +247,7 @@ def stopping(
 
     Args:
       curves: accuracy after each epoch, a curve a network, all of one length.
-      hopeless: told a curve so far and the whole curves of the group before, says whether to stop.
+      stops: told a curve so far and the whole curves of the group before, says whether to stop.
       group: networks in a group.
       shuffles: random orders of the networks, from a fixed seed.
 
@@ -260,7 +260,7 @@ def stopping(
     best = np.argsort(-table[:, -1], kind="stable")
     rng = np.random.default_rng(_SEED)
     lengths = np.array(
-        [_lengths(table, rng.permutation(count), hopeless, group) for _ in range(shuffles)]
+        [_lengths(table, rng.permutation(count), stops, group) for _ in range(shuffles)]
     )
     stopped = lengths < epochs
     top5 = stopped[:, best[:TOP]].sum(1)
@@ -277,7 +277,7 @@ def stopping(
 def _lengths(
     table: np.ndarray,
     order: np.ndarray,
-    hopeless: Callable[[Sequence[float], Sequence[Sequence[float]]], bool],
+    stops: Callable[[Sequence[float], Sequence[Sequence[float]]], bool],
     group: int,
 ) -> np.ndarray:
     """Returns how many epochs of each network are run."""
@@ -288,7 +288,7 @@ def _lengths(
         mine = []
         for network in order[start : start + group]:
             curve = table[network].tolist()
-            so_far = (length for length in range(1, epochs) if hopeless(curve[:length], before))
+            so_far = (length for length in range(1, epochs) if stops(curve[:length], before))
             lengths[network] = next(so_far, epochs)
             mine.append(curve[: lengths[network]])
         before = [curve for curve in mine if len(curve) == epochs]  # the search's own rule

@@ -113,7 +113,7 @@ def _time(tally: Tally) -> str:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps back our warnings of torn trials, and NumPy's of means of nothing and old heads."""
+    """Keeps back our warnings of corrupt trials, and NumPy's of means of nothing and old heads."""
     logger = logging.getLogger("epnas_tf")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""The peers: a single change is legal, all of them are found, and the searchers search."""
+"""The baselines: a single change is legal, all of them are found, and the searchers search."""
 
 from __future__ import annotations
 

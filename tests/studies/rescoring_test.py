@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import csv
+import dataclasses
 import json
 
 import pytest
 
 from epnas_tf import config as config_lib
+from epnas_tf.architecture.resources import RESOURCES
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
 from epnas_tf.config import SearchConfig
 from epnas_tf.data import dataset as data_lib
+from epnas_tf.searching.trials import Slot
 from epnas_tf.studies import rescoring
 from epnas_tf.training import schedule
+from epnas_tf.workdir import trials_csv
 from epnas_tf.workdir.layout import WorkDir
+from epnas_tf.workdir.trials_csv import Row
 
 
 def _spec(channels: int) -> LayerwiseSpec:
@@ -29,16 +33,17 @@ def _work_dir(tmp_path) -> WorkDir:
         ("e01s01b0", 0.8, 1, "failed"),
         ("e01s01b1", 0.6, 1, "trained"),
     ]
-    names = ("slot", "trial_id", "reward", "feasible", "status", "seconds", "overhead_seconds")
-    with (tmp_path / "trials.csv").open("w") as file:
-        writer = csv.writer(file)
-        writer.writerow(names)
-        for number, (slot, reward, feasible, status) in enumerate(trials):
-            writer.writerow([slot, f"{number:04d}", reward, feasible, status, 20, 10])
-            folder = tmp_path / f"trial_{number:04d}"
-            folder.mkdir()
-            values = {"spec": _spec(number + 1).to_json()}
-            (folder / "trial.json").write_text(json.dumps({"hyperparameters": {"values": values}}))
+    rows = []
+    for number, (slot, reward, feasible, status) in enumerate(trials):
+        spec, name = _spec(number + 1), f"{number:04d}"
+        folder = tmp_path / f"trial_{name}"
+        folder.mkdir()
+        values = {"spec": spec.to_json()}
+        (folder / "trial.json").write_text(json.dumps({"hyperparameters": {"values": values}}))
+        uses = dict.fromkeys(RESOURCES, 0.0)
+        row = Row(Slot.parse(slot), spec.key, 0.5, reward, uses, bool(feasible), status, 20, 10)
+        rows.append(dataclasses.replace(row, trial_id=name))
+    trials_csv.write(WorkDir(str(tmp_path)), rows)
     config = SearchConfig(
         work_dir=str(tmp_path), dataset="digits", train_fraction=0.2, image_size=8
     )
@@ -69,3 +74,13 @@ def test_a_network_is_trained_once_a_seed():
     assert len(found) == 2
     assert found[0] != found[1]
     assert all(0 <= value <= 1 for pair in found for value in pair)
+
+
+def test_a_search_is_told_in_a_line(work_dir, monkeypatch):
+    monkeypatch.setattr(rescoring, "scores", lambda *_: [(0.5, 0.25), (0.75, 0.5)])
+    params = (3 * 3 * 4 + 2 * 4) + (4 * 4 + 2 * 4) + (4 * 10 + 10)
+    flops = "0.0"
+    assert rescoring.line(work_dir.path, schedule.schedule("plain"), 2) == (
+        f"| {work_dir.path} | e01s01b1 | {params} | {flops} | 0.6250 (0.5000, 0.7500) "
+        "| 0.3750 (0.2500, 0.5000) |"
+    )

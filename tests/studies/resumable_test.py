@@ -15,7 +15,7 @@ from epnas_tf.studies import resumable
         ('{"n": 1}\n{"n": 2}\n', [1, 2]),
     ],
 )
-def test_a_torn_last_line_does_not_count_and_is_not_added_to(tmp_path, text, numbers):
+def test_a_cut_last_line_does_not_count_and_is_not_added_to(tmp_path, text, numbers):
     path = tmp_path / "done.jsonl"
     path.write_text(text)
     assert [row["n"] for row in resumable.read(path)] == numbers

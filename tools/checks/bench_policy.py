@@ -26,7 +26,7 @@ from epnas_tf.searching.settings import PAPER, PAPER_LSTM, Learning, LSTMSetting
 from epnas_tf.searching.trials import Proposal, Result
 
 _LAYERS = 20
-_BRANCHES = flags.DEFINE_integer("branches", 8, "networks a step", 1)
+_BRANCHES = flags.DEFINE_integer("branches", 8, "networks per step", 1)
 _TRIALS = flags.DEFINE_integer("trials", 200, "networks that the predictor knows beforehand", 8)
 _STEPS = flags.DEFINE_integer("steps", 10, "steps to take the median of", 1)
 

@@ -1,6 +1,6 @@
 """Gives broken files to everything that reads a search's files, and looks for what must not happen.
 
-Example: python -m epnas_tf.tools.checks.fuzz --inputs=100000 --seed=0 --targets=spec,trial
+Example: python -m tools.checks.fuzz --inputs=100000 --seed=0 --targets=spec,trial
 
 Whatever is in a file, reading it must give plain data or the documented error, soon and in little
 memory. Each target begins with valid files that the package itself wrote; an input is one of them
@@ -8,10 +8,10 @@ with some of its bytes, words, JSON values or archive members changed. Inputs fo
 the target's name and their number alone. The first crash ends the run with exit code 1.
 
     pip install epnas_tf[fuzz]
-    python -m epnas_tf.tools.checks.fuzz --atheris --targets=spec --seconds=120
+    python -m tools.checks.fuzz --atheris --targets=spec --seconds=120
 
 lets atheris, where it is installed, choose by coverage which of one target's inputs to change next.
-Works from a checkout: the tests, of which it is one, are not installed with the package.
+Works from a checkout only: the fuzzer is part of the tests, which are not installed.
 """
 
 from __future__ import annotations

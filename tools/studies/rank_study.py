@@ -25,7 +25,7 @@ from epnas_tf.studies.rank_training import METHODS
 
 _WORK_DIR = flags.DEFINE_string("work_dir", "ranks", "folder of what is done so far")
 _DATA_DIR = flags.DEFINE_string("data_dir", "", "folder of prepared tfds data sets")
-_TRAIN_FRACTION = flags.DEFINE_float("train_fraction", 0.1111, "share of the training part to use")
+_TRAIN_FRACTION = flags.DEFINE_float("train_fraction", 0.1111, "share of the training split to use")
 _NETWORKS = flags.DEFINE_integer("networks", 48, "networks, half of each pattern", 4)
 _METHODS = flags.DEFINE_list("methods", [], "names of METHODS (empty: all)")
 _WORKERS = flags.DEFINE_integer("workers", 1, "processes of one thread each", 1)

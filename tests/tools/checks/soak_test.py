@@ -18,7 +18,7 @@ except ImportError:  # from a checkout
 
 def _soak(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", f"{_TOOLS}.soak", *arguments],
+        [sys.executable, "-m", f"{_TOOLS}.checks.soak", *arguments],
         env=os.environ | {"PYTHONPATH": ":".join(sys.path), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
