@@ -97,9 +97,7 @@ class Assignment:
         """Returns the assignment that a trial's values carry.
 
         Raises:
-          KeyError: a value is missing.
-          TypeError: a value is of another type.
-          ValueError: a value is not allowed, or the network is not of the space.
+          ValueError: a value is missing or not allowed, or the network is not of the space.
         """
         attempt = values.get("attempt")
         if not isinstance(attempt, int) or not 1 <= attempt <= MOST:
@@ -109,17 +107,22 @@ class Assignment:
                 raise ValueError(f"{name} must be text, got {values.get(name)!r:.80}")
         for name in ("slot", "parent", "reuse"):
             _check_slot(name, values.get(name))
-        reference = values.get("reference")
-        return cls(
-            _proposal(values, space),
-            attempt,
-            values["worker"],
-            values.get("failures"),
-            Remembered(*json.loads(values["remembered"])) if "remembered" in values else None,
-            values.get("generation"),
-            tuple(values.get("names", "").split()),
-            None if reference is None else tuple(map(tuple, json.loads(reference))),
-        )
+        try:
+            return cls(_proposal(values, space), attempt, values["worker"], **_context(values))
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"these are no trial's values: {error!r:.200}") from error
+
+
+def _context(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a trial must know besides its proposal."""
+    reference, remembered = values.get("reference"), values.get("remembered")
+    return {
+        "failures": values.get("failures"),
+        "remembered": None if remembered is None else Remembered(*json.loads(remembered)),
+        "generation": values.get("generation"),
+        "names": tuple(values.get("names", "").split()),
+        "reference": None if reference is None else tuple(map(tuple, json.loads(reference))),
+    }
 
 
 def _check_slot(name: str, value: Any) -> None:

@@ -114,9 +114,7 @@ def completed_targets(oracle: EPNASOracle) -> list[Target]:
     values = [json.dumps(durable.values(trial)).encode() for trial in known]
     metrics = [json.dumps(durable.metrics(trial)).encode() for trial in known[:2]]
     return [
-        Target(
-            "values", values, read_values, [changed_json], 20, (KeyError, TypeError, ValueError)
-        ),
+        Target("values", values, read_values, [changed_json], 20),
         Target("metrics", metrics, read_metrics, [changed_json], 10),
     ]
 
