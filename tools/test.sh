@@ -24,7 +24,8 @@ unset PYTHONPATH
 export EPNAS_TF_TEST_WHEEL=1 TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-3}"
 # A worker per core with a thread each. Tests go out in the order of their files, so that those of
 # a file share its fixtures, and a worker that is done takes over half of what another has left.
-export OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+# Operations still run side by side: two replicas in a process wait for one another.
+export OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1
 workers=(-n logical --maxprocesses 8 --dist worksteal)
 python -m pytest -c "$root/pyproject.toml" --rootdir "$root" "$root/tests" \
   "${workers[@]}" -m "not nightly" "$@"

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import pathlib
 import re
+import runpy
 import subprocess
 import sys
 
 import pytest
+
+from epnas_tf.searching.progressive import ProgressiveSearch
+from epnas_tf.searching.trials import Result
 
 _EXAMPLE = pathlib.Path(__file__).parents[2] / "examples" / "own_evaluator.py"
 
@@ -31,3 +35,15 @@ def test_the_example_finds_a_good_network(policy):
     assert action.startswith("  made from e")
     # Only the LSTM brings TensorFlow along.
     assert bool(re.search(r"\| +tensorflow$", finished.stderr, re.MULTILINE)) == (policy == "lstm")
+
+
+def test_the_examples_lstm_learns_from_its_evaluator():
+    example = runpy.run_path(str(_EXAMPLE))
+    policy = example["make_policy"]("lstm", 1)
+    before = policy.get_weights()[0]
+    search = ProgressiveSearch(example["space"](), policy, branches=2, episodes=1, steps=1)
+    while not search.done:
+        proposals = search.ask()
+        search.tell(Result(each.slot, example["evaluate"](each.spec)) for each in proposals)
+    assert len(search.history) == 2 + 2
+    assert (policy.get_weights()[0] != before).any()

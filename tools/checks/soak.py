@@ -89,7 +89,7 @@ def kills(count: int, seed: int, work_dir: str) -> bool:
 
 def _search(arguments: list[str], seconds: float | None = None) -> bool:
     """Runs a search, for a time; says whether it came to its end."""
-    command = [sys.executable, "-m", __spec__.name.replace("soak", "search"), *arguments]
+    command = [sys.executable, "-m", __spec__.name.replace("checks.soak", "search"), *arguments]
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as process:
         try:

@@ -1,4 +1,4 @@
-"""The soak, shortened: what runs for a night in tools/checks/soak.sh runs here for seconds."""
+"""The soak, shortened: a minute of what tools/checks/soak.sh does for half an hour."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _soak(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly  # tests/training/memory_test.py sees at once whether graphs pile up
 def test_the_memory_of_a_search_stays_flat():
     ended = _soak("memory", "--children=40")
     assert ended.returncode == 0, ended.stdout + ended.stderr
