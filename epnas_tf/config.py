@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from epnas_tf.architecture.budget import ChildLimits
 from epnas_tf.architecture.settings import LimitSettings, SpaceSettings
+from epnas_tf.data.names import DatasetName
 from epnas_tf.data.settings import DataSettings
 from epnas_tf.fields import (
     MAY_CHANGE,
@@ -145,7 +146,10 @@ def _may_be(field: dataclasses.Field[Any], old: Any, new: Any) -> bool:
         return True
     if field.metadata["resume"] == MAY_GROW:
         return bool(new > old)
-    return field.name == "dataset" and _same_kind(old, new)
+    # Files may have moved: their content is compared.
+    return field.name == "dataset" and DatasetName.parse(new).may_be_moved_from(
+        DatasetName.parse(old)
+    )
 
 
 def refuse_other(stored: SearchConfig, asked: Mapping[str, Any]) -> None:
@@ -167,9 +171,3 @@ def gone_on(stored: SearchConfig, asked: SearchConfig) -> SearchConfig:
         if field.metadata["resume"] != SAME or field.name == "dataset"
     }
     return dataclasses.replace(stored, **free)
-
-
-def _same_kind(old: str, new: str) -> bool:
-    """Says whether both data sets are of files, which may have moved: their content is compared."""
-    kind = old.partition(":")[0]
-    return kind in ("folder", "npz") and new.startswith(f"{kind}:")

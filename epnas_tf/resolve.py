@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +19,7 @@ from epnas_tf import fields, randomness
 from epnas_tf.config import SearchConfig
 from epnas_tf.data import dataset as data_lib
 from epnas_tf.data.dataset import Data
+from epnas_tf.data.names import DatasetName, absolute
 from epnas_tf.fields import ConfigError, SettingError, flag
 from epnas_tf.searching.settings import STEPS
 from epnas_tf.training import calibrate, schedule
@@ -73,16 +73,9 @@ def load_data(config: SearchConfig) -> Data:
 # Files
 
 
-def absolute(path: str) -> str:
-    """Returns a path that means the same from everywhere; one with a scheme does already."""
-    return path if not path or "://" in path else os.path.abspath(path)
-
-
 def check_places(config: SearchConfig) -> None:
     """Raises ConfigError for a work_dir among the images, where it would be a class."""
-    kind, _, folder = config.dataset.partition(":")
-    work_dir = absolute(config.work_dir)
-    if kind == "folder" and folder and f"{work_dir}/".startswith(f"{absolute(folder)}/"):
+    if DatasetName.parse(config.dataset).contains(config.work_dir):
         raise ConfigError(
             f"{flag('work_dir', config.work_dir)}: must not lie among the images of "
             f"{flag('dataset', config.dataset)}, whose folders are classes"
@@ -91,9 +84,7 @@ def check_places(config: SearchConfig) -> None:
 
 def from_anywhere(config: SearchConfig) -> SearchConfig:
     """Returns a configuration whose data are found whatever the current folder."""
-    dataset, (kind, _, path) = config.dataset, config.dataset.partition(":")
-    if kind in ("folder", "npz"):  # a tfds name may hold a colon too: cifar10:3.0.2
-        dataset = f"{kind}:{absolute(path)}"
+    dataset = str(DatasetName.parse(config.dataset).absolute())
     return dataclasses.replace(config, dataset=dataset, data_dir=absolute(config.data_dir))
 
 

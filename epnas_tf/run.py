@@ -12,6 +12,7 @@ from epnas_tf import fields, resolve, result
 from epnas_tf.architecture.settings import LimitSettings, SpaceSettings
 from epnas_tf.config import SearchConfig
 from epnas_tf.data.dataset import Data
+from epnas_tf.data.names import absolute
 from epnas_tf.resolve import blamed_on
 from epnas_tf.result import SearchResult
 from epnas_tf.training import devices
@@ -64,7 +65,7 @@ def search(config: SearchConfig, listeners: Sequence[Listener] = ()) -> SearchRe
 
 def make_tuner(config: SearchConfig, data: Data) -> EPNASTuner:
     """Returns the tuner of a resolved configuration, ready to search `data`."""
-    folder, name = os.path.split(resolve.absolute(config.work_dir.rstrip("/") or "/"))
+    folder, name = os.path.split(absolute(config.work_dir.rstrip("/") or "/"))
     with blamed_on(config, "strategy"):
         strategy = devices.make_strategy(config.strategy, config.tpu)
     types = _TYPES[config.pattern]

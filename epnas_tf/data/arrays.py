@@ -22,7 +22,7 @@ _MAX_LABEL = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Part:
+class Split:
     """Images, uint8 or float32 [n, h, w, c], and their labels, int32 [n]."""
 
     images: np.ndarray
@@ -45,18 +45,18 @@ class Part:
             total += int.from_bytes(digest.digest(), "little")
         return f"{total % 2**64:016x}"
 
-    def take(self, indices: np.ndarray) -> Part:
+    def take(self, indices: np.ndarray) -> Split:
         """Returns the examples at these indices."""
-        return Part(self.images[indices], self.labels[indices])
+        return Split(self.images[indices], self.labels[indices])
 
 
-def checked(images: Any, labels: Any, images_name: str, labels_name: str) -> Part:
-    """Turns arrays as people have them into a part.
+def checked(images: Any, labels: Any, images_name: str, labels_name: str) -> Split:
+    """Turns arrays as people have them into a split.
 
     Raises:
-        ValueError: The arrays break a rule, which is named with the array's name.
+      ValueError: the arrays break a rule, which is named with the array's name.
     """
-    part = Part(_images(np.asarray(images), images_name), _labels(np.asarray(labels), labels_name))
+    part = Split(_images(np.asarray(images), images_name), _labels(np.asarray(labels), labels_name))
     if len(part.images) != len(part.labels):
         raise ValueError(
             f"{images_name} and {labels_name} must have the same length, "
@@ -122,10 +122,10 @@ def _from_one_hot(labels: np.ndarray, name: str) -> np.ndarray:
 
 
 def count_classes(labels: np.ndarray) -> int:
-    """Returns the number of classes of a training part.
+    """Returns the number of classes of a training split.
 
     Raises:
-        ValueError: There are fewer than two, or the labels are not 0..k-1 with each in use.
+      ValueError: there are fewer than two, or the labels are not 0..k-1 with each in use.
     """
     present = np.unique(labels)
     if present[0] != 0:
@@ -133,29 +133,29 @@ def count_classes(labels: np.ndarray) -> int:
     if len(present) != present[-1] + 1:
         gap = int(np.flatnonzero(present != np.arange(len(present)))[0])
         raise ValueError(
-            f"the training part must hold every label from 0 to {present[-1]}, label {gap} is not"
+            f"the training split must hold every label from 0 to {present[-1]}, label {gap} is not"
         )
     if len(present) < 2:
         raise ValueError(f"there must be at least 2 classes, got {len(present)}")
     return len(present)
 
 
-def check_alike(part: Part, title: str, train: Part, num_classes: int) -> None:
-    """Checks that a part could be classified by a network made for the training part.
+def check_alike(part: Split, title: str, train: Split, num_classes: int) -> None:
+    """Checks that a split could be classified by a network made for the training split.
 
     Raises:
-        ValueError: Its images differ in shape or type, or it has other labels.
+      ValueError: its images differ in shape or type, or it has other labels.
     """
     ours, theirs = part.images.shape[1:], train.images.shape[1:]
     if ours != theirs or part.images.dtype != train.images.dtype:
         raise ValueError(
-            f"images of the {title} part must be like those of the training part, "
+            f"images of the {title} split must be like those of the training split, "
             f"{theirs} {train.images.dtype}, got {ours} {part.images.dtype}"
         )
     low, high = int(part.labels.min()), int(part.labels.max())
     if low < 0 or high >= num_classes:
         raise ValueError(
-            f"labels of the {title} part must be in 0..{num_classes - 1}, got {low}..{high}"
+            f"labels of the {title} split must be in 0..{num_classes - 1}, got {low}..{high}"
         )
 
 
@@ -202,7 +202,7 @@ def check_memory(name: str, size: int, cure: str = "lower image_size or train_fr
     """Refuses images of this size in bytes before they are loaded.
 
     Raises:
-        ValueError: They would need more than `MAX_GIB`.
+      ValueError: they would need more than `MAX_GIB`.
     """
     if size > MAX_GIB * 2**30:
         raise ValueError(

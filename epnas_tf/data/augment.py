@@ -25,10 +25,10 @@ class Augmentation:
     """What is varied, and by how much.
 
     Attributes:
-        pad: Pixels of black added at each side before a crop of the old size.
-        flip: Whether half of the images are mirrored left to right.
-        brightness: Largest shift of all pixels, as a share of full scale.
-        contrast: Largest change of the contrast's factor from 1.
+      pad: pixels of black added at each side before a crop of the old size.
+      flip: whether half of the images are mirrored left to right.
+      brightness: largest shift of all pixels, as a share of full scale.
+      contrast: largest change of the contrast's factor from 1.
     """
 
     pad: int = 0
@@ -72,7 +72,7 @@ def keys(seed: int, epochs: int) -> np.ndarray:
 def augment(image: Any, index: Any, key: Any, augmentation: Augmentation) -> Any:
     """Returns one image [h, w, c], uint8 or float32, varied and in float32 of full scale 1.
 
-    `index` is the image's place in the training part, `key` its epoch's row of `keys`, both int32
+    `index` is the image's place in the training split, `key` its epoch's row of `keys`, both int32
     tensors.
     """
     shape, pad = image.shape, augmentation.pad

@@ -8,16 +8,19 @@ trains on `train` and compares on `validation`; `test` is for one final measurem
 from __future__ import annotations
 
 import dataclasses
+import importlib
 
 import numpy as np
 
 from epnas_tf import randomness
-from epnas_tf.data import arrays, sources, splits
-from epnas_tf.data.arrays import Part
+from epnas_tf.data import arrays, splits
+from epnas_tf.data.arrays import Split
 from epnas_tf.data.augment import Augmentation, suited_to
-from epnas_tf.data.sources import folder
+from epnas_tf.data.names import DatasetName
+from epnas_tf.data.sources.common import Raw, Request
+from epnas_tf.fields import SettingError
 
-__all__ = ["Data", "Part", "from_arrays", "load"]
+__all__ = ["Data", "Split", "from_arrays", "load"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,20 +28,20 @@ class Data:
     """A data set for training and comparing networks.
 
     Attributes:
-        name: What the user called it.
-        train: What networks are trained on.
-        validation: What networks are compared by.
-        test: Never used by a search; None where there is no labelled one.
-        num_classes: Labels are 0..num_classes-1.
-        augmentation: How training images are varied.
-        mean: Mean of each channel over the training part, at full scale 1 for uint8 images.
-        std: Standard deviation of each channel over the training part, on the same scale.
+      name: what the user called it.
+      train: what networks are trained on.
+      validation: what networks are compared by.
+      test: never used by a search; None where there is no labelled one.
+      num_classes: labels are 0..num_classes-1.
+      augmentation: how training images are varied.
+      mean: mean of each channel over the training split, at full scale 1 for uint8 images.
+      std: standard deviation of each channel over the training split, on the same scale.
     """
 
     name: str
-    train: Part
-    validation: Part
-    test: Part | None
+    train: Split
+    validation: Split
+    test: Split | None
     num_classes: int
     augmentation: Augmentation
     mean: tuple[float, ...]
@@ -66,33 +69,29 @@ def load(
     """Loads a data set by name.
 
     Args:
-        name: `digits`; `folder:PATH`, a directory a class, or of these in `train` and optionally
-            `validation` (or `val`) and `test`; `npz:PATH` with x_train, y_train and optionally
-            x_val, y_val, x_test, y_test; else the tfds name of an image classification set that
-            has been prepared in `data_dir`.
-        data_dir: Where tfds keeps its data; empty takes tfds' own default.
-        image_size: Height and width to resize to; 0 keeps the size of the images (32 where these
-            differ in size).
-        train_fraction: Stratified share of the training part that is kept.
-        seed: What the splits depend on.
+      name: `digits`; `folder:PATH`, a directory a class, or of these in `train` and optionally
+        `validation` (or `val`) and `test`; `npz:PATH` with x_train, y_train and optionally
+        x_val, y_val, x_test, y_test; else the tfds name of an image classification set that
+        has been prepared in `data_dir`.
+      data_dir: where tfds keeps its data; empty takes tfds' own default.
+      image_size: height and width to resize to; 0 keeps the size of the images (32 where these
+        differ in size).
+      train_fraction: stratified share of the training split that is kept.
+      seed: what the splits depend on.
 
     Raises:
-        ValueError: Something about the arguments or the data breaks a rule, which is named.
+      SettingError: an argument breaks a rule.
+      ValueError: the data break a rule, which is named.
     """
     if image_size < 0:
-        raise ValueError(f"image_size must be >= 0, got {image_size}")
-    if not 0 < train_fraction <= 1:
-        raise ValueError(f"train_fraction must be in (0, 1], got {train_fraction}")
-    request = sources.Request(image_size, train_fraction, seed)
-    kind, _, path = name.partition(":")
-    if name == "digits":
-        raw = sources.digits(request)
-    elif kind == "folder":
-        raw = folder.folder(path, request)
-    elif kind == "npz":
-        raw = sources.npz(path, request)
-    else:
-        raw = sources.tfds_set(name, data_dir, request)
+        raise SettingError("image_size", f"must be >= 0, got {image_size}")
+    splits.check_fraction(train_fraction)
+    dataset = DatasetName.parse(name)
+    request = Request(image_size, train_fraction, seed, data_dir)
+    # By name, so that a source is a file and a line in the table of names, and so that nobody waits
+    # for the libraries of a source that is not used.
+    source = importlib.import_module(f"epnas_tf.data.sources.{dataset.source}")
+    raw: Raw = source.load(dataset.path, request)
     return _data(name, raw)
 
 
@@ -107,15 +106,15 @@ def from_arrays(
     """Makes a data set of images and labels as Keras' `fit` takes them.
 
     Args:
-        x: Images [n, h, w, c], or [n, h, w] for grey ones; integers in 0..255 or floats.
-        y: Labels, integers [n] or [n, 1] from 0, or one-hot [n, classes].
-        validation_data: The validation part, in the same form.
-        validation_split: Stratified share held out of x where there is no validation_data.
-        seed: What the split depends on.
-        name: What to call it.
+      x: images [n, h, w, c], or [n, h, w] for grey ones; integers in 0..255 or floats.
+      y: labels, integers [n] or [n, 1] from 0, or one-hot [n, classes].
+      validation_data: the validation split, in the same form.
+      validation_split: stratified share held out of x where there is no validation_data.
+      seed: what the split depends on.
+      name: what to call it.
 
     Raises:
-        ValueError: The arrays break a rule, which is named.
+      ValueError: the arrays break a rule, which is named.
     """
     train = arrays.checked(x, y, "x", "y")
     if validation_data is not None:
@@ -126,16 +125,16 @@ def from_arrays(
         rng = randomness.generator(seed, "split")
         kept, held = splits.held_out(train.labels, (validation_split,), rng)
         train, validation = train.take(kept), train.take(held)
-    return _data(name, sources.Raw(train, validation, None))
+    return _data(name, Raw(train, validation, None))
 
 
-def _data(name: str, raw: sources.Raw) -> Data:
-    """Checks the parts against each other and measures the training part."""
+def _data(name: str, raw: Raw) -> Data:
+    """Checks the splits against each other and measures the training split."""
     train = raw.train
     num_classes = arrays.count_classes(train.labels)
-    for part, title in ((raw.validation, "validation"), (raw.test, "test")):
-        if part is not None:
-            arrays.check_alike(part, title, train, num_classes)
+    for split, title in ((raw.validation, "validation"), (raw.test, "test")):
+        if split is not None:
+            arrays.check_alike(split, title, train, num_classes)
     mean, std = arrays.channel_statistics(train.images)
     flip = name.partition("/")[0] not in _NEVER_FLIPPED
     return Data(

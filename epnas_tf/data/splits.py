@@ -6,47 +6,54 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from epnas_tf.fields import SettingError
+
 
 def held_out(
     labels: np.ndarray, shares: Sequence[float], rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Splits off parts that hold their share of every class, and at least one image of it.
+    """Splits off splits that hold their share of every class, and at least one image of it.
 
     Returns:
-        Sorted indices: those that stay, then one array a share. They are disjoint and complete.
+      Sorted indices: those that stay, then one array a share. They are disjoint and complete.
 
     Raises:
-        ValueError: A class is too small to have an image in every part.
+      ValueError: a class is too small to have an image in every part.
     """
-    parts: list[list[np.ndarray]] = [[] for _ in range(len(shares) + 1)]
+    splits: list[list[np.ndarray]] = [[] for _ in range(len(shares) + 1)]
     for label, members in _shuffled_classes(labels, rng):
         start = 0
-        for part, share in zip(parts[1:], shares, strict=True):
+        for part, share in zip(splits[1:], shares, strict=True):
             count = max(1, round(share * len(members)))
             part.append(members[start : start + count])
             start += count
         if start >= len(members):
             raise ValueError(
-                f"every class must have at least {len(parts)} images to be split in {len(parts)} "
-                f"parts, class {label} has {len(members)}"
+                f"every class must have at least {len(splits)} images to be split in {len(splits)} "
+                f"splits, class {label} has {len(members)}"
             )
-        parts[0].append(members[start:])
-    return [np.sort(np.concatenate(part)) for part in parts]
+        splits[0].append(members[start:])
+    return [np.sort(np.concatenate(part)) for part in splits]
 
 
 def fraction_of(labels: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
     """Returns sorted indices of this fraction of every class, at least one image of each.
 
     Raises:
-        ValueError: The fraction is not in (0, 1].
+      SettingError: the fraction is not in (0, 1].
     """
-    if not 0 < fraction <= 1:
-        raise ValueError(f"train_fraction must be in (0, 1], got {fraction}")
+    check_fraction(fraction)
     chosen = [
         members[: max(1, round(fraction * len(members)))]
         for _, members in _shuffled_classes(labels, rng)
     ]
     return np.sort(np.concatenate(chosen))
+
+
+def check_fraction(fraction: float) -> None:
+    """Raises SettingError for a train_fraction that is no share."""
+    if not 0 < fraction <= 1:
+        raise SettingError("train_fraction", f"must be in (0, 1], got {fraction}")
 
 
 def _shuffled_classes(labels: np.ndarray, rng: np.random.Generator) -> list[tuple[int, np.ndarray]]:

@@ -18,7 +18,7 @@ from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.spec import BranchSpec, CellSpec, LayerSpec, LayerwiseSpec, Spec
 from epnas_tf.data import augment
 from epnas_tf.data import dataset as data_lib
-from epnas_tf.data.dataset import Data, Part
+from epnas_tf.data.dataset import Data, Split
 from epnas_tf.modeling import build_model
 from epnas_tf.report import markdown
 from epnas_tf.training import calibrate, devices, memory, schedule, trainer
@@ -199,8 +199,8 @@ def _keras_seconds(bench: Bench, spec: Spec, batch: int) -> tuple[float, float]:
     return ends[0] - start, seconds
 
 
-def _normalised(data: Data, part: Part) -> tuple[np.ndarray, np.ndarray]:
-    images, labels = part.tensors
+def _normalised(data: Data, split: Split) -> tuple[np.ndarray, np.ndarray]:
+    images, labels = split.tensors
     return augment.normalised(augment.scaled(images), data.mean, data.std).numpy(), labels.numpy()
 
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from epnas_tf import randomness
 from epnas_tf.data import augment
-from epnas_tf.data.dataset import Data, Part
+from epnas_tf.data.dataset import Data, Split
 from epnas_tf.fields import SettingError
 from epnas_tf.training.schedule import Schedule
 
@@ -91,7 +91,7 @@ def training_batches(
 
 
 def evaluation_batches(
-    part: Part, data: Data, strategy: tf.distribute.Strategy, batch_size: int
+    part: Split, data: Data, strategy: tf.distribute.Strategy, batch_size: int
 ) -> tuple[Any, int]:
     """Returns an endless iterator of (images, labels, weights) for each replica.
 

@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from epnas_tf import interrupts
-from epnas_tf.data.dataset import Data, Part
+from epnas_tf.data.dataset import Data, Split
 from epnas_tf.training import batch_norm, pipeline, step
 from epnas_tf.training.schedule import Schedule, learning_rate_at
 
@@ -129,7 +129,7 @@ def train(
 
 def accuracy(
     model: keras.Model,
-    part: Part,
+    part: Split,
     data: Data,
     strategy: tf.distribute.Strategy,
     batch_size: int = _EVALUATION_BATCH,
@@ -225,7 +225,7 @@ def _steps_function(
 
 def _accuracy_function(
     model: keras.Model,
-    part: Part,
+    part: Split,
     data: Data,
     strategy: tf.distribute.Strategy,
     batch_size: int,

@@ -12,15 +12,16 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from epnas_tf.data import arrays, dataset, sources
-from epnas_tf.data.dataset import Data, Part
+from epnas_tf.data import arrays, dataset
+from epnas_tf.data.dataset import Data, Split
+from epnas_tf.data.sources import tfds as tfds_source
 
 
-def rows(part: Part) -> set[bytes]:
+def rows(part: Split) -> set[bytes]:
     return {image.tobytes() for image in part.images}
 
 
-def parts_of(source: Data) -> list[Part]:
+def parts_of(source: Data) -> list[Split]:
     return [part for part in (source.train, source.validation, source.test) if part is not None]
 
 
@@ -173,9 +174,9 @@ def test_bad_arrays_are_refused(x: np.ndarray, y: np.ndarray, message: str) -> N
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (noise(20, 5, 5), GOOD_Y, r"images of the validation part must be like .*\(5, 5, 1\)"),
-        (GOOD_X / 255, GOOD_Y, "must be like those of the training part, .* float32"),
-        (GOOD_X, GOOD_Y + 1, r"labels of the validation part must be in 0\.\.1, got 1\.\.2"),
+        (noise(20, 5, 5), GOOD_Y, r"images of the validation split must be like .*\(5, 5, 1\)"),
+        (GOOD_X / 255, GOOD_Y, "must be like those of the training split, .* float32"),
+        (GOOD_X, GOOD_Y + 1, r"labels of the validation split must be in 0\.\.1, got 1\.\.2"),
     ],
 )
 def test_bad_validation_data_is_refused(x: np.ndarray, y: np.ndarray, message: str) -> None:
@@ -412,7 +413,7 @@ def test_too_much_data_is_refused_before_it_is_loaded(
 ) -> None:
     prepare(tmp_path, {"train": THIRTY})
     monkeypatch.setattr(arrays, "MAX_GIB", 1e-6)  # 1,074 bytes; an image has 108
-    monkeypatch.setattr(sources, "_tfds_images", lambda *_: pytest.fail("loaded"))
+    monkeypatch.setattr(tfds_source, "_images", lambda *_: pytest.fail("loaded"))
     with pytest.raises(ValueError, match="at most 1e-06 GiB, tiny needs .* lower image_size or"):
         dataset.load("tiny", data_dir=str(tmp_path))
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from epnas_tf.architecture.budget import Budget
+from epnas_tf.architecture.budget import Budget, ChildLimits
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
 from epnas_tf.data import dataset as data_lib
@@ -41,7 +41,8 @@ def _make():
     data = _four_classes()
 
     def make(*constraints, builders=BUILDERS, schedule=_SCHEDULE, **settings) -> Evaluator:
-        budget = Budget(data.input_shape, data.num_classes, constraints, **settings)
+        limits = ChildLimits(max_child_minutes=settings.pop("max_child_minutes", None))
+        budget = Budget(data.input_shape, data.num_classes, constraints, limits, **settings)
         return Evaluator(data, schedule, tf.distribute.get_strategy(), budget, builders)
 
     return make

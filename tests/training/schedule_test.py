@@ -118,8 +118,8 @@ def test_fitting_to_nothing_is_refused() -> None:
         ("warmup_epochs", 21, r"warmup_epochs must be in 0\.\.epochs \(20\), got 21"),
         ("micro_batch_size", 48, r"must be 0 or divide batch_size \(128\), got 48"),
         ("momentum", 1.0, r"momentum must be in \[0, 1\), got 1.0"),
-        ("weight_decay", -1.0, "weight_decay must be >= 0, got -1.0"),
-        ("clip_norm", -1.0, "clip_norm must be >= 0, got -1.0"),
+        ("weight_decay", -1.0, "weight_decay must be at least 0, got -1"),
+        ("clip_norm", -1.0, "clip_norm must be at least 0, got -1"),
     ],
 )
 def test_values_out_of_range_are_refused(field: str, value: float, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Images from a folder that holds a directory a class, or `train` and other parts that do."""
+"""Images from a folder that holds a directory a class, or `train` and other splits that do."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from epnas_tf.data import arrays, image_header
-from epnas_tf.data.arrays import Part
-from epnas_tf.data.sources import DEFAULT_SIZE, Raw, Request
+from epnas_tf.data.arrays import Split
+from epnas_tf.data.sources.common import DEFAULT_SIZE, Raw, Request
 
 # Files named one by one in the warning about those that were skipped.
 _MAX_NAMED = 20
@@ -27,7 +27,7 @@ _one_large = threading.Lock()
 _Files = tuple[list[Path], np.ndarray]
 
 
-def folder(path: str, request: Request) -> Raw:
+def load(path: str, request: Request) -> Raw:
     """Returns the images of a folder, resized; the order of classes is that of their names.
 
     Without sub-folders `train`, `validation` (or `val`) and `test`, images are split 60/20/20; with
@@ -36,23 +36,23 @@ def folder(path: str, request: Request) -> Raw:
     image is grey, so are the arrays.
 
     Raises:
-        ValueError: The folder is missing or has too few classes or images.
+      ValueError: the folder is missing or has too few classes or images.
     """
     root = Path(path)
     if not path or not root.is_dir():
         raise ValueError(f"folder:PATH must name a directory, {path!r} does not exist")
-    files = _parts(root, request)
+    files = _splits(root, request)
     size = request.image_size or DEFAULT_SIZE
     arrays.check_memory(path, sum(len(paths) for paths, _ in files) * size * size * 3)
     read = [_read(paths, labels, size) for paths, labels in files]
     _warn([reason for _, _, reasons in read for reason in reasons])
     grey = all(image.shape[2] == 1 for images, _, _ in read for image in images)
-    parts = [_stacked(images, labels, 1 if grey else 3) for images, labels, _ in read]
-    return Raw(parts[0], parts[1], parts[2] if len(parts) > 2 else None)
+    splits = [_stacked(images, labels, 1 if grey else 3) for images, labels, _ in read]
+    return Raw(splits[0], splits[1], splits[2] if len(splits) > 2 else None)
 
 
-def _parts(root: Path, request: Request) -> list[_Files]:
-    """Returns the files of the two or three parts: training, validation, test."""
+def _splits(root: Path, request: Request) -> list[_Files]:
+    """Returns the files of the two or three splits: training, validation, test."""
     if not (root / "train").is_dir():
         paths, labels = _training_files(root, _classes(root))
         return [_take(paths, labels, chosen) for chosen in request.choose(labels, 0.2, 0.2)]
@@ -60,9 +60,9 @@ def _parts(root: Path, request: Request) -> list[_Files]:
     paths, labels = _training_files(root / "train", classes)
     validation = [root / name for name in ("validation", "val") if (root / name).is_dir()]
     chosen = request.choose(labels, *([] if validation else [0.2]))
-    parts = [_take(paths, labels, indices) for indices in chosen]
+    splits = [_take(paths, labels, indices) for indices in chosen]
     test = [root / "test"] if (root / "test").is_dir() else []
-    return parts + [_files(folder, classes) for folder in validation[:1] + test]
+    return splits + [_files(folder, classes) for folder in validation[:1] + test]
 
 
 def _classes(root: Path) -> list[str]:
@@ -139,13 +139,13 @@ def _resized(content: tf.Tensor, size: int) -> np.ndarray:
     return arrays.resize(image, size).numpy()
 
 
-def _stacked(images: list[np.ndarray], labels: np.ndarray, channels: int) -> Part:
+def _stacked(images: list[np.ndarray], labels: np.ndarray, channels: int) -> Split:
     if not images:
         raise ValueError("every part of a folder must hold images that can be read, got none")
     stack = np.empty((len(images), *images[0].shape[:2], channels), np.uint8)
     for row, image in zip(stack, images, strict=True):
         row[...] = image
-    return Part(stack, labels)
+    return Split(stack, labels)
 
 
 def _warn(skipped: list[str]) -> None:

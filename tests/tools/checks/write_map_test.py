@@ -30,7 +30,7 @@ def test_the_page_names_files_that_are_there():
     named = set(re.findall(r"`([a-z0-9_/]+\.py)`", page))
     there = {path for path in named for top in ("", "epnas_tf") if (_ROOT / top / path).is_file()}
     assert len(named) > 40
-    assert named - there <= {"data/names.py"}
+    assert named - there == set()
 
 
 # --- arrows ---
