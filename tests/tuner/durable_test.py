@@ -290,7 +290,10 @@ def test_a_torn_or_foreign_file_is_named(finished, content, reason, caplog):
     torn.write_text(content)
     _Tuner(finished)
     (message,) = caplog.messages
-    assert re.search(f"{torn} is torn or foreign, its trial is run again: .*({reason})", message)
+    assert re.search(
+        f"{torn} is corrupt or not written by this search, its trial is run again: .*({reason})",
+        message,
+    )
 
 
 def test_a_trial_of_another_number_is_foreign(finished, caplog):
