@@ -17,6 +17,7 @@ from keras_tuner import errors
 from epnas_tf import randomness
 from epnas_tf.architecture import resources
 from epnas_tf.architecture.budget import FAILED
+from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec, spec_from_json
 from epnas_tf.data.dataset import Data
 from epnas_tf.modeling.build import with_normalisation
@@ -181,17 +182,11 @@ class EPNASTuner(DurableTuner):
         Raises:
           ValueError: space and data do not fit, or the project holds another search.
         """
-        self._check_builders()
+        _check_builders(self._oracle.space, self._builders)
         given = self._schedule or schedule.for_dataset(data.name, images=len(data.train))
         given = schedule.changed(given, **(overrides or {}))
         fitted = schedule.fit_to(given, len(data.train), self.strategy.num_replicas_in_sync)
         return self.session.plan(data, fitted)
-
-    def _check_builders(self) -> None:
-        space = self._oracle.space
-        missing = [op for op in space.field("op").choices if op not in self._builders]
-        if space.pattern == "layerwise" and missing:
-            raise ValueError(f"builders must cover every op of the space, got none for {missing}")
 
     def run(self, plan: Plan) -> None:
         """Carries out a plan to the search's end or one of its limits.
@@ -321,6 +316,12 @@ class EPNASTuner(DurableTuner):
         print(f"Search space: {space.pattern}, at most {space.max_items} items")
         for field in space.fields:
             print(f"  {field.name}: {', '.join(map(str, field.choices)) or 'an earlier output'}")
+
+
+def _check_builders(space: SearchSpace, builders: Mapping[str, Builder]) -> None:
+    missing = [op for op in space.field("op").choices if op not in builders]
+    if space.pattern == "layerwise" and missing:
+        raise ValueError(f"builders must cover every op of the space, got none for {missing}")
 
 
 def _remembered(assignment: Assignment) -> Evaluation | None:
