@@ -10,7 +10,7 @@ import sysconfig
 import pytest
 
 import epnas_tf
-from epnas_tf import config
+from epnas_tf import command_line
 
 _ROOT = pathlib.Path(__file__).parents[1]
 
@@ -59,10 +59,10 @@ def test_the_version_is_that_of_the_package(wheel):
 
 def test_presets_are_found_in_the_package(wheel):
     folder = pathlib.Path(epnas_tf.__file__).parent / "flags"
-    assert [f"{name}.flags" for name in config.preset_names()] == sorted(
+    assert [f"{name}.flags" for name in command_line.preset_names()] == sorted(
         path.name for path in folder.glob("*.flags")
     )
-    assert "digits_quickstart" in config.preset_names()
+    assert "digits_quickstart" in command_line.preset_names()
 
 
 def test_the_commands_exist(wheel, tmp_path):

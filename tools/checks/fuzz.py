@@ -30,8 +30,6 @@ _TARGETS = flags.DEFINE_list("targets", [], "readers by name, separated by comma
 _ATHERIS = flags.DEFINE_boolean("atheris", False, "let atheris choose the inputs of one target")
 _SECONDS = flags.DEFINE_integer("seconds", 120, "how long atheris runs", 1)
 
-_CHECKOUT = pathlib.Path(__file__).parents[2]
-
 
 def main(argv: Sequence[str]) -> int:
     """Prints a table of what came of the inputs; returns the exit code, 1 for a crash."""
@@ -45,10 +43,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _library() -> Any:
-    if not (_CHECKOUT / "tests" / "fuzzing").is_dir():
-        raise app.UsageError(f"fuzzing needs a checkout: {_CHECKOUT} has no tests/fuzzing")
-    if str(_CHECKOUT) not in sys.path:
-        sys.path.insert(0, str(_CHECKOUT))
+    places = (pathlib.Path(__file__).parents[2], pathlib.Path.cwd())
+    checkout = next((place for place in places if (place / "tests" / "fuzzing").is_dir()), None)
+    if checkout is None:
+        raise app.UsageError(f"fuzzing needs a checkout: {places[1]} has no tests/fuzzing")
+    if str(checkout) not in sys.path:
+        sys.path.append(str(checkout))  # behind what is installed
     return importlib.import_module("tests.fuzzing.fuzz")
 
 

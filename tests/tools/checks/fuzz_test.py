@@ -8,6 +8,12 @@ import pytest
 from absl import app
 
 
+@pytest.fixture(autouse=True)
+def _in_the_checkout(monkeypatch):
+    """The command may be an installed one, which looks for the fuzzer in the working directory."""
+    monkeypatch.chdir(pathlib.Path(__file__).parents[3])
+
+
 def test_the_command_fuzzes_what_it_is_asked_to(run_command, capsys):
     assert run_command("checks.fuzz", inputs=50, targets="json") == 0
     assert "| json | 50 | " in capsys.readouterr().out
