@@ -56,13 +56,15 @@ def checked(images: Any, labels: Any, images_name: str, labels_name: str) -> Spl
     Raises:
       ValueError: the arrays break a rule, which is named with the array's name.
     """
-    part = Split(_images(np.asarray(images), images_name), _labels(np.asarray(labels), labels_name))
-    if len(part.images) != len(part.labels):
+    split = Split(
+        _images(np.asarray(images), images_name), _labels(np.asarray(labels), labels_name)
+    )
+    if len(split.images) != len(split.labels):
         raise ValueError(
             f"{images_name} and {labels_name} must have the same length, "
-            f"got {len(part.images)} and {len(part.labels)}"
+            f"got {len(split.images)} and {len(split.labels)}"
         )
-    return part
+    return split
 
 
 def _images(images: np.ndarray, name: str) -> np.ndarray:
@@ -117,7 +119,7 @@ def _labels(labels: np.ndarray, name: str) -> np.ndarray:
 
 def _from_one_hot(labels: np.ndarray, name: str) -> np.ndarray:
     if not (np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()):
-        raise ValueError(f"{name} of shape {labels.shape} must be one-hot: one 1 a row, else 0")
+        raise ValueError(f"{name} of shape {labels.shape} must be one-hot: one 1 per row, else 0")
     return labels.argmax(axis=1)
 
 
@@ -140,19 +142,19 @@ def count_classes(labels: np.ndarray) -> int:
     return len(present)
 
 
-def check_alike(part: Split, title: str, train: Split, num_classes: int) -> None:
+def check_alike(split: Split, title: str, train: Split, num_classes: int) -> None:
     """Checks that a split could be classified by a network made for the training split.
 
     Raises:
       ValueError: its images differ in shape or type, or it has other labels.
     """
-    ours, theirs = part.images.shape[1:], train.images.shape[1:]
-    if ours != theirs or part.images.dtype != train.images.dtype:
+    ours, theirs = split.images.shape[1:], train.images.shape[1:]
+    if ours != theirs or split.images.dtype != train.images.dtype:
         raise ValueError(
             f"images of the {title} split must be like those of the training split, "
-            f"{theirs} {train.images.dtype}, got {ours} {part.images.dtype}"
+            f"{theirs} {train.images.dtype}, got {ours} {split.images.dtype}"
         )
-    low, high = int(part.labels.min()), int(part.labels.max())
+    low, high = int(split.labels.min()), int(split.labels.max())
     if low < 0 or high >= num_classes:
         raise ValueError(
             f"labels of the {title} split must be in 0..{num_classes - 1}, got {low}..{high}"

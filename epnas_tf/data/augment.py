@@ -2,8 +2,8 @@
 
 Keras' random layers and stateful random ops gave four results in four runs of a parallel pipeline
 (KERAS_TUNER section 8); `tf.image.stateless_*` with such a key depends on neither the batch size,
-the replicas nor the order. The whole input pipeline makes 16,000 images of 32x32x3 a second on one
-core, where a small network trains on about 1,000.
+the replicas nor the order. The whole input pipeline makes 16,000 images of 32x32x3 per second on
+one core, where a small network trains on about 1,000.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from epnas_tf import randomness
 
-# One key a draw, so that an image's crop says nothing about its brightness.
+# One key per draw, so that an image's crop says nothing about its brightness.
 _DRAWS = ("crop", "flip", "brightness", "contrast")
 
 

@@ -69,7 +69,7 @@ def load(
     """Loads a data set by name.
 
     Args:
-      name: `digits`; `folder:PATH`, a directory a class, or of these in `train` and optionally
+      name: `digits`; `folder:PATH`, a directory per class, or of these in `train` and optionally
         `validation` (or `val`) and `test`; `npz:PATH` with x_train, y_train and optionally
         x_val, y_val, x_test, y_test; else the tfds name of an image classification set that
         has been prepared in `data_dir`.

@@ -15,17 +15,17 @@ def held_out(
     """Splits off splits that hold their share of every class, and at least one image of it.
 
     Returns:
-      Sorted indices: those that stay, then one array a share. They are disjoint and complete.
+      Sorted indices: those that stay, then one array per share. They are disjoint and complete.
 
     Raises:
-      ValueError: a class is too small to have an image in every part.
+      ValueError: a class is too small to have an image in every split.
     """
     splits: list[list[np.ndarray]] = [[] for _ in range(len(shares) + 1)]
     for label, members in _shuffled_classes(labels, rng):
         start = 0
-        for part, share in zip(splits[1:], shares, strict=True):
+        for split, share in zip(splits[1:], shares, strict=True):
             count = max(1, round(share * len(members)))
-            part.append(members[start : start + count])
+            split.append(members[start : start + count])
             start += count
         if start >= len(members):
             raise ValueError(
@@ -33,7 +33,7 @@ def held_out(
                 f"splits, class {label} has {len(members)}"
             )
         splits[0].append(members[start:])
-    return [np.sort(np.concatenate(part)) for part in splits]
+    return [np.sort(np.concatenate(split)) for split in splits]
 
 
 def fraction_of(labels: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:

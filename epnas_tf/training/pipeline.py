@@ -91,7 +91,7 @@ def training_batches(
 
 
 def evaluation_batches(
-    part: Split, data: Data, strategy: tf.distribute.Strategy, batch_size: int
+    split: Split, data: Data, strategy: tf.distribute.Strategy, batch_size: int
 ) -> tuple[Any, int]:
     """Returns an endless iterator of (images, labels, weights) for each replica.
 
@@ -99,14 +99,14 @@ def evaluation_batches(
     filled with examples of weight 0. Also returns the number of batches of one pass.
     """
     replicas = strategy.num_replicas_in_sync
-    each = -(-min(batch_size, len(part)) // replicas)
+    each = -(-min(batch_size, len(split)) // replicas)
     shape = BatchShape(replicas, 1, each)
-    steps = -(-len(part) // shape.size)
+    steps = -(-len(split) // shape.size)
     order = np.zeros((1, steps * shape.size), np.int32)
-    order[0, : len(part)] = np.arange(len(part))
+    order[0, : len(split)] = np.arange(len(split))
     weights = np.zeros(order.shape, np.float32)
-    weights[0, : len(part)] = 1.0
-    images, labels = part.tensors
+    weights[0, : len(split)] = 1.0
+    images, labels = split.tensors
 
     def batch(indices: Any, weight: Any) -> Any:
         image = augment.scaled(tf.gather(images, indices))

@@ -129,13 +129,13 @@ def train(
 
 def accuracy(
     model: keras.Model,
-    part: Split,
+    split: Split,
     data: Data,
     strategy: tf.distribute.Strategy,
     batch_size: int = _EVALUATION_BATCH,
 ) -> float:
     """Returns the share of a split's images that the model classifies correctly."""
-    return _accuracy_function(model, part, data, strategy, batch_size)()
+    return _accuracy_function(model, split, data, strategy, batch_size)()
 
 
 class _Pace:
@@ -225,13 +225,13 @@ def _steps_function(
 
 def _accuracy_function(
     model: keras.Model,
-    part: Split,
+    split: Split,
     data: Data,
     strategy: tf.distribute.Strategy,
     batch_size: int,
 ) -> Callable[[], float]:
     """Returns the function that measures the model as it is."""
-    batches, all_steps = pipeline.evaluation_batches(part, data, strategy, batch_size)
+    batches, all_steps = pipeline.evaluation_batches(split, data, strategy, batch_size)
     predict = step.predict_step_function(model)
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.int32)], autograph=False)
@@ -248,7 +248,7 @@ def _accuracy_function(
 
     def share() -> float:
         chunks = (chunk.stop - chunk.start for chunk in pace(all_steps))
-        return sum(float(counted(tf.constant(chunk))) for chunk in chunks) / len(part)
+        return sum(float(counted(tf.constant(chunk))) for chunk in chunks) / len(split)
 
     return share
 

@@ -12,17 +12,17 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def test_parts_are_disjoint_complete_and_stratified() -> None:
-    parts = splits.held_out(LABELS, (0.2, 0.1), rng())
-    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(160))
-    counts = [np.bincount(LABELS[part]).tolist() for part in parts]
+def test_splits_are_disjoint_complete_and_stratified() -> None:
+    found = splits.held_out(LABELS, (0.2, 0.1), rng())
+    np.testing.assert_array_equal(np.sort(np.concatenate(found)), np.arange(160))
+    counts = [np.bincount(LABELS[split]).tolist() for split in found]
     assert counts == [[70, 35, 7], [20, 10, 2], [10, 5, 1]]
 
 
-def test_every_part_holds_every_class() -> None:
+def test_every_split_holds_every_class() -> None:
     labels = np.repeat(np.arange(4), 3)
-    parts = splits.held_out(labels, (0.01, 0.01), rng())
-    assert all(set(labels[part]) == {0, 1, 2, 3} for part in parts)
+    found = splits.held_out(labels, (0.01, 0.01), rng())
+    assert all(set(labels[split]) == {0, 1, 2, 3} for split in found)
 
 
 def test_splits_depend_on_the_generator_alone() -> None:

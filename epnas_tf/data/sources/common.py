@@ -29,7 +29,7 @@ class Request:
     data_dir: str = ""
 
     def choose(self, labels: np.ndarray, *shares: float) -> list[np.ndarray]:
-        """Returns indices: the training split cut to its fraction, then each part held out."""
+        """Returns indices: the training split cut to its fraction, then each split held out."""
         rng = randomness.generator(self.seed, "split")
         train, *others = splits.held_out(labels, shares, rng)
         rng = randomness.generator(self.seed, "fraction")

@@ -1,4 +1,4 @@
-"""Images from a folder that holds a directory a class, or `train` and other splits that do."""
+"""Images from a folder that holds a directory per class, or `train` and other splits that do."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _splits(root: Path, request: Request) -> list[_Files]:
 def _classes(root: Path) -> list[str]:
     classes = [entry.name for entry in sorted(root.iterdir()) if _visible(entry) and entry.is_dir()]
     if len(classes) < 2:
-        raise ValueError(f"{root} must hold at least 2 directories, one a class, got {classes}")
+        raise ValueError(f"{root} must hold at least 2 directories, one per class, got {classes}")
     return classes
 
 
@@ -141,7 +141,7 @@ def _resized(content: tf.Tensor, size: int) -> np.ndarray:
 
 def _stacked(images: list[np.ndarray], labels: np.ndarray, channels: int) -> Split:
     if not images:
-        raise ValueError("every part of a folder must hold images that can be read, got none")
+        raise ValueError("every split of a folder must hold images that can be read, got none")
     stack = np.empty((len(images), *images[0].shape[:2], channels), np.uint8)
     for row, image in zip(stack, images, strict=True):
         row[...] = image

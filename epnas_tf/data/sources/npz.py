@@ -62,5 +62,5 @@ def _split(archive: Any, name: str, image_size: int) -> Split:
         images, labels = archive[x], archive[y]
     except untrusted.BAD_ARCHIVE as error:
         raise ValueError(f"{x} and {y} must be readable without pickle: {error}") from error
-    part = arrays.checked(images, labels, x, y)
-    return Split(arrays.resized(part.images, image_size), part.labels)
+    split = arrays.checked(images, labels, x, y)
+    return Split(arrays.resized(split.images, image_size), split.labels)

@@ -57,7 +57,7 @@ def test_formats_and_sizes(
             (tmp_path / f"class{label}" / f"{index}").write_bytes(encode(pixels))
     source = dataset.load(f"folder:{tmp_path}", image_size=8)
     assert source.input_shape == (8, 8, channels)
-    assert [len(part) for part in (source.train, source.validation, source.test)] == [6, 2, 2]
+    assert [len(split) for split in (source.train, source.validation, source.test)] == [6, 2, 2]
     levels = source.train.images.mean((1, 2, 3))
     np.testing.assert_allclose(levels, np.where(source.train.labels == 0, 50, 200), atol=2)
 
@@ -127,12 +127,12 @@ def test_many_broken_files_are_counted(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize("validation", ["val", "validation"])
-def test_sub_folders_are_the_parts(tmp_path: Path, validation: str) -> None:
-    for part, count in (("train", 5), (validation, 2), ("test", 3)):
+def test_sub_folders_are_the_splits(tmp_path: Path, validation: str) -> None:
+    for split, count in (("train", 5), (validation, 2), ("test", 3)):
         for name in ("a", "b"):
-            fill(tmp_path / part, name, count)
+            fill(tmp_path / split, name, count)
     source = dataset.load(f"folder:{tmp_path}")
-    assert [len(part) for part in (source.train, source.validation, source.test)] == [10, 4, 6]
+    assert [len(split) for split in (source.train, source.validation, source.test)] == [10, 4, 6]
 
 
 def test_validation_is_held_out_of_train_where_there_is_none(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_bad_folders_are_refused(tmp_path: Path) -> None:
 
     refused(tmp_path / "none", "folder:PATH must name a directory, .*none.* does not exist")
     fill(tmp_path / "one", "a", 3)
-    refused(tmp_path / "one", r"at least 2 directories, one a class, got \['a'\]")
+    refused(tmp_path / "one", r"at least 2 directories, one per class, got \['a'\]")
     (tmp_path / "empty" / "a").mkdir(parents=True)
     (tmp_path / "empty" / "b").mkdir()
     refused(tmp_path / "empty", "empty must hold images, got none")
