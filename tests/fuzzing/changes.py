@@ -80,6 +80,14 @@ def changed_json(rng: random.Random, data: bytes) -> bytes:
     return json.dumps(values[0]).encode()
 
 
+def changed_json_line(rng: random.Random, data: bytes) -> bytes:
+    """Returns lines of JSON, one of them changed as `changed_json` does."""
+    lines = data.splitlines(keepends=True)
+    chosen = rng.randrange(len(lines))
+    lines[chosen] = changed_json(rng, lines[chosen]) + b"\n"
+    return b"".join(lines)
+
+
 def _change(rng: random.Random, values: list[Any]) -> None:
     """Changes one value, anywhere, in place."""
     places = list(_places(values))

@@ -27,7 +27,9 @@ def _run(monkeypatch, inputs=100_000, seed=0, names=(), planted=None, atheris_se
 def test_every_reader_gives_data_or_its_documented_error(tmp_path):
     with running.quiet():
         tallies = running.fuzz(fuzz.all_targets(str(tmp_path)), 4000, seed=0)
-    readers = "spec json trial module_trial values metrics project trials_csv best index offer"
+    readers = (
+        "spec json trial module_trial values metrics project steps trials_csv best index offer"
+    )
     assert list(tallies) == [*readers.split(), "flags", "flagfile", "arguments", "npz"]
     for name, tally in tallies.items():
         assert tally.accepted > 0, name

@@ -22,9 +22,9 @@ from epnas_tf.tuner.listeners import results
 from epnas_tf.tuner.oracle import EPNASOracle
 from epnas_tf.tuner.trial_data import Assignment, Outcome
 from epnas_tf.tuner.trial_log import TrialLog
-from epnas_tf.workdir import best_json, project_file, storage, trials_csv
+from epnas_tf.workdir import best_json, project_file, steps_jsonl, storage, trials_csv
 from epnas_tf.workdir.layout import WorkDir
-from tests.fuzzing.changes import changed_json, changed_words
+from tests.fuzzing.changes import changed_json, changed_json_line, changed_words
 from tests.fuzzing.targets import Target, write
 
 LAYERWISE = layerwise_space((8, 8), channels=(4, 8), filter_widths=(1, 3), max_layers=4)
@@ -140,6 +140,20 @@ def project_target(folder: str, oracle: EPNASOracle) -> Target:
         return True
 
     return Target("project", [seed], read, [changed_json], 10)
+
+
+def steps_target(folder: str, oracle: EPNASOracle) -> Target:
+    files = WorkDir(folder)
+    steps_jsonl.write(files, oracle.search.step_log)
+    seed = storage.read_bytes(files.steps)
+
+    def read(data: bytes) -> bool:
+        write(files.steps, data)
+        steps = steps_jsonl.read(files)
+        json.dumps(steps, allow_nan=False)
+        return bool(steps)
+
+    return Target("steps", [seed], read, [changed_json_line], 10)
 
 
 def table_targets(folder: str, oracle: EPNASOracle) -> list[Target]:
