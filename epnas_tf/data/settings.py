@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from epnas_tf.data.names import FORMS
 from epnas_tf.fields import MAY_CHANGE, Settings, setting
 
 
@@ -11,7 +12,7 @@ from epnas_tf.fields import MAY_CHANGE, Settings, setting
 class DataSettings(Settings):
     """Which images, and how many of them."""
 
-    dataset: str = setting("digits", "digits, a tfds name, folder:PATH or npz:PATH", common=True)
+    dataset: str = setting("digits", f"{FORMS} or a tfds name", common=True)
     data_dir: str = setting(
         "",
         "folder of prepared tfds data sets (empty: tfds' own)",

@@ -12,7 +12,7 @@ from epnas_tf.fields import SettingError
 def held_out(
     labels: np.ndarray, shares: Sequence[float], rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Splits off splits that hold their share of every class, and at least one image of it.
+    """Holds out splits that have their share of every class, and at least one image of it.
 
     Returns:
       Sorted indices: those that stay, then one array per share. They are disjoint and complete.
