@@ -113,8 +113,11 @@ def _flags_of(argv: Sequence[str]) -> Any:
     """Returns the absl FlagValues of a command line, its preset read; see `parse`."""
     from absl import flags
 
-    for names, text in ((("--helpfull", "-helpfull"), _full_help), (("--help", "-h"), _help)):
-        if not {*names, names[0][1:]}.isdisjoint(argv[1:]):
+    for spellings, text in (
+        ({"--helpfull", "-helpfull"}, _full_help),
+        ({"--help", "-help", "-h"}, _help),
+    ):
+        if not spellings.isdisjoint(argv[1:]):
             print("\n".join(text()))
             raise SystemExit(0)
 

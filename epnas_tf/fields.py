@@ -92,10 +92,10 @@ class Settings:
 
     def __post_init__(self) -> None:
         for field in settings_in(self):
+            given = getattr(self, field.name)
             try:
-                value = _typed_as(str(field.type), getattr(self, field.name))
+                value = _typed_as(str(field.type), given)
             except TypeError:
-                given = getattr(self, field.name)
                 given = repr(given) if isinstance(given, str) else given  # it may be of two lines
                 self.refuse(field.name, f"must be {KINDS[str(field.type)]}", given)
             broken = broken_rule(field, value)

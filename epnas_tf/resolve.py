@@ -20,21 +20,20 @@ from epnas_tf.config import SearchConfig
 from epnas_tf.data import dataset as data_lib
 from epnas_tf.data.dataset import Data
 from epnas_tf.data.names import DatasetName, absolute
+from epnas_tf.data.settings import DataSettings
 from epnas_tf.fields import ConfigError, SettingError, flag
 from epnas_tf.searching.settings import STEPS
 from epnas_tf.training import calibrate, schedule
 from epnas_tf.training.schedule import Schedule
-from epnas_tf.training.settings import Optimisation
+from epnas_tf.training.settings import Optimisation, ScheduleSettings
 from epnas_tf.workdir import storage
 from epnas_tf.workdir.layout import WorkDir
 
 # Settings of a schedule that a configuration may leave to it, and what says so.
 _LEFT_OPEN = {
-    "epochs": 0,
-    "batch_size": 0,
-    "micro_batch_size": 0,
-    "learning_rate": 0,
-    "warmup_epochs": -1,
+    field.name: field.default
+    for field in fields.settings_in(ScheduleSettings)
+    if field.metadata["auto"] and field.name != "schedule"
 }
 
 
@@ -61,13 +60,9 @@ def blamed_on(config: SearchConfig, name: str) -> Iterator[None]:
 def load_data(config: SearchConfig) -> Data:
     """Returns the data set of a configuration; raises ConfigError where there is none."""
     with blamed_on(config, "dataset"):
-        return data_lib.load(
-            config.dataset,
-            data_dir=config.data_dir,
-            image_size=config.image_size,
-            train_fraction=config.train_fraction,
-            seed=randomness.seed_of(config.seed, "data"),
-        )
+        asked = fields.values_of(config, DataSettings)
+        seed = randomness.seed_of(config.seed, "data")
+        return data_lib.load(asked.pop("dataset"), seed=seed, **asked)
 
 
 # Files

@@ -6,6 +6,8 @@ plain data or a ValueError; what the data mean is checked by whoever asked for t
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import json
 import lzma
 import math
@@ -13,11 +15,14 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 MAX_CHARACTERS = 64 * 2**20
 MAX_DEPTH = 32
+
+# What taking data apart raises where they are not as expected.
+NO_SUCH_DATA = (KeyError, TypeError, AttributeError, ValueError, OverflowError, csv.Error)
 
 # What zipfile and NumPy raise on anything but an .npz; MemoryError for an array that only says that
 # it is large, RecursionError and TokenError for a head that is no dictionary.
@@ -63,6 +68,22 @@ def number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"it must be a finite number, got {value!r:.80}")
     return float(value)
+
+
+@contextlib.contextmanager
+def reading(path: str, errors: tuple[type[Exception], ...] = NO_SUCH_DATA) -> Iterator[None]:
+    """Names the file in the ValueError of what the body finds wrong with it.
+
+    A FormatError stays: it says all.
+    """
+    try:
+        yield
+    except FormatError:
+        raise
+    except errors as error:
+        raise ValueError(
+            f"{path} is corrupt or not written by this search: {error!r:.200}"
+        ) from error
 
 
 class FormatError(ValueError):

@@ -12,8 +12,7 @@ import os
 import tensorflow as tf
 
 from epnas_tf.fields import SettingError
-
-STRATEGIES = ("none", "mirrored", "tpu")
+from epnas_tf.training.settings import STRATEGIES
 
 
 def refuse_nondeterminism() -> None:

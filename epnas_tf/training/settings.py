@@ -10,6 +10,8 @@ import dataclasses
 
 from epnas_tf.fields import MAY_CHANGE, Settings, flag, setting
 
+STRATEGIES = ("none", "mirrored", "tpu")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Optimisation(Settings):
@@ -69,7 +71,7 @@ class EarlyStopping(Settings):
 class DeviceSettings(Settings):
     """Where children are trained."""
 
-    strategy: str = setting("none", "devices of a child", choices=("none", "mirrored", "tpu"))
+    strategy: str = setting("none", "devices of a child", choices=STRATEGIES)
     tpu: str = setting("", "TPU name or address, for --strategy=tpu", resume=MAY_CHANGE)
     deterministic: bool = setting(
         False, "let TensorFlow refuse operations whose results may differ between runs"

@@ -11,17 +11,18 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from epnas_tf import fields
+from epnas_tf import fields, untrusted
 from epnas_tf.architecture.budget import Budget, ChildLimits
 from epnas_tf.data.dataset import Data
 from epnas_tf.fields import MAY_GROW, SAME, Settings
 from epnas_tf.sharing.store import ParamStore
 from epnas_tf.training import calibrate
 from epnas_tf.training.schedule import Schedule
+from epnas_tf.training.settings import Speed
 from epnas_tf.tuner import durable
 from epnas_tf.tuner.generations import Generations
 from epnas_tf.tuner.oracle import EPNASOracle
-from epnas_tf.tuner.settings import OracleSettings, Speed, TunerSettings
+from epnas_tf.tuner.settings import OracleSettings, TunerSettings
 from epnas_tf.workdir import project_file, storage
 from epnas_tf.workdir.layout import WorkDir
 from epnas_tf.workdir.project_file import Images, Project
@@ -61,16 +62,12 @@ class Session:
 
     def open(self) -> None:
         """Reads what the trials have in common: a project can be read without its data."""
-        self.project = self._stored()
+        self.project = project_file.read(self.work_dir)
+        if self.project is not None:
+            with untrusted.reading(self.work_dir.project):
+                schedule_of(self.project)
         if self._oracle.settings.parameter_sharing != "none":
             self.generations = self._generations()
-
-    def _stored(self) -> Project | None:
-        project = project_file.read(self.work_dir)
-        if project is not None:
-            with _blamed(self.work_dir.project):
-                schedule_of(project)
-        return project
 
     def _generations(self) -> Generations:
         """Opens the shared parameters as they are; nothing is written before a search."""
@@ -228,9 +225,9 @@ class ChiefSession(Session):
         if self.project is not None and self.project.machine_gflops != plan.project.machine_gflops:
             plan = self.plan(plan.data, plan.schedule)
         self._oracle.bind(plan.budget)
-        super().begin(plan)
-        if self._stored() != plan.project:
+        if self.project != plan.project:
             project_file.write(self.work_dir, plan.project)
+        super().begin(plan)
         done = self._oracle.search.done  # replays the log here, where a signal is heard
         if self.generations is not None:
             self._recover(self.generations, done)
@@ -284,13 +281,3 @@ def _fixed(settings: Settings, kind: type[Settings]) -> dict[str, Any]:
 
 def _may_grow(kind: type[Settings]) -> set[str]:
     return {f.name for f in fields.settings_in(kind) if f.metadata["resume"] == MAY_GROW}
-
-
-@contextlib.contextmanager
-def _blamed(path: str) -> Iterator[None]:
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise ValueError(
-            f"{path} is corrupt or not written by this search: {error!r:.200}"
-        ) from error

@@ -95,13 +95,7 @@ def read(work_dir: WorkDir) -> Best | None:
     """
     if not storage.exists(work_dir.best):
         return None
-    try:
+    with untrusted.reading(work_dir.best):
         values = untrusted.parse_object(storage.read_text(work_dir.best))
         untrusted.check_format(work_dir.best, values, FORMAT)
         return Best.from_dict(values)
-    except untrusted.FormatError:
-        raise
-    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        raise ValueError(
-            f"{work_dir.best} is corrupt or not written by this search: {error!r:.200}"
-        ) from error

@@ -118,7 +118,7 @@ def read(work_dir: WorkDir) -> Project | None:
     """
     if not storage.exists(work_dir.project):
         return None
-    try:
+    with untrusted.reading(work_dir.project):
         values = untrusted.parse_object(storage.read_text(work_dir.project))
         untrusted.check_format(work_dir.project, values, FORMAT)
         rate = untrusted.number(values["machine_gflops"])
@@ -127,12 +127,6 @@ def read(work_dir: WorkDir) -> Project | None:
         if not isinstance(values["settings"], dict):
             raise ValueError(f"settings must be an object, got {values['settings']!r:.80}")
         return Project(_images_from(values["images"]), rate, values["settings"])
-    except untrusted.FormatError:
-        raise
-    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        raise ValueError(
-            f"{work_dir.project} is corrupt or not written by this search: {error!r:.200}"
-        ) from error
 
 
 def _images_from(values: Mapping[str, Any]) -> Images:

@@ -26,9 +26,5 @@ def read(work_dir: WorkDir) -> list[dict[str, Any]]:
     if not storage.exists(work_dir.steps):
         return []
     lines = storage.read_text(work_dir.steps).splitlines()
-    try:
+    with untrusted.reading(work_dir.steps):
         return [untrusted.parse_object(line) for line in lines]
-    except ValueError as error:
-        raise ValueError(
-            f"{work_dir.steps} is corrupt or not written by this search: {error!r:.200}"
-        ) from error

@@ -7,6 +7,7 @@ import dataclasses
 import io
 from collections.abc import Iterable, Mapping
 
+from epnas_tf import untrusted
 from epnas_tf.architecture.budget import TRAINED
 from epnas_tf.architecture.resources import RESOURCES
 from epnas_tf.searching.trials import Rank, Slot, rank_of
@@ -145,9 +146,5 @@ def read(work_dir: WorkDir) -> list[Row]:
     if not storage.exists(work_dir.trials_csv):
         raise ValueError(f"no search has finished a trial in {work_dir.path}")
     lines = csv.DictReader(io.StringIO(storage.read_text(work_dir.trials_csv)))
-    try:
+    with untrusted.reading(work_dir.trials_csv):
         return [Row.from_cells(line) for line in lines]
-    except (csv.Error, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise ValueError(
-            f"{work_dir.trials_csv} is corrupt or not written by this search: {error!r:.200}"
-        ) from error

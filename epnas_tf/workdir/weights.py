@@ -7,6 +7,7 @@ import tempfile
 
 import keras
 
+from epnas_tf import untrusted
 from epnas_tf.workdir import storage
 
 _FILE = "network.weights.h5"  # Keras goes by the name's end
@@ -25,9 +26,5 @@ def read_into(network: keras.Model, path: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         local = os.path.join(folder, _FILE)
         storage.write_atomic(local, storage.read_bytes(path))
-        try:
+        with untrusted.reading(path, (ValueError, KeyError, OSError)):
             network.load_weights(local)
-        except (ValueError, KeyError, OSError) as error:
-            raise ValueError(
-                f"{path} is corrupt or not written by this search: {error!r:.200}"
-            ) from error

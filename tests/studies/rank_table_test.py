@@ -8,31 +8,7 @@ import pytest
 
 from epnas_tf.studies import rank_table
 from epnas_tf.studies.rank_table import Network, Study
-
-
-def _run(key, method, seed, accuracy, seconds=1.0, **more):
-    row = {"key": key, "method": method, "seed": seed, "accuracy": accuracy}
-    row |= {"losses": [2.0, 1.0 - accuracy], "training_accuracies": [0.1, 1 - accuracy]}
-    row |= {"inherited": None}
-    return row | {"batch_norm_gap": 0.01, "seconds": 0.1, "all_seconds": seconds} | more
-
-
-def _rows(networks):
-    """The proxy "exact" orders as the truth, "reversed" against it, "exact_dictionary" by its own.
-
-    Training accuracies always fall with accuracy, and losses do too.
-    """
-    rows = []
-    for index, network in enumerate(networks):
-        accuracy = 0.4 + 0.02 * index
-        rows += [_run(network.key, "truth", s, accuracy + 0.001 * s, 10.0 + 10 * s) for s in (0, 1)]
-        rows.append(_run(network.key, "exact", 2, accuracy / 2, 3.0))
-        rows.append(_run(network.key, "reversed", 2, 1 - accuracy, 7.5, batch_norm_gap=None))
-        flattered = accuracy / 2 + (0.5 if network.step == 2 else 0)
-        share = 0.9 if network.step == 2 else 0.3 * network.step
-        more = {"inherited": share, "step": network.step}
-        rows.append(_run(network.key, "exact_dictionary", 2, flattered, **more))
-    return rows
+from tests.studies import rank_rows
 
 
 @pytest.fixture(name="networks")
@@ -47,7 +23,7 @@ _SEEDS = {"truth": (0, 1), "exact": (2,), "unstarted": (2,)}
 
 
 def test_lines_have_the_known_correlations_and_costs(networks):
-    study = Study(_rows(networks), networks, _SEEDS)
+    study = Study(rank_rows.rows(networks), networks, _SEEDS)
     lines = {(line.method, line.score): line for line in rank_table.lines(study, networks)}
     values = {at: round(line.agreement.spearman.value, 9) for at, line in lines.items()}
     assert [at for at in values if at[0] in ("truth", "size")] == [
@@ -76,7 +52,7 @@ def test_lines_have_the_known_correlations_and_costs(networks):
 def test_missing_runs_are_left_out_and_counted(networks):
     rows = [
         row
-        for row in _rows(networks)
+        for row in rank_rows.rows(networks)
         if (row["key"], row["method"], row["seed"]) not in {("n0", "truth", 1), ("n1", "exact", 2)}
     ]
     study = Study(rows, networks, _SEEDS)
@@ -91,7 +67,11 @@ def test_missing_runs_are_left_out_and_counted(networks):
 
 
 def test_runs_of_other_networks_do_not_count_and_the_last_of_two_does(networks):
-    rows = [*_rows(networks), _run("stranger", "exact", 2, 0.9), _run("n0", "exact", 2, 0.99)]
+    rows = [
+        *rank_rows.rows(networks),
+        rank_rows.run("stranger", "exact", 2, 0.9),
+        rank_rows.run("n0", "exact", 2, 0.99),
+    ]
     study = Study(rows, networks, _SEEDS)
     truth, proxy = study.pairs("exact", networks)
     assert len(truth) == 20
@@ -99,7 +79,7 @@ def test_runs_of_other_networks_do_not_count_and_the_last_of_two_does(networks):
 
 
 def test_a_run_that_broke_down_comes_last(networks):
-    rows = _rows(networks)
+    rows = rank_rows.rows(networks)
     for row in rows:
         if row["method"] == "exact" and row["key"] == "n19":
             row |= {"losses": [math.nan], "training_accuracies": []}
@@ -110,14 +90,14 @@ def test_a_run_that_broke_down_comes_last(networks):
 
 
 def test_patterns_stand_alone(networks):
-    study = Study(_rows(networks), networks, _SEEDS)
+    study = Study(rank_rows.rows(networks), networks, _SEEDS)
     _, layerwise, module = rank_table.report(study).split("alone")
     for part in (layerwise, module):
         assert "| exact | validation accuracy | 10 | 0.200 | 1.00 [1.00, 1.00] | 1.00 |" in part
 
 
 def test_inherited_parameters_flatter_the_step_that_has_them(networks):
-    study = Study(_rows(networks), networks, _SEEDS)
+    study = Study(rank_rows.rows(networks), networks, _SEEDS)
     assert rank_table.inheritance(study, "exact") is None
     found = rank_table.inheritance(study, "exact_dictionary")
     assert found.shares == pytest.approx({0: 0.0, 1: 0.3, 2: 0.9})
@@ -129,8 +109,11 @@ def test_inherited_parameters_flatter_the_step_that_has_them(networks):
 
 
 def test_the_cost_is_that_of_the_timings_where_there_are_any(networks):
-    timings = [_run("n3", "truth", 0, 0.5, 40.0), _run("n3", "exact", 0, 0.5, 4.0)]
-    study = Study(_rows(networks), networks, _SEEDS, timings)
+    timings = [
+        rank_rows.run("n3", "truth", 0, 0.5, 40.0),
+        rank_rows.run("n3", "exact", 0, 0.5, 4.0),
+    ]
+    study = Study(rank_rows.rows(networks), networks, _SEEDS, timings)
     assert study.cost("exact", networks) == pytest.approx(0.1)
     assert math.isnan(study.cost("reversed", networks))
 
@@ -138,7 +121,7 @@ def test_the_cost_is_that_of_the_timings_where_there_are_any(networks):
 @pytest.mark.parametrize("done", [0, 2, 3])
 def test_a_study_that_has_just_begun_is_reported(networks, done):
     keys = {network.key for network in networks[:done]}
-    rows = [row for row in _rows(networks) if row["key"] in keys]
+    rows = [row for row in rank_rows.rows(networks) if row["key"] in keys]
     text = rank_table.report(Study(rows, networks, _SEEDS))
     assert f"{done} of 20 networks have their truth" in text
     assert ("needs at least 3" in text) == (done < 3)

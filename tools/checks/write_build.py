@@ -60,6 +60,7 @@ filegroup(
     ) + [
         "BUILD",
         "MODULE.bazel",
+        "docs/ARCHITECTURE.md",
     ],
 )
 """

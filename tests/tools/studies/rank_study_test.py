@@ -9,33 +9,9 @@ from absl import app
 
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.studies import rank_curves, rank_networks
+from tests.studies import rank_rows
 
 _COUNT = 12
-
-
-def _run(key, method, seed, accuracy, seconds=1.0, **more):
-    row = {"key": key, "method": method, "seed": seed, "accuracy": accuracy}
-    row |= {"losses": [2.0, 1.0 - accuracy], "training_accuracies": [0.1, 1 - accuracy]}
-    row |= {"inherited": None}
-    return row | {"batch_norm_gap": 0.01, "seconds": 0.1, "all_seconds": seconds} | more
-
-
-def _rows(networks):
-    """The proxy "exact" orders as the truth, "reversed" against it, "exact_dictionary" by its own.
-
-    Training accuracies always fall with accuracy, and losses do too.
-    """
-    rows = []
-    for index, network in enumerate(networks):
-        accuracy = 0.4 + 0.02 * index
-        rows += [_run(network.key, "truth", s, accuracy + 0.001 * s, 10.0 + 10 * s) for s in (0, 1)]
-        rows.append(_run(network.key, "exact", 2, accuracy / 2, 3.0))
-        rows.append(_run(network.key, "reversed", 2, 1 - accuracy, 7.5, batch_norm_gap=None))
-        flattered = accuracy / 2 + (0.5 if network.step == 2 else 0)
-        share = 0.9 if network.step == 2 else 0.3 * network.step
-        more = {"inherited": share, "step": network.step}
-        rows.append(_run(network.key, "exact_dictionary", 2, flattered, **more))
-    return rows
 
 
 @pytest.fixture(name="command")
@@ -43,7 +19,7 @@ def _command(tmp_path, run_command):
     """Runs the command on a study that is done, training nothing."""
     budget = Budget((32, 32, 3), 10, rank_networks.limits())
     found = rank_networks.candidates(_COUNT, budget)
-    rows = _rows(rank_networks.networks_of(found, budget))
+    rows = rank_rows.rows(rank_networks.networks_of(found, budget))
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     (tmp_path / "runs.jsonl").write_text(lines, "utf-8")
 
