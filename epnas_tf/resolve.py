@@ -140,7 +140,9 @@ def resolved(config: SearchConfig, data: Data, threads: int) -> SearchConfig:
         steps=config.steps or STEPS[config.pattern],
         image_size=height if height == width else 0,  # only squares are resized to
         schedule=plan.name,
-        **{name: getattr(plan, name) for name in _LEFT_OPEN} | {"micro_batch_size": micro},
+        # A batch that nobody named stays open: only one that somebody did is kept as it is.
+        **{name: getattr(plan, name) for name in _LEFT_OPEN}
+        | {"micro_batch_size": micro, "batch_size": config.batch_size},
         threads_per_child=threads,
         machine_gflops=config.machine_gflops or calibrate.measure_gflops(),
     )
@@ -163,4 +165,6 @@ def _micro_batch(plan: Schedule, data: Data, config: SearchConfig) -> int:
 def make_schedule(config: SearchConfig) -> Schedule:
     """Returns the schedule of a resolved configuration."""
     chosen = {name: getattr(config, name) for name in _LEFT_OPEN}
+    if not config.batch_size:
+        chosen["batch_size"] = schedule.for_dataset(config.dataset, config.schedule).batch_size
     return schedule.schedule(config.schedule, **chosen, **fields.values_of(config, Optimisation))

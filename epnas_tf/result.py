@@ -10,7 +10,6 @@ from epnas_tf.architecture.spec import Spec
 from epnas_tf.data.dataset import Data
 from epnas_tf.report import table
 from epnas_tf.training import trainer
-from epnas_tf.tuner.listeners import results
 from epnas_tf.tuner.listeners.console import limit_text
 from epnas_tf.tuner.listeners.results import ResultsWriter
 from epnas_tf.tuner.oracle import EPNASOracle
@@ -68,9 +67,10 @@ def finish(tuner: EPNASTuner, data: Data) -> SearchResult:
     oracle: EPNASOracle = tuner.oracle
     best, trials = oracle.best(), oracle.completed()
     test_accuracy = _test_accuracy(tuner, data, best)
-    ResultsWriter(tuner.work_dir, tuner.settings.keep_models).write(oracle)
+    writer = ResultsWriter(tuner.work_dir, tuner.settings.keep_models)
+    writer.write(oracle)
     if test_accuracy is not None:
-        found = results.best_of(best[0], oracle.constraints)
+        found = writer.best_of(best[0], oracle.constraints)
         measured = dataclasses.replace(found, test_accuracy=test_accuracy)
         best_json.write(tuner.work_dir, measured)
     if trials:

@@ -17,7 +17,6 @@ from epnas_tf.resolve import blamed_on
 from epnas_tf.result import SearchResult
 from epnas_tf.training import devices
 from epnas_tf.tuner.oracle import EPNASOracle, Listener
-from epnas_tf.tuner.session import Plan
 from epnas_tf.tuner.settings import OracleSettings, TunerSettings
 from epnas_tf.tuner.tuner import EPNASTuner
 from epnas_tf.workdir import storage
@@ -51,14 +50,13 @@ def search(config: SearchConfig, listeners: Sequence[Listener] = ()) -> SearchRe
         with blamed_on(config, "work_dir"):
             tuner = make_tuner(settled, data)
             tuner.oracle.listeners += listeners
-            plan = tuner.plan(data)
+            named = {"batch_size": settled.batch_size} if settled.batch_size else {}
+            plan = tuner.plan(data, named)
             stack.enter_context(tuner.session.claimed())
             tuner.session.check(plan)  # another process may have begun a search meanwhile
             # What was said for this run alone is not repeated by the next.
             kept = dataclasses.replace(resolve.from_anywhere(settled), resume=True, overwrite=False)
             storage.write_atomic(tuner.work_dir.flags, config_lib.to_flags_text(kept))
-        if config.verbosity:
-            print(_headline(settled, plan, tuner), flush=True)
         tuner.run(plan)
         return result.finish(tuner, data)
 
@@ -85,18 +83,4 @@ def make_tuner(config: SearchConfig, data: Data) -> EPNASTuner:
         project_name=name,
         overwrite=config.overwrite,
         **fields.values_of(config, TunerSettings),
-    )
-
-
-def _headline(config: SearchConfig, plan: Plan, tuner: EPNASTuner) -> str:
-    data, schedule = plan.data, plan.schedule
-    shape = "x".join(str(size) for size in data.input_shape)
-    too_large = config.batch_size > schedule.batch_size
-    cut = f" (for so few images, not of {config.batch_size})" if too_large else ""
-    return (
-        f"{data.name}: {len(data.train)} training and {len(data.validation)} validation images "
-        f"of {shape}, {data.num_classes} classes; {tuner.oracle.total} networks in "
-        f"{config.work_dir}\n"
-        f"a child: epochs {schedule.epochs}, batches of {schedule.batch_size}{cut}, "
-        f"learning rate {schedule.learning_rate:.3g}"
     )

@@ -33,6 +33,7 @@ _LAZY = {
         "tools/checks/write_map.py",
         "epnas_tf/__init__.py",
         "epnas_tf/command_line.py",
+        "epnas_tf/data/decoding.py",
         "epnas_tf/searching/policies/__init__.py",
         "epnas_tf/workdir/storage.py",
     ),

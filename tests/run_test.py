@@ -27,6 +27,7 @@ from epnas_tf.training import calibrate, devices, schedule, trainer
 from epnas_tf.tuner.tuner import EPNASTuner
 from epnas_tf.workdir import storage
 from epnas_tf.workdir.layout import WorkDir
+from tests.data.images import noise
 
 # Six children of a second each.
 _TINY = {
@@ -177,7 +178,7 @@ def test_flags_txt_reloads_exactly(finished, tiny):
         if getattr(stored, field.name) != getattr(tiny, field.name)
     }
     assert answered == {
-        *("image_size", "schedule", "batch_size", "learning_rate", "warmup_epochs"),
+        *("image_size", "schedule", "learning_rate", "warmup_epochs"),
         "threads_per_child",
     }
 
@@ -244,7 +245,8 @@ def test_cells_are_searched_by_the_learning_policy(tmp_path, capsys):
     assert lines[0].startswith("digits: ")
     assert lines[0].endswith(f" of 8x8x1, 10 classes; 2 networks in {config.work_dir}")
     assert lines[1].startswith("a child: epochs 1, batches of ")
-    assert [line[:5] for line in lines[2:4]] == ["[1/2]", "[2/2]"]
+    assert lines[2].startswith("note: on 359 validation images an accuracy is known to +-0.05")
+    assert [line[:5] for line in lines[3:5]] == ["[1/2]", "[2/2]"]
     assert lines[-2].startswith(f"best: {result.best.slot}, validation accuracy ")
     assert f"test accuracy {result.test_accuracy:.4f}" in lines[-2]
 
@@ -278,8 +280,10 @@ def test_open_questions_are_answered(stored_flags, pattern, steps):
     stored = stored_flags(pattern=pattern)
     assert (stored.steps, stored.image_size) == (steps, 8)
     plan = schedule.for_dataset("digits")
-    names = ("epochs", "batch_size", "micro_batch_size", "learning_rate", "warmup_epochs")
+    names = ("epochs", "micro_batch_size", "learning_rate", "warmup_epochs")
     assert all(getattr(stored, name) == getattr(plan, name) for name in names)
+    assert stored.batch_size == 0  # one that nobody named suits the images
+    assert resolve.make_schedule(stored) == plan
     assert stored.schedule == plan.name
     assert stored.threads_per_child >= 1
     assert stored.machine_gflops > 0
@@ -311,14 +315,15 @@ def _many(tmp_path_factory) -> str:
     """A data set of 8,192 training images."""
     path = tmp_path_factory.mktemp("many") / "many.npz"
     labels = np.arange(8_192) % 3
-    images = {"x_train": np.zeros((8_192, 4, 4), np.uint8), "x_val": np.zeros((9, 4, 4), np.uint8)}
-    np.savez(path, y_train=labels, y_val=labels[:9], **images)
+    images = noise(8_201, 4, 4)
+    np.savez(path, x_train=images[9:], x_val=images[:9], y_train=labels, y_val=labels[:9])
     return f"npz:{path}"
 
 
 def test_a_large_batch_is_cut_as_the_machine_likes_it(stored_flags, measured, many):
     stored = stored_flags(dataset=many, schedule="aggressive", machine_gflops=1)
-    assert (stored.batch_size, stored.micro_batch_size) == (1024, 64)
+    assert (stored.batch_size, stored.micro_batch_size) == (0, 64)
+    assert resolve.make_schedule(stored).batch_size == 1024
     assert measured == [((4, 4, 1), 512, 3)]  # a sixteenth of the images
 
 
@@ -548,7 +553,8 @@ def test_the_schedule_that_children_get_is_said(tmp_path, capsys):
     settings = _TINY | {"max_trials": 1, "verbosity": 1, "batch_size": 512, "epochs": 2}
     epnas_tf.search(SearchConfig(work_dir=str(tmp_path / "search"), **settings))
     second = capsys.readouterr().out.splitlines()[1]
-    expected = "a child: epochs 2, batches of 13 (for so few images, not of 512), learning rate "
+    # A batch that a person names is kept as far as there are so many images.
+    expected = "a child: epochs 2, batches of 216 (for so few images, not of 512), learning rate "
     assert second.startswith(expected)
 
 

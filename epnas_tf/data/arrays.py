@@ -17,10 +17,6 @@ MAX_GIB = 8.0
 _CHUNK = 1024
 
 
-# A class beyond this is a mistake, such as an identifier given for a label.
-_MAX_LABEL = 1_000_000
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class Split:
     """Images, uint8 or float32 [n, h, w, c], and their labels, int32 [n]."""
@@ -50,103 +46,11 @@ class Split:
         return Split(self.images[indices], self.labels[indices])
 
 
-def checked(images: Any, labels: Any, images_name: str, labels_name: str) -> Split:
-    """Turns arrays as people have them into a split.
-
-    Raises:
-      ValueError: the arrays break a rule, which is named with the array's name.
-    """
-    split = Split(
-        _images(np.asarray(images), images_name), _labels(np.asarray(labels), labels_name)
-    )
-    if len(split.images) != len(split.labels):
-        raise ValueError(
-            f"{images_name} and {labels_name} must have the same length, "
-            f"got {len(split.images)} and {len(split.labels)}"
-        )
-    return split
-
-
-def _images(images: np.ndarray, name: str) -> np.ndarray:
-    if images.ndim == 3:
-        images = images[..., np.newaxis]
-    if images.ndim != 4 or 0 in images.shape:
-        raise ValueError(
-            f"{name} must be images [n, h, w, c] or [n, h, w] and not empty, "
-            f"got shape {images.shape}"
-        )
-    if images.dtype == np.uint8:
-        return images
-    if images.dtype.kind in "iu":  # for NumPy itself a time is an integer too
-        low, high = int(images.min()), int(images.max())
-        if low < 0 or high > 255:
-            raise ValueError(f"integers in {name} must be in 0..255, got {low}..{high}")
-        return images.astype(np.uint8)
-    if images.dtype.kind != "f":
-        raise ValueError(f"{name} must hold integers or floats, got {images.dtype}")
-    with np.errstate(over="ignore"):
-        images = images.astype(np.float32)
-    if not np.isfinite(images).all():
-        raise ValueError(f"{name} must hold finite numbers, got NaN or infinity")
-    return _bytes_or_floats(images)
-
-
-def _bytes_or_floats(images: np.ndarray) -> np.ndarray:
-    """Returns floats that are really bytes (whole, up to 255, beyond 1) as such.
-
-    Their full scale is 255, and what augmentation adds to them would else be far too little.
-    """
-    if images.min() < 0 or not 1 < images.max() <= 255 or not (images == np.rint(images)).all():
-        return images
-    return images.astype(np.uint8)
-
-
-def _labels(labels: np.ndarray, name: str) -> np.ndarray:
-    if 0 in labels.shape:
-        raise ValueError(f"{name} must not be empty, got shape {labels.shape}")
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    elif labels.ndim == 2:
-        labels = _from_one_hot(labels, name)
-    if labels.ndim != 1:
-        raise ValueError(f"{name} must be [n], [n, 1] or one-hot [n, k], got {labels.shape}")
-    if labels.dtype.kind not in "iuf" or (labels != np.floor(labels)).any():
-        raise ValueError(f"{name} must hold whole numbers, got {labels.dtype} {labels[:3]}")
-    if len(labels) and not np.abs(labels.astype(np.float64)).max() < _MAX_LABEL:
-        raise ValueError(f"{name} must hold labels below {_MAX_LABEL}, got {labels.max()}")
-    return labels.astype(np.int32)
-
-
-def _from_one_hot(labels: np.ndarray, name: str) -> np.ndarray:
-    if not (np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()):
-        raise ValueError(f"{name} of shape {labels.shape} must be one-hot: one 1 per row, else 0")
-    return labels.argmax(axis=1)
-
-
-def count_classes(labels: np.ndarray) -> int:
-    """Returns the number of classes of a training split.
-
-    Raises:
-      ValueError: there are fewer than two, or the labels are not 0..k-1 with each in use.
-    """
-    present = np.unique(labels)
-    if present[0] != 0:
-        raise ValueError(f"labels must start at 0, the smallest is {present[0]}")
-    if len(present) != present[-1] + 1:
-        gap = int(np.flatnonzero(present != np.arange(len(present)))[0])
-        raise ValueError(
-            f"the training split must hold every label from 0 to {present[-1]}, label {gap} is not"
-        )
-    if len(present) < 2:
-        raise ValueError(f"there must be at least 2 classes, got {len(present)}")
-    return len(present)
-
-
-def check_alike(split: Split, title: str, train: Split, num_classes: int) -> None:
+def check_alike(split: Split, title: str, train: Split) -> None:
     """Checks that a split could be classified by a network made for the training split.
 
     Raises:
-      ValueError: its images differ in shape or type, or it has other labels.
+      ValueError: its images differ in shape or type.
     """
     ours, theirs = split.images.shape[1:], train.images.shape[1:]
     if ours != theirs or split.images.dtype != train.images.dtype:
@@ -154,15 +58,12 @@ def check_alike(split: Split, title: str, train: Split, num_classes: int) -> Non
             f"images of the {title} split must be like those of the training split, "
             f"{theirs} {train.images.dtype}, got {ours} {split.images.dtype}"
         )
-    low, high = int(split.labels.min()), int(split.labels.max())
-    if low < 0 or high >= num_classes:
-        raise ValueError(
-            f"labels of the {title} split must be in 0..{num_classes - 1}, got {low}..{high}"
-        )
 
 
-def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Returns each channel's mean and standard deviation, at full scale 1 for uint8 images.
+def channel_statistics(
+    images: np.ndarray, full_scale: float
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Returns each channel's mean and standard deviation, as shares of the full scale.
 
     A channel that never varies gets a deviation of 1, so that dividing by it does no harm.
     """
@@ -173,9 +74,8 @@ def channel_statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[flo
         total += pixels.sum(axis=0)
         squares += np.einsum("pc,pc->c", pixels, pixels)
     count = images.size // channels
-    scale = 255.0 if images.dtype == np.uint8 else 1.0
-    mean = total / count / scale
-    std = np.sqrt(np.maximum(squares / count / scale**2 - mean**2, 0.0))
+    mean = total / count / full_scale
+    std = np.sqrt(np.maximum(squares / count / full_scale**2 - mean**2, 0.0))
     std[std < 1e-6] = 1.0
     return tuple(mean.tolist()), tuple(std.tolist())
 

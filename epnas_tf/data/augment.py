@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from epnas_tf import randomness
+from epnas_tf.data.settings import VariationSettings
 
 # One key per draw, so that an image's crop says nothing about its brightness.
 _DRAWS = ("crop", "flip", "brightness", "contrast")
@@ -60,6 +61,15 @@ def suited_to(input_shape: tuple[int, ...], *, flip: bool = True) -> Augmentatio
     return Augmentation(pad=pad, flip=flip, brightness=0.1, contrast=0.2)
 
 
+def chosen(suited: Augmentation, asked: VariationSettings) -> Augmentation:
+    """Returns what suits the images, with what a person asked for in its place."""
+    named = {"pad": asked.crop_padding, "brightness": asked.brightness, "contrast": asked.contrast}
+    values: dict[str, Any] = {name: value for name, value in named.items() if value >= 0}
+    if asked.flip != "auto":
+        values["flip"] = asked.flip == "true"
+    return dataclasses.replace(suited, **values)
+
+
 def keys(seed: int, epochs: int) -> np.ndarray:
     """Returns int32 [epochs, draws]: what keys the draws of each epoch, besides the example."""
     table = [
@@ -69,11 +79,15 @@ def keys(seed: int, epochs: int) -> np.ndarray:
     return np.array(table, np.int32)
 
 
-def augment(image: Any, index: Any, key: Any, augmentation: Augmentation) -> Any:
-    """Returns one image [h, w, c], uint8 or float32, varied and in float32 of full scale 1.
+def augment(image: Any, index: Any, key: Any, augmentation: Augmentation, full_scale: float) -> Any:
+    """Returns one image varied, in float32 of full scale 1.
 
-    `index` is the image's place in the training split, `key` its epoch's row of `keys`, both int32
-    tensors.
+    Args:
+      image: uint8 or float32 [h, w, c].
+      index: the image's place in the training split, an int32 tensor.
+      key: its epoch's row of `keys`, an int32 tensor.
+      augmentation: how it is varied.
+      full_scale: value of a white pixel.
     """
     shape, pad = image.shape, augmentation.pad
     seeds = tf.stack([key, tf.fill([len(_DRAWS)], index)], axis=1)
@@ -83,7 +97,7 @@ def augment(image: Any, index: Any, key: Any, augmentation: Augmentation) -> Any
         image = tf.image.stateless_random_crop(image, shape, crop)
     if augmentation.flip:
         image = tf.image.stateless_random_flip_left_right(image, flip)
-    image = scaled(image)
+    image = scaled(image, full_scale)
     if augmentation.brightness:
         image = tf.image.stateless_random_brightness(image, augmentation.brightness, brightness)
     if augmentation.contrast:
@@ -92,11 +106,10 @@ def augment(image: Any, index: Any, key: Any, augmentation: Augmentation) -> Any
     return image
 
 
-def scaled(images: Any) -> Any:
-    """Returns uint8 images as float32 in [0, 1]; float32 images are left as they are."""
-    if images.dtype == tf.uint8:
-        return tf.cast(images, tf.float32) / 255.0
-    return images
+def scaled(images: Any, full_scale: float) -> Any:
+    """Returns images as float32 shares of the value of a white pixel."""
+    images = tf.cast(images, tf.float32)
+    return images if full_scale == 1 else images / full_scale
 
 
 def normalised(images: Any, mean: tuple[float, ...], std: tuple[float, ...]) -> Any:

@@ -12,10 +12,10 @@ import importlib
 
 import numpy as np
 
-from epnas_tf import randomness
-from epnas_tf.data import arrays, splits
+from epnas_tf.data import arrays, given, splits
 from epnas_tf.data.arrays import Split
 from epnas_tf.data.augment import Augmentation, suited_to
+from epnas_tf.data.labels import Classes
 from epnas_tf.data.names import DatasetName
 from epnas_tf.data.sources.common import Raw, Request
 from epnas_tf.fields import SettingError
@@ -32,20 +32,29 @@ class Data:
       train: what networks are trained on.
       validation: what networks are compared by.
       test: never used by a search; None where there is no labelled one.
-      num_classes: labels are 0..num_classes-1.
+      classes: what labels 0..k-1 stand for.
       augmentation: how training images are varied.
-      mean: mean of each channel over the training split, at full scale 1 for uint8 images.
+      full_scale: value of a white pixel: 255 for bytes.
+      mean: mean of each channel over the training split, as a share of the full scale.
       std: standard deviation of each channel over the training split, on the same scale.
+      notes: what a person should know of it, a line each.
     """
 
     name: str
     train: Split
     validation: Split
     test: Split | None
-    num_classes: int
+    classes: Classes
     augmentation: Augmentation
+    full_scale: float
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def num_classes(self) -> int:
+        """Labels are 0..num_classes-1."""
+        return len(self.classes)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -87,7 +96,9 @@ def load(
         raise SettingError("image_size", f"must be >= 0, got {image_size}")
     splits.check_fraction(train_fraction)
     dataset = DatasetName.parse(name)
-    request = Request(image_size, train_fraction, seed, data_dir)
+    request = Request(
+        image_size=image_size, train_fraction=train_fraction, seed=seed, data_dir=data_dir
+    )
     # By name, so that a source is a file and a line in the table of names, and so that nobody waits
     # for the libraries of a source that is not used.
     source = importlib.import_module(f"epnas_tf.data.sources.{dataset.source}")
@@ -105,9 +116,12 @@ def from_arrays(
 ) -> Data:
     """Makes a data set of images and labels as Keras' `fit` takes them.
 
+    Examples are put in an order that their content alone decides: the same images, shuffled, are
+    the same data set (DECISIONS 65).
+
     Args:
-      x: images [n, h, w, c], or [n, h, w] for grey ones; integers in 0..255 or floats.
-      y: labels, integers [n] or [n, 1] from 0, or one-hot [n, classes].
+      x: images [n, h, w, c], or [n, h, w] for grey ones; integers or floats of any scale.
+      y: labels, whole numbers, truth values or text [n] or [n, 1], or one-hot [n, classes].
       validation_data: the validation split, in the same form.
       validation_split: stratified share held out of x where there is no validation_data.
       seed: what the split depends on.
@@ -116,34 +130,34 @@ def from_arrays(
     Raises:
       ValueError: the arrays break a rule, which is named.
     """
-    train = arrays.checked(x, y, "x", "y")
-    if validation_data is not None:
-        validation = arrays.checked(*validation_data, "x of validation_data", "y of it")
-    else:
-        if not 0 < validation_split < 1:
-            raise ValueError(f"validation_split must be in (0, 1), got {validation_split}")
-        rng = randomness.generator(seed, "split")
-        kept, held = splits.held_out(train.labels, (validation_split,), rng)
-        train, validation = train.take(kept), train.take(held)
-    return _data(name, Raw(train, validation, None))
+    if validation_data is None and not 0 < validation_split < 1:
+        raise ValueError(f"validation_split must be in (0, 1), got {validation_split}")
+    pairs = {"train": (x, y)} | ({} if validation_data is None else {"val": validation_data})
+    request = Request(seed=seed)
+    raw = given.prepared(pairs, request, validation_split, titles=_TITLES, by_content=True)
+    return _data(name, raw)
+
+
+_TITLES = {"train": ("x", "y"), "val": ("x of validation_data", "y of validation_data")}
 
 
 def _data(name: str, raw: Raw) -> Data:
     """Checks the splits against each other and measures the training split."""
     train = raw.train
-    num_classes = arrays.count_classes(train.labels)
     for split, title in ((raw.validation, "validation"), (raw.test, "test")):
         if split is not None:
-            arrays.check_alike(split, title, train, num_classes)
-    mean, std = arrays.channel_statistics(train.images)
+            arrays.check_alike(split, title, train)
+    mean, std = arrays.channel_statistics(train.images, raw.full_scale)
     flip = name.partition("/")[0] not in _NEVER_FLIPPED
     return Data(
         name=name,
         train=train,
         validation=raw.validation,
         test=raw.test,
-        num_classes=num_classes,
+        classes=raw.classes,
         augmentation=suited_to(train.images.shape[1:], flip=flip),
+        full_scale=raw.full_scale,
         mean=mean,
         std=std,
+        notes=raw.notes,
     )

@@ -9,6 +9,27 @@ from epnas_tf.fields import MAY_CHANGE, Settings, setting
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class VariationSettings(Settings):
+    """How training images are varied; what is left open suits the images."""
+
+    flip: str = setting(
+        "auto",
+        "mirror half of the images (auto: photographs are, signs and letters in grey are not)",
+        choices=("auto", "true", "false"),
+        auto=True,
+    )
+    crop_padding: int = setting(
+        -1, "pixels of black around an image that is cropped again (-1: auto)", least=-1, auto=True
+    )
+    brightness: float = setting(
+        -1.0, "largest shift, as a share of full scale (-1: auto)", least=-1, most=1, auto=True
+    )
+    contrast: float = setting(
+        -1.0, "largest change of the contrast's factor (-1: auto)", least=-1, most=0.99, auto=True
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class DataSettings(Settings):
     """Which images, and how many of them."""
 

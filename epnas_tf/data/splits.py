@@ -10,9 +10,18 @@ from epnas_tf.fields import SettingError
 
 
 def held_out(
-    labels: np.ndarray, shares: Sequence[float], rng: np.random.Generator
+    labels: np.ndarray,
+    shares: Sequence[float],
+    rng: np.random.Generator,
+    names: Sequence[str] = (),
 ) -> list[np.ndarray]:
     """Holds out splits that have their share of every class, and at least one image of it.
+
+    Args:
+      labels: of the examples.
+      shares: of each split to hold out.
+      rng: what the choice depends on.
+      names: of the classes, for errors; their labels by default.
 
     Returns:
       Sorted indices: those that stay, then one array per share. They are disjoint and complete.
@@ -30,7 +39,7 @@ def held_out(
         if start >= len(members):
             raise ValueError(
                 f"every class must have at least {len(splits)} images to be split in {len(splits)} "
-                f"splits, class {label} has {len(members)}"
+                f"splits, class {names[label] if names else label} has {len(members)}"
             )
         splits[0].append(members[start:])
     return [np.sort(np.concatenate(split)) for split in splits]

@@ -201,7 +201,8 @@ def _keras_seconds(bench: Bench, spec: Spec, batch: int) -> tuple[float, float]:
 
 def _normalised(data: Data, split: Split) -> tuple[np.ndarray, np.ndarray]:
     images, labels = split.tensors
-    return augment.normalised(augment.scaled(images), data.mean, data.std).numpy(), labels.numpy()
+    scaled = augment.scaled(images, data.full_scale)
+    return augment.normalised(scaled, data.mean, data.std).numpy(), labels.numpy()
 
 
 # Figures of all networks

@@ -70,7 +70,8 @@ def training_batches(
     images, labels = data.train.tensors
 
     def example(index: Any, key: Any) -> Any:
-        image = augment.augment(tf.gather(images, index), index, key, data.augmentation)
+        image = tf.gather(images, index)
+        image = augment.augment(image, index, key, data.augmentation, data.full_scale)
         return image, tf.gather(labels, index)
 
     def normalise(image: Any, label: Any) -> Any:
@@ -109,7 +110,7 @@ def evaluation_batches(
     images, labels = split.tensors
 
     def batch(indices: Any, weight: Any) -> Any:
-        image = augment.scaled(tf.gather(images, indices))
+        image = augment.scaled(tf.gather(images, indices), data.full_scale)
         return augment.normalised(image, data.mean, data.std), tf.gather(labels, indices), weight
 
     def per_replica(context: tf.distribute.InputContext) -> tf.data.Dataset:

@@ -84,6 +84,7 @@ SCHEDULES = {
 # they are seen more often, until this many images are seen in all.
 _QUICK_IMAGES = 15_000
 _MOST_EPOCHS = 40
+_LEAST_BATCH = 8
 
 # What a small data set needs instead of the values above, by (data set, schedule).
 _ADAPTED: dict[tuple[str, str], dict[str, Any]] = {
@@ -137,12 +138,19 @@ def for_dataset(dataset: str, name: str = "", images: int = 0, **overrides: Any)
     return changed(adapted, **overrides)
 
 
-def fit_to(plan: Schedule, num_images: int, replicas: int = 1) -> Schedule:
-    """Returns the schedule with a batch that suits the number of training images (DECISIONS 17).
+def fit_to(plan: Schedule, num_images: int, replicas: int = 1, *, named: bool = False) -> Schedule:
+    """Returns the schedule with a batch that suits the number of training images (DECISIONS 69).
 
-    The batch is the smaller of the one asked for and a sixteenth of the images, rounded down to
-    whole micro-batches on every replica; the learning rate keeps its ratio to the batch. Where a
-    sixteenth is less than one micro-batch per replica, the batch is taken whole.
+    The batch is the smaller of the one asked for and a sixteenth of the images, but at least 8 as
+    far as there are so many: batch norm makes nothing of fewer, and networks would be ranked by
+    chance. It is rounded down to whole micro-batches on every replica; the learning rate keeps its
+    ratio to the batch. Where it is less than one micro-batch per replica, it is taken whole.
+
+    Args:
+      plan: the schedule.
+      num_images: of the training split.
+      replicas: that share a batch.
+      named: whether a person asked for this very batch: it is kept up to the number of images.
 
     Raises:
       ValueError: there are no images or replicas, or fewer images than replicas.
@@ -154,7 +162,8 @@ def fit_to(plan: Schedule, num_images: int, replicas: int = 1) -> Schedule:
             f"the training split must hold at least one image per replica ({replicas}), "
             f"got {num_images}"
         )
-    most = min(plan.batch_size, max(num_images // 16, replicas))
+    suited = num_images if named else max(num_images // 16, _LEAST_BATCH, replicas)
+    most = min(max(plan.batch_size, replicas), suited, num_images)
     micro = plan.micro_batch_size if replicas * plan.micro_batch_size <= most else 0
     unit = replicas * max(micro, 1)
     batch = max(most // unit, 1) * unit

@@ -14,6 +14,7 @@ from typing import Any
 from epnas_tf import fields, untrusted
 from epnas_tf.architecture.budget import Budget, ChildLimits
 from epnas_tf.data.dataset import Data
+from epnas_tf.data.settings import VariationSettings
 from epnas_tf.fields import MAY_GROW, SAME, Settings
 from epnas_tf.sharing.store import ParamStore
 from epnas_tf.training import calibrate
@@ -34,12 +35,14 @@ class Plan:
 
     Attributes:
       data: the images.
-      schedule: how children are trained.
+      asked: how children were to be trained.
+      schedule: how they are, fitted to the number of images.
       budget: what networks may cost.
       project: what all trials have in common.
     """
 
     data: Data
+    asked: Schedule
     schedule: Schedule
     budget: Budget
     project: Project
@@ -102,8 +105,13 @@ class Session:
             batch=batch,
         )
 
-    def plan(self, data: Data, schedule: Schedule) -> Plan:
+    def plan(self, data: Data, asked: Schedule, schedule: Schedule) -> Plan:
         """Returns what is to be done with the data; writes nothing.
+
+        Args:
+          data: the images.
+          asked: how children were to be trained.
+          schedule: how they are, fitted to the number of images.
 
         Raises:
           ValueError: space and data do not fit, or the project holds another search.
@@ -116,7 +124,8 @@ class Session:
         images, rate = images_of(data), self._rate()
         work = (schedule.epochs * len(data.train), schedule.micro_batch_size or schedule.batch_size)
         budget = self.budget(images, rate, *work)
-        plan = Plan(data, schedule, budget, Project(images, rate, self._all(data, schedule)))
+        project = Project(images, rate, self._all(data, schedule))
+        plan = Plan(data, asked, schedule, budget, project)
         self.check(plan)
         return plan
 
@@ -132,7 +141,8 @@ class Session:
         """Returns the settings that decide a search's trials."""
         fixed = _fixed(self._oracle.settings, OracleSettings) | {"steps": self._oracle.steps}
         child = _fixed(self._settings, TunerSettings)
-        for name in _fixed(self._settings, Speed):  # its own place in the project
+        # These have their own place in the project.
+        for name in (*_fixed(self._settings, Speed), *_fixed(self._settings, VariationSettings)):
             del child[name]
         constraints = [dataclasses.asdict(limit) for limit in self._oracle.constraints]
         return project_file.plain(
@@ -140,7 +150,7 @@ class Session:
             | fixed
             | child
             | {"constraints": constraints, "schedule": dataclasses.asdict(schedule)}
-            | {"data": splits_of(data)}
+            | {"data": splits_of(data), "augmentation": dataclasses.asdict(data.augmentation)}
         )
 
     def check(self, plan: Plan) -> None:
@@ -223,7 +233,7 @@ class ChiefSession(Session):
         """
         self.check(plan)
         if self.project is not None and self.project.machine_gflops != plan.project.machine_gflops:
-            plan = self.plan(plan.data, plan.schedule)
+            plan = self.plan(plan.data, plan.asked, plan.schedule)
         self._oracle.bind(plan.budget)
         if self.project != plan.project:
             project_file.write(self.work_dir, plan.project)
@@ -245,8 +255,14 @@ class ChiefSession(Session):
 
 def images_of(data: Data) -> Images:
     """Returns what networks need to know of a data set's images."""
-    full_scale = 255.0 if data.train.images.dtype.kind == "u" else 1.0
-    return Images(data.input_shape, data.num_classes, full_scale, data.mean, data.std)
+    return Images(
+        data.input_shape,
+        data.classes.names,
+        data.classes.one_hot,
+        data.full_scale,
+        data.mean,
+        data.std,
+    )
 
 
 def splits_of(data: Data) -> dict[str, Any]:

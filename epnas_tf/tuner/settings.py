@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from epnas_tf.architecture.budget import ChildLimits
+from epnas_tf.data.settings import VariationSettings
 from epnas_tf.fields import MAY_CHANGE, Settings, setting
 from epnas_tf.searching.settings import SearchSettings
 from epnas_tf.sharing.settings import SharingSettings
@@ -36,5 +37,5 @@ class Results(Settings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TunerSettings(ChildLimits, Speed, Attempts, Results):
+class TunerSettings(ChildLimits, VariationSettings, Speed, Attempts, Results):
     """How each trial is carried out, and what is kept of it."""

@@ -11,15 +11,19 @@ from typing import Any
 
 import keras
 import keras_tuner
+import numpy as np
 import tensorflow as tf
 from keras_tuner import errors
 
-from epnas_tf import randomness
+from epnas_tf import fields, randomness
 from epnas_tf.architecture import resources
 from epnas_tf.architecture.budget import FAILED
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec, spec_from_json
+from epnas_tf.data import augment
 from epnas_tf.data.dataset import Data
+from epnas_tf.data.labels import Classes
+from epnas_tf.data.settings import VariationSettings
 from epnas_tf.modeling.build import with_normalisation
 from epnas_tf.modeling.layers import BUILDERS, Builder
 from epnas_tf.report import table
@@ -157,8 +161,8 @@ class EPNASTuner(DurableTuner):
         """Searches networks for the data.
 
         Args:
-          x: images, a finite tf.data.Dataset of (image, label), batched or not, or a
-            `data.dataset.Data`.
+          x: images, a finite tf.data.Dataset of (image, label), batched or not, a
+            `keras.utils.PyDataset` of such batches, or a `data.dataset.Data`.
           y: labels, where x holds images alone.
           **kwargs: as `fit` knows them: `validation_data`, `validation_split` (default 0.2),
             `epochs`, `batch_size`, `verbose`.
@@ -184,9 +188,12 @@ class EPNASTuner(DurableTuner):
         """
         _check_builders(self._oracle.space, self._builders)
         given = self._schedule or schedule.for_dataset(data.name, images=len(data.train))
-        given = schedule.changed(given, **(overrides or {}))
-        fitted = schedule.fit_to(given, len(data.train), self.strategy.num_replicas_in_sync)
-        return self.session.plan(data, fitted)
+        overrides = overrides or {}
+        given = schedule.changed(given, **overrides)
+        replicas, named = self.strategy.num_replicas_in_sync, "batch_size" in overrides
+        fitted = schedule.fit_to(given, len(data.train), replicas, named=named)
+        varied = augment.chosen(data.augmentation, fields.pick(self.settings, VariationSettings))
+        return self.session.plan(dataclasses.replace(data, augmentation=varied), given, fitted)
 
     def run(self, plan: Plan) -> None:
         """Carries out a plan to the search's end or one of its limits.
@@ -197,6 +204,7 @@ class EPNASTuner(DurableTuner):
         """
         with self.session.claimed():
             plan = self.session.begin(plan)
+            self.console.begin(plan, self._oracle, self.work_dir.path)
             self._evaluator = Evaluator(
                 plan.data, plan.schedule, self.strategy, plan.budget, self._builders
             )
@@ -299,8 +307,21 @@ class EPNASTuner(DurableTuner):
         images, plan = self.session.known_project().images, self.schedule
         with self.strategy.scope():
             model = with_normalisation(network, images.full_scale, images.mean, images.std)
-            _compile(model, plan)
+            _compile(model, plan, images.one_hot)
         return model
+
+    def encode_labels(self, y: Any) -> np.ndarray:
+        """Returns labels as the models take them: int32 [n] from 0, or one-hot where y was so.
+
+        Args:
+          y: labels as `search` was given them: text, numbers, truth values or one-hot rows.
+
+        Raises:
+          ValueError: one stands for no class of the search.
+        """
+        images = self.session.known_project().images
+        labels = Classes(images.class_names, images.one_hot).encode(y)
+        return np.eye(images.num_classes, dtype=np.float32)[labels] if images.one_hot else labels
 
     # What a person reads
 
@@ -347,10 +368,12 @@ def _outcome(evaluation: Evaluation, uses: Mapping[str, float], taken: float) ->
     )
 
 
-def _compile(model: keras.Model, plan: Schedule) -> None:
+def _compile(model: keras.Model, plan: Schedule, one_hot: bool) -> None:
     optimizer = keras.optimizers.SGD(plan.learning_rate, plan.momentum, plan.nesterov)
     optimizer.build(model.trainable_variables)  # so that a saved model reloads in silence
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    losses = keras.losses
+    kind = losses.CategoricalCrossentropy if one_hot else losses.SparseCategoricalCrossentropy
+    loss = kind(from_logits=True)
     model.compile(optimizer, loss, metrics=["accuracy"])
 
 

@@ -30,6 +30,7 @@ class Best:
       feasible: whether it keeps every limit.
       uses: what it uses, by resource.
       constraints: the limits it was held to.
+      class_names: what its outputs 0..k-1 stand for.
       test_accuracy: measured once at the end; None before, and without a test split.
     """
 
@@ -40,6 +41,7 @@ class Best:
     feasible: bool
     uses: Mapping[str, float]
     constraints: Sequence[Constraint]
+    class_names: Sequence[str] = ()
     test_accuracy: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -55,6 +57,7 @@ class Best:
             "feasible": self.feasible,
             "cost": {r.column: r.plain(self.uses[r.name]) for r in resources},
             "limits": [dataclasses.asdict(constraint) for constraint in self.constraints],
+            "class_names": list(self.class_names),
         }
         if self.test_accuracy is not None:
             values["test_accuracy"] = self.test_accuracy
@@ -78,6 +81,7 @@ class Best:
             bool(values["feasible"]),
             {r.name: untrusted.number(values["cost"][r.column]) for r in RESOURCES.values()},
             tuple(Constraint(**limit) for limit in values["limits"]),
+            tuple(map(str, values["class_names"])),
             None if test is None else untrusted.number(test),
         )
 

@@ -24,17 +24,24 @@ class Images:
 
     Attributes:
       shape: height, width and channels.
-      num_classes: labels are 0..num_classes - 1.
+      class_names: what labels 0..k-1 stand for.
+      one_hot: whether labels came as rows with a single 1, and models take them so.
       full_scale: value of a white pixel as users pass it: 255 for bytes, 1 for floats.
       mean: of each channel, at full scale 1.
       std: of each channel, at full scale 1.
     """
 
     shape: tuple[int, int, int]
-    num_classes: int
+    class_names: tuple[str, ...]
+    one_hot: bool
     full_scale: float
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+    @property
+    def num_classes(self) -> int:
+        """Labels are 0..num_classes - 1."""
+        return len(self.class_names)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,8 +144,12 @@ def _images_from(values: Mapping[str, Any]) -> Images:
         raise ValueError(f"shape must be height, width and channels, got {shape}")
     if not len(mean) == len(std) == shape[2] or not all(value > 0 for value in std):
         raise ValueError(f"mean and std must be of {shape[2]} channels, got {mean} and {std}")
-    classes = int(untrusted.number(values["num_classes"]))
+    names, one_hot = values["class_names"], values["one_hot"]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"class_names must be a list of text, got {names!r:.80}")
+    if not isinstance(one_hot, bool):
+        raise ValueError(f"one_hot must be true or false, got {one_hot!r:.80}")
     full_scale = untrusted.number(values["full_scale"])
-    if not 2 <= classes <= 2**20 or not full_scale > 0:
-        raise ValueError(f"there must be at least 2 classes, got {classes}, {full_scale}")
-    return Images(shape, classes, full_scale, mean, std)
+    if not 2 <= len(set(names)) == len(names) <= 2**20 or not full_scale > 0:
+        raise ValueError(f"there must be at least 2 classes, got {len(names)}, {full_scale}")
+    return Images(shape, tuple(names), one_hot, full_scale, mean, std)

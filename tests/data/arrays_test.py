@@ -32,13 +32,14 @@ def test_floats_that_are_bytes_become_bytes() -> None:
     ids=["scaled", "binary", "negative", "beyond 255", "between"],
 )
 def test_other_floats_stay_floats(change: Callable[[np.ndarray], np.ndarray]) -> None:
-    x = np.arange(40 * 16).reshape(40, 4, 4) % 256
+    x = noise(40, 4, 4).astype(int)
+    x[0, 0, :2] = 0, 255
     pixels = change(x).astype(np.float32)
     images = dataset.from_arrays(
-        pixels, np.arange(40) % 2, (pixels, np.arange(40) % 2)
+        pixels, np.arange(40) % 2, (pixels[::-1] / 2, np.arange(40) % 2)
     ).train.images
     assert images.dtype == np.float32
-    assert (images[..., 0] == pixels).all()
+    assert {image.tobytes() for image in images} == {image.tobytes() for image in pixels}
 
 
 def test_a_constant_channel_is_not_divided_by_zero() -> None:
@@ -52,18 +53,21 @@ def test_a_constant_channel_is_not_divided_by_zero() -> None:
     ("x", "y", "message"),
     [
         (GOOD_X, GOOD_Y[:19], "x and y must have the same length, got 20 and 19"),
-        (GOOD_X, GOOD_Y + 1, "labels must start at 0, the smallest is 1"),
-        (GOOD_X, GOOD_Y * 2, "hold every label from 0 to 2, label 1 is not"),
         (GOOD_X, GOOD_Y * 0, "at least 2 classes, got 1"),
-        (GOOD_X, GOOD_Y + 0.5, "y must hold whole numbers"),
-        (GOOD_X, GOOD_Y.astype(str), "y must hold whole numbers"),
+        (GOOD_X, GOOD_Y + 0.5, r"y must hold whole numbers or text, .* measures \(regression\)"),
+        (GOOD_X, GOOD_Y.astype(complex), "y must hold whole numbers or text, got complex"),
         (GOOD_X, np.ones((20, 3)), r"y of shape \(20, 3\) must be one-hot"),
-        (GOOD_X, np.ones((20, 3, 3)), r"y must be \[n\], \[n, 1\] or one-hot"),
+        (
+            GOOD_X,
+            np.ones((20, 3, 3)),
+            "y must be a label per image",
+        ),
         (GOOD_X[0, 0], GOOD_Y, r"x must be images .* got shape \(4,\)"),
         (GOOD_X[:0], GOOD_Y[:0], r"not empty, got shape \(0, 4, 4, 1\)"),
-        (GOOD_X.astype(int) - 9, GOOD_Y, r"integers in x must be in 0\.\.255, got -9"),
+        (GOOD_X.astype(int) - 9, GOOD_Y, r"integers in x must be in 0\.\.255, .* got -9"),
+        (GOOD_X.astype(int) * 300, GOOD_Y, r"or 0\.\.65535 of deeper pixels, got \d+\.\.\d{5}"),
         (GOOD_X * np.nan, GOOD_Y, "x must hold finite numbers"),
-        (GOOD_X > 9, GOOD_Y, "x must hold integers or floats, got bool"),
+        (GOOD_X.astype("U"), GOOD_Y, "x must hold integers or floats, got <U"),
         (GOOD_X, np.where(np.arange(20) == 0, 1, 0), "at least 2 images .* class 1 has 1"),
     ],
 )
@@ -72,8 +76,8 @@ def test_bad_arrays_are_refused(x: np.ndarray, y: np.ndarray, message: str) -> N
         dataset.from_arrays(x, y)
 
 
-@pytest.mark.parametrize("labels", [[0, 2**40], [0, -(2**40)], [0, 1e30], [0.0, float("inf")]])
+@pytest.mark.parametrize("labels", [[0, 2**60], [0, -(2**60)], [0, 1e30], [0.0, float("inf")]])
 def test_labels_that_cannot_be_classes_are_refused(labels):
-    images = np.zeros((2, 4, 4, 1), np.uint8)
-    with pytest.raises(ValueError, match="y must hold labels below 1000000"):
+    images = noise(2, 4, 4)
+    with pytest.raises(ValueError, match=r"y must hold labels below 2\*\*53"):
         dataset.from_arrays(images, np.array(labels), (images, np.array([0, 1])))

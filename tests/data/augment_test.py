@@ -18,7 +18,7 @@ def augmented(
 ) -> np.ndarray:
     key = augment.keys(seed, epoch + 1)[epoch]
     arguments = tf.constant(pixels), tf.constant(index), tf.constant(key)
-    return augment.augment(*arguments, augmentation).numpy()
+    return augment.augment(*arguments, augmentation, 255.0).numpy()
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,8 @@ def test_draws_depend_on_seed_epoch_and_example() -> None:
 @pytest.mark.parametrize(("batch", "micro"), [(8, 0), (16, 0), (16, 4)])
 def test_an_example_looks_the_same_whatever_its_batch(batch: int, micro: int) -> None:
     labels = np.arange(64) % 4
-    source = dataset.from_arrays(images(), labels, (images(), labels))
+    source = dataset.from_arrays(images(), labels, (255 - images(), labels))
+    labels = source.train.labels
     plan = schedule.Schedule("s", 2, batch, 0.1, micro_batch_size=micro)
     batches = pipeline.training_batches(source, plan, devices.make_strategy("none"), seed=5)
     key = augment.keys(5, 2)
@@ -98,7 +99,11 @@ def test_an_example_looks_the_same_whatever_its_batch(batch: int, micro: int) ->
             assert shown.shape == (batch // (micro or batch), micro or batch, 12, 12, 3)
             index = order[step * batch + 2]
             expected = augment.augment(
-                source.train.tensors[0][index], tf.constant(index), key[epoch], source.augmentation
+                source.train.tensors[0][index],
+                tf.constant(index),
+                key[epoch],
+                source.augmentation,
+                full_scale=255.0,
             )
             expected = augment.normalised(expected, source.mean, source.std)
             np.testing.assert_allclose(shown[0, 2], expected, atol=1e-5)
@@ -107,7 +112,7 @@ def test_an_example_looks_the_same_whatever_its_batch(batch: int, micro: int) ->
 
 def test_float_images_keep_their_scale() -> None:
     pixels = tf.constant(images()[0], tf.float32) * 3
-    np.testing.assert_array_equal(augment.scaled(pixels), pixels)
+    np.testing.assert_array_equal(augment.scaled(pixels, 1.0), pixels)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,11 @@ def rows(split: Split) -> set[bytes]:
     return {image.tobytes() for image in split.images}
 
 
+def pairs(split: Split) -> set[tuple[bytes, int]]:
+    """What a split holds, whatever its order."""
+    return {(x.tobytes(), int(y)) for x, y in zip(split.images, split.labels, strict=True)}
+
+
 def splits_of(source: Data) -> list[Split]:
     return [split for split in (source.train, source.validation, source.test) if split is not None]
 

@@ -120,7 +120,9 @@ def completed_targets(oracle: EPNASOracle) -> list[Target]:
 
 
 def project_target(folder: str, oracle: EPNASOracle) -> Target:
-    images = project_file.Images((8, 8, 1), 10, 255.0, (0.5,), (0.25,))
+    images = project_file.Images(
+        (8, 8, 1), tuple(map(str, range(10))), False, 255.0, (0.5,), (0.25,)
+    )
     plan = schedule.schedule("quick")
     settings = project_file.plain(
         oracle.space.describe()
@@ -159,7 +161,7 @@ def steps_target(folder: str, oracle: EPNASOracle) -> Target:
 def table_targets(folder: str, oracle: EPNASOracle) -> list[Target]:
     files = WorkDir(folder)
     trials = trials_csv.text(map(results.row_of, oracle.completed())).encode()
-    best_json.write(files, results.best_of(oracle.best()[0], ()))
+    best_json.write(files, results.ResultsWriter(files, 3).best_of(oracle.best()[0], ()))
     best = storage.read_bytes(files.best)
 
     def rendered(trials: bytes, best: bytes) -> bool:

@@ -28,7 +28,7 @@ def _network(**settings) -> keras.Model:
 def _images() -> dataset.Data:
     rng = np.random.default_rng(0)
     x = rng.integers(0, 255, (40, 6, 6, 1)).astype(np.uint8)
-    return dataset.from_arrays(x, np.arange(40) % 2, (x, np.arange(40) % 2))
+    return dataset.from_arrays(x, np.arange(40) % 2, (255 - x, np.arange(40) % 2))
 
 
 def _trained(images: dataset.Data) -> tuple[keras.Model, trainer.TrainResult]:

@@ -11,6 +11,7 @@ from tensorflow.python.framework import func_graph, ops
 
 from epnas_tf.data import dataset
 from epnas_tf.training import devices, memory, schedule, trainer
+from tests.data.images import noise
 
 
 def live_graphs() -> int:
@@ -27,8 +28,8 @@ def train_child(source: dataset.Data) -> None:
 
 
 def test_graphs_of_children_do_not_pile_up() -> None:
-    x = np.zeros((16, 6, 6, 1), np.uint8)
-    source = dataset.from_arrays(x, np.arange(16) % 2, (x, np.arange(16) % 2))
+    x = noise(16, 6, 6)
+    source = dataset.from_arrays(x, np.arange(16) % 2, (255 - x, np.arange(16) % 2))
     graphs, entries = [], []
     for _ in range(12):
         with memory.child_graphs():
@@ -57,8 +58,8 @@ def test_a_tensorflow_without_the_registry_still_works(monkeypatch: pytest.Monke
 
 
 def test_the_users_precision_stays() -> None:
-    x = np.zeros((16, 6, 6, 1), np.uint8)
-    source = dataset.from_arrays(x, np.arange(16) % 2, (x, np.arange(16) % 2))
+    x = noise(16, 6, 6)
+    source = dataset.from_arrays(x, np.arange(16) % 2, (255 - x, np.arange(16) % 2))
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     seen = []

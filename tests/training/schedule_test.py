@@ -88,7 +88,11 @@ def test_learning_rate_outside_the_schedule_is_refused(step: int) -> None:
         (1024, 64, 4_500, 2, 256, 64),  # on both replicas
         (1024, 32, 500, 2, 31 // 2 * 2, 0),  # less than a micro-batch each: taken whole
         (128, 0, 1_079, 1, 67, 0),
-        (128, 0, 10, 2, 2, 0),  # never less than one image per replica
+        (128, 0, 33, 2, 8, 0),  # of fewer, batch norm makes nothing
+        (128, 0, 10, 2, 8, 0),
+        (128, 0, 5, 1, 5, 0),
+        (4, 0, 1_000, 1, 4, 0),  # a schedule's own
+        (128, 0, 40, 16, 16, 0),  # never less than one image per replica
     ],
 )
 def test_batch_fits_the_training_part(
@@ -99,6 +103,12 @@ def test_batch_fits_the_training_part(
     assert (fitted.batch_size, fitted.micro_batch_size) == (fitted_batch, fitted_micro)
     assert fitted.learning_rate == pytest.approx(0.5 * fitted_batch / batch)
     assert fitted.epochs == plan.epochs
+
+
+@pytest.mark.parametrize(("batch", "micro", "expected"), [(64, 0, 64), (512, 0, 100), (96, 32, 96)])
+def test_a_batch_that_a_person_names_is_kept_up_to_the_images(batch, micro, expected) -> None:
+    plan = schedule("plain", batch_size=batch, micro_batch_size=micro)
+    assert fit_to(plan, 100, named=True).batch_size == expected
 
 
 def test_fitting_to_nothing_is_refused() -> None:

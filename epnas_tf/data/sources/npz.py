@@ -9,8 +9,11 @@ import numpy as np
 
 from epnas_tf import untrusted
 from epnas_tf.data import arrays
-from epnas_tf.data.arrays import Split
+from epnas_tf.data.given import prepared
 from epnas_tf.data.sources.common import Raw, Request
+
+# Keys of images and labels, by split.
+_TITLES = {name: (f"x_{name}", f"y_{name}") for name in ("train", "val", "test")}
 
 
 def load(path: str, request: Request) -> Raw:
@@ -24,17 +27,8 @@ def load(path: str, request: Request) -> Raw:
     with open(path, "rb") as file:
         archive = _archive(path, file)
         _check(path, archive.files)
-        splits = {
-            name: _split(archive, name, request.image_size)
-            for name in ("train", "val", "test")
-            if f"x_{name}" in archive.files
-        }
-    train, test = splits["train"], splits.get("test")
-    if "val" in splits:
-        (kept,) = request.choose(train.labels)
-        return Raw(train.take(kept), splits["val"], test)
-    kept, held = request.choose(train.labels, 0.2)
-    return Raw(train.take(kept), train.take(held), test)
+        splits = {name: _pair(archive, name) for name in _TITLES if f"x_{name}" in archive.files}
+    return prepared(splits, request, 0.2, titles=_TITLES, by_content=False)
 
 
 def _archive(path: str, file: IO[bytes]) -> Any:
@@ -56,11 +50,9 @@ def _check(path: str, keys: list[str]) -> None:
     arrays.check_memory(path, size, "store fewer or smaller images")
 
 
-def _split(archive: Any, name: str, image_size: int) -> Split:
-    x, y = f"x_{name}", f"y_{name}"
+def _pair(archive: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
+    x, y = _TITLES[name]
     try:
-        images, labels = archive[x], archive[y]
+        return archive[x], archive[y]
     except untrusted.BAD_ARCHIVE as error:
         raise ValueError(f"{x} and {y} must be readable without pickle: {error}") from error
-    split = arrays.checked(images, labels, x, y)
-    return Split(arrays.resized(split.images, image_size), split.labels)

@@ -9,10 +9,13 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from epnas_tf.data import arrays, names
+from epnas_tf.data import arrays, copies, names
 from epnas_tf.data.arrays import Split
+from epnas_tf.data.labels import Classes
 from epnas_tf.data.sources.common import DEFAULT_SIZE, Raw, Request
 from epnas_tf.fields import SettingError
+
+_SPLITS = ("training", "validation", "test")
 
 
 def load(name: str, request: Request) -> Raw:
@@ -54,7 +57,21 @@ def load(name: str, request: Request) -> Raw:
     for split in others:
         every = np.arange(len(labels[split]))
         splits.append(Split(_images(builder, split, image_key, every, pixels), labels[split]))
-    return Raw(splits[0], splits[1], splits[2] if len(splits) > 2 else None)
+    test = splits[2] if len(splits) > 2 else None
+    classes = Classes(tuple(builder.info.features[label_key].names))
+    return Raw(splits[0], splits[1], test, classes, notes=_notes(splits))
+
+
+def _notes(splits: list[Split]) -> tuple[str, ...]:
+    """Says what copies a published data set has; its splits stay as everybody measures on them."""
+    digests = [copies.digests_of(split.images) for split in splits]
+    counts = {
+        title: len(own) - len(copies.outside(own, *digests[:place]))
+        for place, (title, own) in enumerate(zip(_SPLITS, digests, strict=False))
+        if place
+    }
+    said = [f"{count} of the {title} split" for title, count in counts.items() if count]
+    return (f"copies of images in an earlier split: {', '.join(said)}",) if said else ()
 
 
 def _builder(name: str, data_dir: str) -> Any:

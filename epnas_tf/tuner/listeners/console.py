@@ -8,7 +8,9 @@ import textwrap
 from epnas_tf.architecture import morph
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.report.units import short
+from epnas_tf.tuner.listeners import headline
 from epnas_tf.tuner.oracle import EPNASOracle
+from epnas_tf.tuner.session import Plan
 from epnas_tf.tuner.trial_data import CompletedTrial
 
 
@@ -22,6 +24,11 @@ class Console:
     def __init__(self, verbose: int = 1):
         self.verbose = verbose
         self._seen = 0
+
+    def begin(self, plan: Plan, oracle: EPNASOracle, work_dir: str) -> None:
+        """Says what a search is about to do."""
+        if self.verbose:
+            print("\n".join(headline.lines(plan, oracle.total, work_dir)), flush=True)
 
     def __call__(self, oracle: EPNASOracle, finished: CompletedTrial) -> None:
         """Prints the trial's line."""

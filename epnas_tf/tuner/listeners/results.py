@@ -13,7 +13,7 @@ from epnas_tf.architecture import morph
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.tuner.oracle import EPNASOracle
 from epnas_tf.tuner.trial_data import CompletedTrial
-from epnas_tf.workdir import best_json, steps_jsonl, storage, trials_csv
+from epnas_tf.workdir import best_json, project_file, steps_jsonl, storage, trials_csv
 from epnas_tf.workdir.best_json import Best
 from epnas_tf.workdir.layout import WorkDir
 from epnas_tf.workdir.trials_csv import Row
@@ -26,6 +26,7 @@ class ResultsWriter:
         self._work_dir = work_dir
         self._keep_models = keep_models
         self._steps_written = -1
+        self._class_names: tuple[str, ...] = ()
 
     def __call__(self, oracle: EPNASOracle, finished: CompletedTrial) -> None:
         """Brings the files up to date after a trial."""
@@ -36,12 +37,29 @@ class ResultsWriter:
         best = oracle.best()
         trials_csv.write(self._work_dir, map(row_of, oracle.completed()))
         if best:
-            best_json.write(self._work_dir, best_of(best[0], oracle.constraints))
+            best_json.write(self._work_dir, self.best_of(best[0], oracle.constraints))
         steps = oracle.search.step_log
         if len(steps) != self._steps_written:
             steps_jsonl.write(self._work_dir, steps)
             self._steps_written = len(steps)
         self._prune(oracle, best)
+
+    def best_of(self, trial: CompletedTrial, constraints: Sequence[Constraint]) -> Best:
+        """Returns what best.json says of a trial."""
+        if not self._class_names:
+            project = project_file.read(self._work_dir)
+            self._class_names = () if project is None else project.images.class_names
+        outcome = trial.outcome
+        return Best(
+            trial.slot.name,
+            trial.proposal.spec,
+            outcome.accuracy,
+            outcome.reward,
+            trial.feasible,
+            outcome.uses,
+            constraints,
+            self._class_names,
+        )
 
     def _prune(self, oracle: EPNASOracle, best: Sequence[CompletedTrial]) -> None:
         """Deletes all weights but those of the best trials and of running ones; no other file."""
@@ -73,18 +91,4 @@ def row_of(trial: CompletedTrial) -> Row:
         reused=trial.proposal.reuse or "",
         inherited=outcome.inherited,
         reason=outcome.reason,
-    )
-
-
-def best_of(trial: CompletedTrial, constraints: Sequence[Constraint]) -> Best:
-    """Returns what best.json says of a trial."""
-    outcome = trial.outcome
-    return Best(
-        trial.slot.name,
-        trial.proposal.spec,
-        outcome.accuracy,
-        outcome.reward,
-        trial.feasible,
-        outcome.uses,
-        constraints,
     )

@@ -20,7 +20,9 @@ def npz(tmp_path: Path, **content: np.ndarray) -> str:
 def test_npz_splits_are_taken_as_they_are(tmp_path: Path) -> None:
     y = np.arange(30) % 3
     contents = {f"x_{name}": noise(30, 5, 5, seed=i) for i, name in enumerate(("train", "val"))}
-    name = npz(tmp_path, **contents, y_train=y, y_val=y, x_test=noise(9, 5, 5), y_test=y[:9])
+    name = npz(
+        tmp_path, **contents, y_train=y, y_val=y, x_test=noise(9, 5, 5, seed=2), y_test=y[:9]
+    )
     source = dataset.load(name)
     assert [len(split) for split in splits_of(source)] == [30, 30, 9]
     np.testing.assert_array_equal(source.validation.images[..., 0], contents["x_val"])
@@ -40,7 +42,6 @@ def test_npz_without_validation_holds_some_out(tmp_path: Path) -> None:
         ({"y_train": GOOD_Y}, "must hold x_train"),
         ({"x_train": GOOD_X, "y_train": GOOD_Y, "x_val": GOOD_X}, "must hold y_val"),
         ({"x_train": GOOD_X, "y_train": GOOD_Y, "y_test": GOOD_Y}, "must hold x_test"),
-        ({"x_train": GOOD_X, "y_train": GOOD_Y + 1}, "labels must start at 0"),
         ({"x_train": GOOD_X, "y_train": GOOD_Y.astype(object)}, "readable without pickle"),
     ],
 )

@@ -18,6 +18,7 @@ from epnas_tf.tuner.listeners import results
 from epnas_tf.tuner.listeners.results import ResultsWriter
 from epnas_tf.tuner.trial_data import Assignment, CompletedTrial, Outcome
 from epnas_tf.workdir import storage, trials_csv
+from epnas_tf.workdir.layout import WorkDir
 
 _HEADER = (
     "slot,attempt,trial_id,episode,step,branch,parent,action,spec_key,accuracy,reward,params,flops,"
@@ -84,9 +85,10 @@ def test_the_reason_is_one_short_line():
     assert len(last) < 500
 
 
-def test_the_best_network_is_literally_this():
+def test_the_best_network_is_literally_this(tmp_path):
     limit = Constraint("params", upper=20_000)
-    assert results.best_of(_START, (limit,)).to_dict() == {
+    writer = results.ResultsWriter(WorkDir(str(tmp_path)), keep_models=1)
+    assert writer.best_of(_START, (limit,)).to_dict() == {
         "format": 1,
         "slot": "e01s00b1",
         "spec_key": _START.proposal.spec.key,
@@ -101,6 +103,7 @@ def test_the_best_network_is_literally_this():
             "intensity": pytest.approx(5.165, abs=1e-3),
         },
         "limits": [{"metric": "params", "lower": None, "upper": 20_000, "base": 0.9}],
+        "class_names": [],
     }
 
 

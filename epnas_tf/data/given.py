@@ -1,0 +1,88 @@
+"""Splits that people have as arrays: one scale, one set of classes, no copy on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from epnas_tf.data import arrays, copies, pixels
+from epnas_tf.data.arrays import Split
+from epnas_tf.data.labels import Classes, classes_of, numbers, shortened
+from epnas_tf.data.sources.common import Raw, Request
+
+# Images and labels.
+Pair = tuple[Any, Any]
+
+_SPLITS = {"train": "training", "val": "validation", "test": "test"}
+
+
+def prepared(
+    given: Mapping[str, Pair],
+    request: Request,
+    share: float,
+    *,
+    titles: Mapping[str, tuple[str, str]],
+    by_content: bool,
+) -> Raw:
+    """Returns the splits of a data set that was given as arrays.
+
+    Args:
+      given: images and labels of "train" and, where there are such splits, of "val" and "test".
+      request: size, share of training and seed.
+      share: what is held out of training where there is no "val".
+      titles: what to call images and labels of each split in an error.
+      by_content: whether content alone decides the order of examples, rather than their place.
+
+    Raises:
+      ValueError: the arrays break a rule, which is named.
+    """
+    splits, classes, scale = _checked(given, titles, request.image_size)
+    digests = {name: copies.digests_of(split.images) for name, split in splits.items()}
+    orders = {
+        name: np.lexsort((split.labels, digests[name])) if by_content else np.arange(len(split))
+        for name, split in splits.items()
+    }
+    labels = splits["train"].labels[orders["train"]]
+    found = copies.among(digests["train"][orders["train"]], labels)
+    shares = [] if "val" in given else [share]
+    chosen = request.choose(labels, *shares, copies=found, names=classes.names)
+    kept = [splits["train"].take(orders["train"][indices]) for indices in chosen]
+    left_out = {}
+    earlier = [digests["train"]]
+    for name in [name for name in ("val", "test") if name in splits]:
+        own = orders[name][copies.outside(digests[name][orders[name]], *earlier)]
+        left_out[_SPLITS[name]] = len(splits[name]) - len(own)
+        kept.append(splits[name].take(copies.some(own, _SPLITS[name])))
+        earlier.append(digests[name])
+    test = kept[2] if len(kept) > 2 else None
+    return Raw(kept[0], kept[1], test, classes, scale, _notes(classes, found.count, left_out))
+
+
+def _checked(
+    given: Mapping[str, Pair], titles: Mapping[str, tuple[str, str]], image_size: int
+) -> tuple[dict[str, Split], Classes, float]:
+    images, scale = pixels.to_one_scale({titles[name][0]: x for name, (x, _) in given.items()})
+    classes = classes_of(given["train"][1], titles["train"][1])
+    splits = {}
+    for (name, (_, y)), x in zip(given.items(), images, strict=True):
+        labels = classes.encode(y, titles[name][1])
+        if len(x) != len(labels):
+            raise ValueError(
+                f"{titles[name][0]} and {titles[name][1]} must have the same length, "
+                f"got {len(x)} and {len(labels)}"
+            )
+        splits[name] = Split(arrays.resized(x, image_size), labels)
+    return splits, classes, scale
+
+
+def _notes(classes: Classes, within: int, left_out: Mapping[str, int]) -> tuple[str, ...]:
+    notes = [copies.report(left_out, within)]
+    if not classes.numbered:
+        ours = shortened(numbers(len(classes)))
+        notes.append(
+            f"labels {shortened(classes.names)} are classes {ours} of the networks "
+            "(encode_labels(y) maps yours)"
+        )
+    return tuple(filter(None, notes))

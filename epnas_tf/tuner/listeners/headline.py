@@ -1,0 +1,52 @@
+"""What a search says of its data and its children before the first trial."""
+
+from __future__ import annotations
+
+import math
+
+from epnas_tf.data.dataset import Data
+from epnas_tf.data.labels import shortened
+from epnas_tf.tuner.session import Plan
+
+# Of as many validation images, an accuracy is known to 4 points; of fewer, a person should know.
+_ENOUGH = 500
+
+
+def lines(plan: Plan, networks: int, work_dir: str) -> list[str]:
+    """Returns the lines.
+
+    Args:
+      plan: what is about to be done.
+      networks: that will be tried, as far as they are known.
+      work_dir: folder of the search's files.
+    """
+    data = plan.data
+    shape = "x".join(str(size) for size in data.input_shape)
+    said = [
+        f"{data.name}: {len(data.train)} training and {len(data.validation)} validation images "
+        f"of {shape}, {data.num_classes} classes{_names(data)}; {networks} networks in {work_dir}",
+        _child(plan),
+    ]
+    if len(data.validation) < _ENOUGH:
+        said.append(_uncertain(len(data.validation)))
+    return said + [f"note: {note}" for note in data.notes]
+
+
+def _names(data: Data) -> str:
+    return "" if data.classes.numbered else f" ({shortened(data.classes.names)})"
+
+
+def _child(plan: Plan) -> str:
+    schedule, asked = plan.schedule, plan.asked.batch_size
+    cut = f" (for so few images, not of {asked})" if asked > schedule.batch_size else ""
+    return (
+        f"a child: epochs {schedule.epochs}, batches of {schedule.batch_size}{cut}, "
+        f"learning rate {schedule.learning_rate:.3g}"
+    )
+
+
+def _uncertain(images: int) -> str:
+    """Says how well an accuracy is known, where it is least so: at a half."""
+    width = 1.96 * math.sqrt(0.25 / images)
+    cure = ": too few to compare networks by" if width > 0.1 else ""
+    return f"note: on {images} validation images an accuracy is known to +-{width:.2f} (95%){cure}"
