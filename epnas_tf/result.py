@@ -68,11 +68,11 @@ def finish(tuner: EPNASTuner, data: Data) -> SearchResult:
     oracle: EPNASOracle = tuner.oracle
     best, trials = oracle.best(), oracle.completed()
     test_accuracy = _test_accuracy(tuner, data, best)
-    ResultsWriter(tuner.work_dir, tuner.settings.keep_models).write(oracle)
+    measured = None
     if test_accuracy is not None:
         found = results.best_of(best[0], oracle.constraints)
         measured = dataclasses.replace(found, test_accuracy=test_accuracy)
-        best_json.write(tuner.work_dir, measured)
+    ResultsWriter(tuner.work_dir, tuner.settings.keep_models).write(oracle, measured)
     if trials:
         print(table.render(tuner.work_dir.path))
     if trials and not any(trial.feasible for trial in best):
