@@ -13,11 +13,9 @@ import pytest
 import tensorflow as tf
 
 import epnas_tf
-from epnas_tf import command_line, fields, resolve, run
+from epnas_tf import command_line, resolve, run
 from epnas_tf import config as config_lib
 from epnas_tf import result as result_lib
-from epnas_tf.architecture.settings import LimitSettings, SpaceSettings
-from epnas_tf.architecture.space import module_space
 from epnas_tf.architecture.spec import spec_from_dict
 from epnas_tf.config import SearchConfig
 from epnas_tf.data import dataset as data_lib
@@ -382,44 +380,6 @@ def test_starting_networks_can_be_trained_in_time(tmp_path):
     assert all(budget.minutes(cost) <= 0.02 for cost in costs)
     _, free = _starting_networks(tmp_path)
     assert not all(budget.minutes(cost) <= 0.02 for cost in free), "the limit is no limit"
-
-
-def test_settings_reach_their_rooms(tmp_path):
-    config = SearchConfig(
-        work_dir=str(tmp_path / "s"),
-        pattern="module",
-        branch_types=("conv-conv",),
-        channels=(8, 12),
-        filter_widths=(1,),
-        pool_widths=(3,),
-        max_branches=3,
-        parts=2,
-        filters=4,
-        cells_per_stage=2,
-        width_multiplier=1.5,
-    )
-    expected = module_space(
-        branch_types=("conv-conv",),
-        channels=(8, 12),
-        filter_widths=(1,),
-        pool_widths=(3,),
-        max_branches=3,
-        parts=2,
-        filters=4,
-        cells_per_stage=2,
-        width_multiplier=1.5,
-    )
-    assert fields.pick(config, SpaceSettings).space((8, 8)) == expected
-
-
-def test_each_limit_becomes_a_constraint():
-    config = SearchConfig(max_params=1e6, min_params=10, min_intensity=3, penalty_base=0.8)
-    found = [
-        (c.metric, c.lower, c.upper, c.base)
-        for c in fields.pick(config, LimitSettings).constraints()
-    ]
-    assert found == [("params", 10, 1e6, 0.8), ("intensity", 3, None, 0.8)]
-    assert fields.pick(SearchConfig(), LimitSettings).constraints() == ()
 
 
 # Bad input that only shows once TensorFlow or the data are there
