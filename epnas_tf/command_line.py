@@ -159,6 +159,13 @@ def _preset_flag(name: str) -> str:
 
 # Help
 
+_WORDS = (
+    "A trial evaluates one network, its child. A step changes one network in each of its branches, "
+    "all of them side by side; an episode is a series of steps, whose best networks begin the next "
+    "episode. The policy proposes the changes; the reward that it learns from is the validation "
+    "accuracy, lowered where a limit is broken."
+)
+
 
 def _help() -> Iterator[str]:
     """Yields the help for most people: the common flags, and the names of the others."""
@@ -179,6 +186,9 @@ def _help() -> Iterator[str]:
 def _full_help() -> Iterator[str]:
     """Yields what every flag means."""
     yield from _usage()
+    yield "Words:"
+    yield from _wrapped(_WORDS)
+    yield ""
     for title, fields in _groups():
         yield title
         for field in fields:

@@ -68,11 +68,11 @@ def finish(tuner: EPNASTuner, data: Data) -> SearchResult:
     best, trials = oracle.best(), oracle.completed()
     test_accuracy = _test_accuracy(tuner, data, best)
     writer = ResultsWriter(tuner.work_dir, tuner.settings.keep_models)
-    writer.write(oracle)
+    measured = None
     if test_accuracy is not None:
         found = writer.best_of(best[0], oracle.constraints)
         measured = dataclasses.replace(found, test_accuracy=test_accuracy)
-        best_json.write(tuner.work_dir, measured)
+    writer.write(oracle, measured)
     if trials:
         print(table.render(tuner.work_dir.path))
     if trials and not any(trial.feasible for trial in best):

@@ -49,7 +49,7 @@ def make_policy(name: str, seed: int) -> Policy:
 
 
 def main() -> None:
-    """Searches, and prints a line an episode and the best network."""
+    """Searches, and prints a line per episode and the best network."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--policy", choices=("random", "lstm"), default="random")
     parser.add_argument("--seed", type=int, default=0)

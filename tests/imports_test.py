@@ -124,7 +124,7 @@ def test_pure_modules_import_without_tensorflow(sources):
         source.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         for source in _pure(sources)
     ]
-    heavy = {"tensorflow", "keras", "keras_tuner", "absl"}
+    heavy = {"tensorflow", "keras", "keras_tuner", "absl", "sklearn", "tensorflow_datasets"}
     code = f"import sys, {', '.join(modules)}; print(sorted({heavy} & set(sys.modules)))"
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
     printed = subprocess.run(

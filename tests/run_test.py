@@ -13,42 +13,17 @@ import pytest
 import tensorflow as tf
 
 import epnas_tf
-from epnas_tf import command_line, fields, resolve, run
+from epnas_tf import command_line, resolve, run
 from epnas_tf import config as config_lib
 from epnas_tf import result as result_lib
-from epnas_tf.architecture.settings import LimitSettings, SpaceSettings
-from epnas_tf.architecture.space import module_space
 from epnas_tf.architecture.spec import spec_from_dict
 from epnas_tf.config import SearchConfig
 from epnas_tf.data import dataset as data_lib
 from epnas_tf.fields import ConfigError
-from epnas_tf.result import SearchResult
-from epnas_tf.training import calibrate, devices, schedule, trainer
-from epnas_tf.tuner.tuner import EPNASTuner
+from epnas_tf.training import trainer
 from epnas_tf.workdir import storage
 from epnas_tf.workdir.layout import WorkDir
-from tests.data.images import noise
-
-# Six children of a second each.
-_TINY = {
-    "dataset": "digits",
-    "train_fraction": 0.2,
-    "layer_types": ("conv2d", "max_pool"),
-    "channels": (4, 8),
-    "filter_widths": (1, 3),
-    "activations": ("relu",),
-    "max_layers": 3,
-    "stem_filters": 4,
-    "policy": "random",
-    "branches": 2,
-    "episodes": 1,
-    "steps": 2,
-    "epochs": 1,
-    "max_params": 10_000,
-    "machine_gflops": 16,
-    "keep_models": 2,
-    "verbosity": 0,
-}
+from tests.tiny_search import TINY
 
 
 def _files(folder: str) -> dict[str, bytes]:
@@ -58,7 +33,7 @@ def _files(folder: str) -> dict[str, bytes]:
 
 @pytest.fixture(name="tiny", scope="module")
 def _tiny(tmp_path_factory) -> SearchConfig:
-    return SearchConfig(work_dir=str(tmp_path_factory.mktemp("run") / "search"), **_TINY)
+    return SearchConfig(work_dir=str(tmp_path_factory.mktemp("run") / "search"), **TINY)
 
 
 @pytest.fixture(name="finished", scope="module")
@@ -69,9 +44,9 @@ def _finished(tiny):
 
 def test_the_result_holds_the_trained_networks_best_first(finished, tiny):
     result, _ = finished
-    assert (result.trials, result.work_dir) == (6, tiny.work_dir)
+    assert (result.trials, result.work_dir) == (4, tiny.work_dir)
     specs = [network.spec for network in result.networks]
-    assert 1 < len(specs) == len(set(specs)) <= 6
+    assert 1 < len(specs) == len(set(specs)) <= 4
     assert result.best is result.networks[0]
     keys = [(not n.feasible, -n.reward, n.slot) for n in result.networks]
     assert keys == sorted(keys)
@@ -82,17 +57,13 @@ def test_the_result_holds_the_trained_networks_best_first(finished, tiny):
     assert 0 <= result.test_accuracy <= 1
 
 
-def test_a_result_without_networks_has_no_best():
-    assert SearchResult((), None, 0, "x").best is None
-
-
 def test_the_files_are_those_of_the_design(finished):
     result, files = finished
     kept = sorted(network.slot for network in result.networks[:2])
     assert set(files) == {
         *("flags.txt", "trials.csv", "best.json", "steps.jsonl", "oracle.json", "tuner0.json"),
         *("project.json", "lock"),
-        *(f"trial_000{number}/trial.json" for number in range(6)),
+        *(f"trial_000{number}/trial.json" for number in range(4)),
         *(f"models/{slot}.weights.h5" for slot in kept),
     }
 
@@ -106,16 +77,6 @@ def test_best_json_is_the_best_network(finished):
     assert best["limits"][0]["upper"] == 10_000
 
 
-def test_the_test_accuracy_is_that_of_the_best_network(finished, tiny):
-    result, files = finished
-    data = resolve.load_data(tiny)
-    model = epnas_tf.build_model(result.best.spec, data.input_shape, data.num_classes)
-    model.load_weights(WorkDir(tiny.work_dir).model(result.best.slot))
-    none = devices.make_strategy("none")
-    assert trainer.accuracy(model, data.validation, data, none) == result.best.accuracy
-    assert trainer.accuracy(model, data.test, data, none) == result.test_accuracy
-
-
 def test_a_second_call_does_nothing_but_report(finished, tiny, monkeypatch, capsys):
     result, files = finished
     monkeypatch.setattr(trainer, "train", None)
@@ -123,37 +84,6 @@ def test_a_second_call_does_nothing_but_report(finished, tiny, monkeypatch, caps
     assert epnas_tf.search(tiny) == result
     assert _files(tiny.work_dir) == files
     assert f"{len(result.networks)} networks trained, " in capsys.readouterr().out
-
-
-@pytest.fixture(name="copied")
-def _copied(finished, tiny, tmp_path) -> SearchConfig:
-    """The finished search in a folder that a test may change, without its test accuracy."""
-    shutil.copytree(tiny.work_dir, tmp_path / "copy")
-    config = dataclasses.replace(tiny, work_dir=str(tmp_path / "copy"))
-    flags_file = WorkDir(config.work_dir).flags
-    text = storage.read_text(flags_file).replace(tiny.work_dir, config.work_dir)
-    storage.write_atomic(flags_file, text)
-    best_file = WorkDir(config.work_dir).best
-    best = json.loads(storage.read_text(best_file))
-    del best["test_accuracy"]
-    storage.write_atomic(best_file, json.dumps(best))
-    return config
-
-
-def test_a_test_accuracy_that_was_not_stored_is_measured(finished, copied):
-    result = epnas_tf.search(copied)
-    assert result.test_accuracy == finished[0].test_accuracy
-    best = json.loads(storage.read_text(WorkDir(copied.work_dir).best))
-    assert best["test_accuracy"] == result.test_accuracy
-
-
-def test_without_the_best_weights_there_is_no_test_accuracy(finished, copied, capsys):
-    slot = finished[0].best.slot
-    storage.remove(WorkDir(copied.work_dir).model(slot))
-    result = epnas_tf.search(copied)
-    assert result.test_accuracy is None
-    assert result.networks == finished[0].networks
-    assert f"no test accuracy: the weights of {slot} are gone\n" in capsys.readouterr().out
 
 
 def test_another_process_that_searches_there_is_an_error_of_one_line(finished, tiny):
@@ -228,7 +158,7 @@ def test_data_without_a_test_part_has_no_test_accuracy(tmp_path):
     images = (100 * labels[:, None, None] + rng.integers(0, 100, (60, 8, 8))).astype(np.uint8)
     np.savez(tmp_path / "set.npz", x_train=images, y_train=labels)
     small = {"dataset": f"npz:{tmp_path / 'set.npz'}", "train_fraction": 1.0, "max_trials": 1}
-    result = epnas_tf.search(SearchConfig(work_dir=str(tmp_path / "search"), **(_TINY | small)))
+    result = epnas_tf.search(SearchConfig(work_dir=str(tmp_path / "search"), **(TINY | small)))
     assert (result.trials, result.test_accuracy) == (1, None)
     assert "test_accuracy" not in json.loads(storage.read_text(WorkDir(result.work_dir).best))
 
@@ -237,7 +167,7 @@ def test_cells_are_searched_by_the_learning_policy(tmp_path, capsys):
     foreign = {"layer_types": (), "activations": (), "stem_filters": 16, "max_layers": 20}
     module = {"pattern": "module", "policy": "lstm", "filters": 4, "max_branches": 2, "steps": 1}
     short = {"branches": 1, "verbosity": 1}
-    config = SearchConfig(work_dir=str(tmp_path / "m"), **(_TINY | foreign | module | short))
+    config = SearchConfig(work_dir=str(tmp_path / "m"), **(TINY | foreign | module | short))
     result = epnas_tf.search(config)
     assert result.trials == 2
     assert {network.spec.pattern for network in result.networks} == {"module"}
@@ -249,93 +179,6 @@ def test_cells_are_searched_by_the_learning_policy(tmp_path, capsys):
     assert [line[:5] for line in lines[3:5]] == ["[1/2]", "[2/2]"]
     assert lines[-2].startswith(f"best: {result.best.slot}, validation accuracy ")
     assert f"test accuracy {result.test_accuracy:.4f}" in lines[-2]
-
-
-# What is settled before the first child
-
-
-class _StoppedError(Exception):
-    pass
-
-
-@pytest.fixture(name="stored_flags")
-def _stored_flags(monkeypatch, tmp_path):
-    """Returns a function that starts a search with these settings and gives the stored ones."""
-
-    def stop(self, plan):
-        raise _StoppedError
-
-    def stored_flags(**settings) -> SearchConfig:
-        monkeypatch.setattr(EPNASTuner, "run", stop)
-        config = SearchConfig(work_dir=str(tmp_path / "stored"), verbosity=0, **settings)
-        with pytest.raises(_StoppedError):
-            run.search(config)
-        return config_lib.from_flags_text(storage.read_text(WorkDir(config.work_dir).flags))
-
-    return stored_flags
-
-
-@pytest.mark.parametrize(("pattern", "steps"), [("layerwise", 10), ("module", 5)])
-def test_open_questions_are_answered(stored_flags, pattern, steps):
-    stored = stored_flags(pattern=pattern)
-    assert (stored.steps, stored.image_size) == (steps, 8)
-    plan = schedule.for_dataset("digits")
-    names = ("epochs", "micro_batch_size", "learning_rate", "warmup_epochs")
-    assert all(getattr(stored, name) == getattr(plan, name) for name in names)
-    assert stored.batch_size == 0  # one that nobody named suits the images
-    assert resolve.make_schedule(stored) == plan
-    assert stored.schedule == plan.name
-    assert stored.threads_per_child >= 1
-    assert stored.machine_gflops > 0
-
-
-def test_images_that_are_no_squares_keep_their_shape(stored_flags, tmp_path):
-    images = np.arange(40 * 8 * 12).reshape(40, 8, 12) % 255
-    np.savez(tmp_path / "wide.npz", x_train=images, y_train=np.arange(40) % 2)
-    stored = stored_flags(dataset=f"npz:{tmp_path / 'wide.npz'}", machine_gflops=1)
-    # Were a size stored, a search from flags.txt would see other images.
-    assert stored.image_size == 0
-
-
-@pytest.fixture(name="measured")
-def _measured(monkeypatch):
-    """Lets micro-batches of 64 be the fastest; returns the batches they were asked for."""
-    asked = []
-
-    def measure(input_shape, batch_size, num_classes=10):
-        asked.append((input_shape, batch_size, num_classes))
-        return 64
-
-    monkeypatch.setattr(calibrate, "measure_micro_batch", measure)
-    return asked
-
-
-@pytest.fixture(name="many", scope="module")
-def _many(tmp_path_factory) -> str:
-    """A data set of 8,192 training images."""
-    path = tmp_path_factory.mktemp("many") / "many.npz"
-    labels = np.arange(8_192) % 3
-    images = noise(8_201, 4, 4)
-    np.savez(path, x_train=images[9:], x_val=images[:9], y_train=labels, y_val=labels[:9])
-    return f"npz:{path}"
-
-
-def test_a_large_batch_is_cut_as_the_machine_likes_it(stored_flags, measured, many):
-    stored = stored_flags(dataset=many, schedule="aggressive", machine_gflops=1)
-    assert (stored.batch_size, stored.micro_batch_size) == (0, 64)
-    assert resolve.make_schedule(stored).batch_size == 1024
-    assert measured == [((4, 4, 1), 512, 3)]  # a sixteenth of the images
-
-
-def test_a_micro_batch_that_is_given_is_not_measured(stored_flags, measured, many):
-    large = {"dataset": many, "schedule": "aggressive", "batch_size": 1024, "machine_gflops": 1}
-    assert stored_flags(**large, micro_batch_size=128).micro_batch_size == 128
-    assert measured == []
-
-
-def test_a_small_batch_stays_whole(stored_flags, measured):
-    assert stored_flags(machine_gflops=1).micro_batch_size == 0
-    assert measured == []
 
 
 @pytest.mark.parametrize("sharing", ["none", "dictionary", "lineage"])
@@ -389,44 +232,6 @@ def test_starting_networks_can_be_trained_in_time(tmp_path):
     assert not all(budget.minutes(cost) <= 0.02 for cost in free), "the limit is no limit"
 
 
-def test_settings_reach_their_rooms(tmp_path):
-    config = SearchConfig(
-        work_dir=str(tmp_path / "s"),
-        pattern="module",
-        branch_types=("conv-conv",),
-        channels=(8, 12),
-        filter_widths=(1,),
-        pool_widths=(3,),
-        max_branches=3,
-        parts=2,
-        filters=4,
-        cells_per_stage=2,
-        width_multiplier=1.5,
-    )
-    expected = module_space(
-        branch_types=("conv-conv",),
-        channels=(8, 12),
-        filter_widths=(1,),
-        pool_widths=(3,),
-        max_branches=3,
-        parts=2,
-        filters=4,
-        cells_per_stage=2,
-        width_multiplier=1.5,
-    )
-    assert fields.pick(config, SpaceSettings).space((8, 8)) == expected
-
-
-def test_each_limit_becomes_a_constraint():
-    config = SearchConfig(max_params=1e6, min_params=10, min_intensity=3, penalty_base=0.8)
-    found = [
-        (c.metric, c.lower, c.upper, c.base)
-        for c in fields.pick(config, LimitSettings).constraints()
-    ]
-    assert found == [("params", 10, 1e6, 0.8), ("intensity", 3, None, 0.8)]
-    assert fields.pick(SearchConfig(), LimitSettings).constraints() == ()
-
-
 # Bad input that only shows once TensorFlow or the data are there
 
 
@@ -444,7 +249,7 @@ def test_each_limit_becomes_a_constraint():
     ],
 )
 def test_bad_input_names_its_flag_and_leaves_no_work_dir(tmp_path, settings, words):
-    config = SearchConfig(work_dir=str(tmp_path / "new"), **(_TINY | settings))
+    config = SearchConfig(work_dir=str(tmp_path / "new"), **(TINY | settings))
     with pytest.raises(ConfigError) as caught:
         epnas_tf.search(config)
     message = str(caught.value)
@@ -457,7 +262,7 @@ def test_a_work_dir_that_cannot_be_made_is_named(tmp_path):
     path = tmp_path / "file"
     path.write_text("precious")
     with pytest.raises(ConfigError, match=f"--work_dir={path}/below: ") as caught:
-        epnas_tf.search(SearchConfig(work_dir=f"{path}/below", **_TINY))
+        epnas_tf.search(SearchConfig(work_dir=f"{path}/below", **TINY))
     assert "\n" not in str(caught.value)
     assert path.read_text() == "precious"
 
@@ -465,14 +270,14 @@ def test_a_work_dir_that_cannot_be_made_is_named(tmp_path):
 @pytest.mark.skipif(not pathlib.Path("/proc/self").exists(), reason="no /proc")
 def test_a_work_dir_on_a_disk_that_takes_no_folders_is_named():
     with pytest.raises(ConfigError, match="--work_dir=/proc/no/search: "):
-        epnas_tf.search(SearchConfig(work_dir="/proc/no/search", **_TINY))
+        epnas_tf.search(SearchConfig(work_dir="/proc/no/search", **TINY))
 
 
 def test_a_work_dir_that_is_a_file_is_refused(tmp_path):
     path = tmp_path / "file"
     path.write_text("precious")
     with pytest.raises(ConfigError, match=f"--work_dir={path}: must be a folder, is a file"):
-        epnas_tf.search(SearchConfig(work_dir=str(path), **_TINY))
+        epnas_tf.search(SearchConfig(work_dir=str(path), **TINY))
     assert path.read_text() == "precious"
 
 
@@ -493,7 +298,7 @@ def _photos(tmp_path):
 
 
 def test_a_search_finds_its_images_from_anywhere_and_where_they_went(photos, monkeypatch, capsys):
-    small = _TINY | {"train_fraction": 1.0, "image_size": 8, "keep_models": 1}
+    small = TINY | {"train_fraction": 1.0, "image_size": 8, "keep_models": 1}
     monkeypatch.chdir(photos.parent)
     config = SearchConfig(work_dir="search", **small | {"dataset": "folder:photos"})
     epnas_tf.search(dataclasses.replace(config, max_trials=1))
@@ -516,21 +321,6 @@ def test_a_search_finds_its_images_from_anywhere_and_where_they_went(photos, mon
         epnas_tf.search(command_line.parse_to_go_on(alone))
 
 
-@pytest.mark.parametrize(
-    ("dataset", "stored"),
-    [
-        *(("digits", "digits"), ("cifar10:3.0.2", "cifar10:3.0.2"), ("npz:a.npz", "npz:/at/a.npz")),
-        *(("folder:../a", "folder:/a"), ("folder:/b/c", "folder:/b/c")),
-        ("npz:gs://bucket/a.npz", "npz:gs://bucket/a.npz"),
-    ],
-)
-def test_only_paths_are_made_absolute(monkeypatch, dataset, stored):
-    monkeypatch.setattr(os, "getcwd", lambda: "/at")
-    config = SearchConfig(dataset=dataset, data_dir="sets")
-    expected = SearchConfig(dataset=stored, data_dir="/at/sets")
-    assert resolve.from_anywhere(config) == expected
-
-
 @pytest.mark.parametrize("inside", ["", "search", "dark/search", "dark/../search"])
 def test_a_work_dir_among_the_images_is_refused(photos, inside):
     before = _files(str(photos))
@@ -542,7 +332,7 @@ def test_a_work_dir_among_the_images_is_refused(photos, inside):
 
 def test_a_folder_beside_the_images_is_not_among_them(photos):
     work_dir = f"{photos}_search"
-    small = _TINY | {"train_fraction": 1.0, "image_size": 8, "max_trials": 1}
+    small = TINY | {"train_fraction": 1.0, "image_size": 8, "max_trials": 1}
     assert epnas_tf.search(SearchConfig(work_dir=work_dir, **small)).trials == 1
 
 
@@ -550,18 +340,9 @@ def test_a_folder_beside_the_images_is_not_among_them(photos):
 
 
 def test_the_schedule_that_children_get_is_said(tmp_path, capsys):
-    settings = _TINY | {"max_trials": 1, "verbosity": 1, "batch_size": 512, "epochs": 2}
+    settings = TINY | {"max_trials": 1, "verbosity": 1, "batch_size": 512, "epochs": 2}
     epnas_tf.search(SearchConfig(work_dir=str(tmp_path / "search"), **settings))
     second = capsys.readouterr().out.splitlines()[1]
     # A batch that a person names is kept as far as there are so many images.
     expected = "a child: epochs 2, batches of 216 (for so few images, not of 512), learning rate "
     assert second.startswith(expected)
-
-
-def test_where_no_network_keeps_the_limits_the_nearest_is_named(tmp_path, capsys):
-    settings = _TINY | {"max_trials": 2, "max_params": 9, "skip_over": 1.0}
-    result = epnas_tf.search(SearchConfig(work_dir=str(tmp_path / "search"), **settings))
-    assert result.best is None
-    said = capsys.readouterr().out.splitlines()[-2]
-    assert said.startswith("no trained network keeps the limits; the nearest of all is e01s00b")
-    assert said.endswith(" > 9 (loosen the limits, or narrow the space)")

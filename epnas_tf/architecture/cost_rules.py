@@ -31,7 +31,7 @@ class Cost:
 
     @property
     def intensity(self) -> float:
-        """Compute intensity in FLOPs a byte, 0 where nothing is moved."""
+        """Compute intensity in FLOPs per byte, 0 where nothing is moved."""
         return self.flops / self.traffic_bytes if self.traffic_bytes else 0.0
 
     def __add__(self, other: Cost) -> Cost:

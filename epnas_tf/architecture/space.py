@@ -13,7 +13,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from epnas_tf.architecture.ops import ACTIVATIONS, BRANCHES, OPS, BranchDef, OpDef, halved
+from epnas_tf.architecture.ops import BRANCHES, OPS, BranchDef, OpDef, halved
 from epnas_tf.architecture.spec import (
     BranchSpec,
     CellSpec,
@@ -25,6 +25,14 @@ from epnas_tf.architecture.spec import (
     plain_value,
 )
 
+# The paper's tables. They are what a space has where nothing is said, so that an operation added to
+# `ops` changes no search that does not ask for it.
+LAYER_TYPES = ("conv2d", "dep_sep_conv2d", "max_pool", "avg_pool", "add")
+BRANCH_TYPES = (
+    *("conv-conv", "conv-maxpool", "conv-avgpool", "conv-none"),
+    *("maxpool-none", "avgpool-none", "1x7-7x1-none"),
+)
+LAYER_ACTIVATIONS = ("relu", "crelu", "elu", "selu", "swish")
 FILTER_WIDTHS = (1, 3, 5, 7)
 POOL_WIDTHS = (2, 3)
 LAYER_CHANNELS = (16, 32, 64, 96, 128, 256)
@@ -314,11 +322,11 @@ def layerwise_space(
 ) -> SearchSpace:
     """Returns the layer-by-layer space (paper, Table 2); an empty choice takes the paper's."""
     fields = (
-        Field("op", _chosen(layer_types, tuple(OPS))),
+        Field("op", _chosen(layer_types, LAYER_TYPES)),
         Field("width", _chosen(filter_widths, FILTER_WIDTHS), ordered=True, scaled=True),
         Field("pool", _chosen(pool_widths, POOL_WIDTHS), ordered=True),
         Field("channels", _chosen(channels, LAYER_CHANNELS), ordered=True, scaled=True),
-        Field("activation", _chosen(activations, ACTIVATIONS)),
+        Field("activation", _chosen(activations, LAYER_ACTIVATIONS)),
         Field("src2"),
     )
     return SearchSpace(
@@ -345,7 +353,7 @@ def module_space(
 ) -> SearchSpace:
     """Returns the module space (paper, Table 3); an empty choice takes the paper's."""
     fields = (
-        Field("op", _chosen(branch_types, tuple(BRANCHES))),
+        Field("op", _chosen(branch_types, BRANCH_TYPES)),
         Field("width", _chosen(filter_widths, FILTER_WIDTHS), ordered=True, scaled=True),
         Field("pool", _chosen(pool_widths, POOL_WIDTHS), ordered=True),
         Field("channels", _chosen(channels, BRANCH_CHANNELS), ordered=True, scaled=True),

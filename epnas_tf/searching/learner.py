@@ -1,6 +1,6 @@
 """The policy and the predictor at work: what is proposed for a step, what is learnt from it.
 
-Once the predictor's skill is above a bound, the policy proposes many morphs a branch and Thompson
+Once the predictor's skill is above a bound, the policy proposes many morphs per branch and Thompson
 sampling picks the one to train, and between steps the policy is trained by REINFORCE on imagined
 morphs whose rewards are predicted (the idea of DyNA-PPO, Angermueller et al., ICLR 2020).
 
@@ -260,7 +260,7 @@ class Learner:
             entry["skill"] = round(self._predictor.skill, 6)
         if self._learning.policy_baseline == "moving_average":
             means = self._baseline.means
-            # An index of the step within the episode, where there is one update an episode.
+            # An index of the step within the episode, where there is one update per episode.
             entry["baseline"] = None if means is None else means[len(self._moves) % len(means)]
         specs = [move.parent.proposal.spec for move in moves]
         return entry | self._policy.statistics(specs, [move.action for move in moves])

@@ -223,7 +223,7 @@ class ProgressiveSearch:
         return entry
 
     def _parents(self, trials: list[Trial]) -> list[Trial]:
-        """Returns the networks that the next step starts from, one a branch."""
+        """Returns the networks that the next step starts from, one per branch."""
         if self._learning.parents != "branch":
             best = ranked(self.history) or self._starts
             # What has nothing new to offer gives way: a search would go round in circles.

@@ -98,7 +98,7 @@ class Entry:
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             text = f"{error!r:.200} in {values!r:.200}"
-            raise ValueError(f"not an entry of the dictionary: {text}") from error
+            raise ValueError(f"not an entry of the shared parameters: {text}") from error
 
 
 def _size(value: Any) -> int:

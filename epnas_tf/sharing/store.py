@@ -83,7 +83,10 @@ class _Index:
         entries = [(Entry.from_dict(item), str(item["file"])) for item in values["entries"]]
         for name in (*values["sizes"], *(file for _, file in entries)):
             if not _OFFER.fullmatch(name):
-                raise ValueError(f"a file must be called as an offer is, got {name!r:.80}")
+                raise ValueError(
+                    f"a file must be named TRIAL-ATTEMPT-HASH.npz, such as "
+                    f"e01s03b5-1-0123456789abc.npz, got {name!r:.80}"
+                )
         return cls(
             _count(values["generation"]),
             {entry.key: entry for entry, _ in entries},

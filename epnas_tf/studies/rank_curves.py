@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from epnas_tf.studies import rank_table, ranking
 from epnas_tf.training import early_stopping
 
-STOP_MARGINS = (0.02, 0.05, 0.1)  # of the stopping rule, in accuracy
+STOP_MARGINS = (0.02, 0.05, 0.1)  # of the median rule, in accuracy
 
 
 def read_curves(path: pathlib.Path) -> list[list[float]]:
@@ -29,7 +29,7 @@ def read_curves(path: pathlib.Path) -> list[list[float]]:
 
 
 def curve_report(folder: pathlib.Path) -> str:
-    """Returns how early epochs of others' curves rank and what the stopping rule would have done.
+    """Returns how early epochs of others' curves rank and what early stopping would have done.
 
     Raises:
       ValueError: there are no curves, or they are not as they should be.
@@ -51,7 +51,7 @@ Spearman's correlation of the accuracy after an early epoch with the final one.
 
 {rank_table.curve_table(early)}
 
-What the stopping rule would have done in random groups of 8, each held against the one before.
+What early stopping would have done in random groups of 8, each held against the one before.
 
 {rank_table.stopping_table(stopped)}
 """

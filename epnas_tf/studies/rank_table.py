@@ -282,7 +282,7 @@ def report(study: Study) -> str:
     inherited = {name: inheritance(study, name) for name in study.proxies}
     found = {name: value for name, value in inherited.items() if value is not None}
     if found:
-        text += ["## Inherited parameters", _INHERITANCE_NOTES, _inheritance_table(found)]
+        text += ["## Warm starts", _INHERITANCE_NOTES, _inheritance_table(found)]
     return "\n\n".join(text) + "\n"
 
 
@@ -296,7 +296,7 @@ validation accuracy with each batch's own statistics less that with the stored o
 _INHERITANCE_NOTES = """\
 A shift is a network's rank within its pattern with the dictionary less that by the same schedule
 without one, counted from the worst: above 0 the dictionary flatters. Bias is Spearman's correlation
-of a network's inherited share with its shift."""
+of the share of a network's weights that come from its warm start with its shift."""
 
 
 def _seed_notes(table: Sequence[Line]) -> list[str]:
@@ -375,7 +375,7 @@ def curve_table(found: Mapping[str, Mapping[int, float]]) -> str:
 
 
 def stopping_table(found: Mapping[tuple[str, float], ranking.Stopping]) -> str:
-    """Returns what a stopping rule would have done, by the curves' name and margin."""
+    """Returns what early stopping would have done, by the curves' name and margin."""
     heads = ["curves", "margin", "stopped", "epochs saved", "of the top 5", "any of the top 5"]
     rows = [
         [name, f"{margin:g}", f"{value.stopped:.1%}", f"{value.saved:.1%}", f"{value.top5:.2f}"]

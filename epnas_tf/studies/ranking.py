@@ -214,7 +214,7 @@ def _curves(curves: Sequence[Sequence[float]]) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class Stopping:
-    """What a stopping rule would have done to networks trained in groups, means over shuffles.
+    """What early stopping would have done to networks trained in groups, means over shuffles.
 
     Attributes:
       stopped: share of the networks that it stops.

@@ -271,7 +271,7 @@ def report(bench: Bench) -> str:
     child = f"{len(bench.data.train)} images, {bench.epochs} epochs"
     pairs = [("ours", f"keras {batch}") for batch in bench.keras_batches]
     sections = {
-        "Images a second of training": _compared(measured, [("pieces", "whole")], titles),
+        "Images per second of training": _compared(measured, [("pieces", "whole")], titles),
         "Seconds to the first update": _compared(first_steps(bench), [("ours", "keras")]),
         f"Seconds of a child: {child}": _compared(children(bench), pairs),
         f"Training's share of {rate:.0f} GFLOP/s, the rate of a 3x3 convolution": _shares(

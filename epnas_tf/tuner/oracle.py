@@ -100,7 +100,7 @@ class EPNASOracle(DurableOracle):
     def budget(self) -> Budget:
         """The limits and the images' shape; raises RuntimeError before `bind`."""
         if self._budget is None:
-            raise RuntimeError("bind() must be called before the first trial")
+            raise RuntimeError("bind() must come before the first trial: tuner.search() calls it")
         return self._budget
 
     @property

@@ -17,12 +17,12 @@ class WorkDir:
 
     @property
     def flags(self) -> str:
-        """The configuration, one flag a line; reloads exactly."""
+        """The configuration, one flag per line; reloads exactly."""
         return os.path.join(self.path, "flags.txt")
 
     @property
     def trials_csv(self) -> str:
-        """One line a finished trial, rewritten from the log."""
+        """One line per completed trial, rewritten from the log."""
         return os.path.join(self.path, "trials.csv")
 
     @property
@@ -32,7 +32,7 @@ class WorkDir:
 
     @property
     def steps(self) -> str:
-        """One JSON line a finished step: what the policy did and learnt."""
+        """One JSON line per finished step: what the policy did and learnt."""
         return os.path.join(self.path, "steps.jsonl")
 
     @property
@@ -68,7 +68,7 @@ class WorkDir:
             if _FILES.fullmatch(name):
                 storage.remove(os.path.join(self.path, name))
         for name in storage.names(self.path):
-            inside = next((rule for folder, rule in _FOLDERS if folder.fullmatch(name)), None)
+            inside = _written_inside(name)
             if inside is not None:
                 _clear_folder(os.path.join(self.path, name), inside)
 
@@ -80,7 +80,7 @@ class WorkDir:
         for name in storage.names(self.path):
             if _CUT_SHORT.search(name) and _FILES.fullmatch(name):
                 storage.remove(os.path.join(self.path, name))
-            inside = next((rule for folder, rule in _FOLDERS if folder.fullmatch(name)), None)
+            inside = _written_inside(name)
             if inside is None or (storage.is_remote(self.path) and name.startswith("trial_")):
                 continue
             folder = os.path.join(self.path, name)
@@ -104,6 +104,11 @@ _FOLDERS = tuple(
         ("shared_params", r"index\.json|.*\.npz"),
     )
 )
+
+
+def _written_inside(folder: str) -> re.Pattern[str] | None:
+    """Returns which files a search writes into a folder of its work_dir, None for a foreign one."""
+    return next((files for name, files in _FOLDERS if name.fullmatch(folder)), None)
 
 
 def _clear_folder(folder: str, files: re.Pattern[str]) -> None:

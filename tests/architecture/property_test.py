@@ -9,40 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epnas_tf import randomness
-from epnas_tf.architecture import choices, cost_rules, initial, morph
+from epnas_tf.architecture import choices, initial, morph
 from epnas_tf.architecture.choices import Choice
 from epnas_tf.architecture.cost import cost
 from epnas_tf.architecture.morph import IllegalActionError, Insert, Keep, Morph, Remove, Scale
-from epnas_tf.architecture.ops import OPS, OpDef
-from epnas_tf.architecture.space import Field, SearchSpace, layerwise_space, module_space
+from epnas_tf.architecture.space import SearchSpace, layerwise_space, module_space
 from epnas_tf.architecture.spec import Spec, spec_from_json
+from tests.own_space import OWN
 
-# A user's space with every complication at once: an operation is set by scaling and may then halve
-# the map or need a source, other fields are its own, one ordered and one not.
-_OWN_OPS = {
-    "dense": OpDef(("units",), cost=lambda layer, shape: cost_rules.dense_cost(shape[2], 8)),
-    "gate": OpDef(("kind",)),
-    "half": OpDef((), halves=True),
-    "id": OpDef(()),
-    "add": OPS["add"],
-}
-_OWN = SearchSpace(
-    "layerwise",
-    (
-        Field("op", tuple(_OWN_OPS), scaled=True),
-        Field("units", (8, 16, 24), ordered=True, scaled=True),
-        Field("kind", ("soft", "hard"), scaled=True),
-        Field("src2"),
-    ),
-    max_items=5,
-    parts=3,
-    ops=_OWN_OPS,
-    image_size=(8, 8),
-)
 _SPACES = {
     "layerwise": layerwise_space((8, 8), max_layers=6, parts=2),
     "module": module_space(max_branches=5, parts=2),
-    "own": _OWN,
+    "own": OWN,
 }
 _each_space = pytest.mark.parametrize("space", _SPACES.values(), ids=_SPACES)
 _checked = settings(deadline=None, derandomize=True, max_examples=40, database=None)

@@ -7,7 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from epnas_tf.architecture.ops import OpDef
+from epnas_tf.architecture import space as space_lib
+from epnas_tf.architecture.ops import BRANCHES, OPS, BranchDef, OpDef
 from epnas_tf.architecture.space import Field, SearchSpace, layerwise_space, module_space
 from epnas_tf.architecture.spec import BranchSpec, CellSpec, LayerSpec, LayerwiseSpec
 
@@ -45,6 +46,17 @@ def test_the_module_space_is_the_papers_table_3():
         "src2": (),
         "propagate": (0, 1),
     }
+
+
+@pytest.mark.parametrize("make", [layerwise_space, module_space])
+def test_an_operation_that_is_added_changes_no_space_that_does_not_ask_for_it(make, monkeypatch):
+    before = make()
+    monkeypatch.setattr(space_lib, "OPS", OPS | {"new": OpDef(())})
+    monkeypatch.setattr(space_lib, "BRANCHES", BRANCHES | {"new": BranchDef((), "conv")})
+    assert make().fields == before.fields
+    asked = layerwise_space(layer_types=("conv2d", "new"))
+    assert asked.field("op").choices == ("conv2d", "new")
+    asked.check(asked.new_spec([LayerSpec("new")]))
 
 
 @pytest.mark.parametrize("space", [layerwise_space(), module_space()])
@@ -132,7 +144,7 @@ def test_the_check_table_is_uniform_over_the_places():
 
 def test_fields_that_apply_to_each_operation():
     space, cells = layerwise_space(), module_space()
-    assert {op: space.fields_of(op) for op in space.ops} == {
+    assert {op: space.fields_of(str(op)) for op in space.field("op").choices} == {
         "conv2d": ("width", "channels", "activation", "src2"),
         "dep_sep_conv2d": ("width", "channels", "activation", "src2"),
         "max_pool": ("pool", "src2"),

@@ -65,7 +65,7 @@ def test_scripted_choices_lead_to_the_stored_networks(pattern):
 
 
 def _rewrite() -> None:
-    """Writes the file anew, a step a line."""
+    """Writes the file anew, a line per step."""
     texts = []
     for pattern, golden in json.loads(_FILE.read_text()).items():
         steps = ",\n".join(json.dumps(step) for step in _follow(pattern, golden))

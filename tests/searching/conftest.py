@@ -65,7 +65,7 @@ class _Script:
 
 
 class _ScriptedSearch(ProgressiveSearch):
-    """A search about to evaluate the starting networks of these names, one a branch.
+    """A search about to evaluate the starting networks of these names, one per branch.
 
     A step of the script has a word for each branch: "+32" appends a layer of 32 channels, "-"
     removes the last layer, "=" keeps the network. After its end everything is kept.
@@ -79,7 +79,7 @@ class _ScriptedSearch(ProgressiveSearch):
         self.tape = policy.tape
 
     def reward(self, *rewards: float | None, feasible: bool = True) -> None:
-        """Tells a step's rewards, one a branch; None is a failed trial, of reward 0.1."""
+        """Tells a step's rewards, one per branch; None is a failed trial, of reward 0.1."""
         self.tell(
             Result(slot, 0.1, status="failed")
             if reward is None

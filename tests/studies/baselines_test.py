@@ -11,43 +11,24 @@ from hypothesis import strategies as st
 
 from epnas_tf import randomness
 from epnas_tf.architecture import initial
-from epnas_tf.architecture.ops import OPS, OpDef
 from epnas_tf.architecture.space import Field, SearchSpace, layerwise_space, module_space
 from epnas_tf.architecture.spec import LayerSpec, Spec
 from epnas_tf.studies import baselines, tables
 from epnas_tf.studies.tables import Table
+from tests.own_space import OWN
 
-_OWN_OPS = {
-    "dense": OpDef(("units",)),
-    "gate": OpDef(("kind",)),
-    "half": OpDef((), halves=True),
-    "id": OpDef(()),
-    "add": OPS["add"],
-}
-_OWN = SearchSpace(
-    "layerwise",
-    (
-        Field("op", tuple(_OWN_OPS), scaled=True),
-        Field("units", (8, 16, 24), ordered=True, scaled=True),
-        Field("kind", ("soft", "hard"), scaled=True),
-        Field("src2"),
-    ),
-    max_items=4,
-    ops=_OWN_OPS,
-    image_size=(8, 8),
-)
 _FIXED = SearchSpace(
     "layerwise",
-    _OWN.fields,
+    OWN.fields,
     max_items=3,
     fixed_length=True,
-    ops=_OWN_OPS,
+    ops=OWN.ops,
     image_size=(8, 8),
 )
 _SPACES = {
     "layerwise": layerwise_space((8, 8), channels=(8, 16), max_layers=4),
     "module": module_space(filter_widths=(1, 3), channels=(8, 16), max_branches=3),
-    "own": _OWN,
+    "own": OWN,
     "fixed": _FIXED,
     "digits": tables.digits_space(),
     "nas_bench_201": tables.nas_bench_201_space(),
@@ -175,7 +156,7 @@ def test_where_nothing_can_change_there_is_no_mutation():
         max_items=1,
         fixed_length=True,
         skips=False,
-        ops=_OWN_OPS,
+        ops=OWN.ops,
     )
     spec = space.new_spec([LayerSpec("id")])
     assert baselines.neighbours(spec, space) == []

@@ -1,4 +1,4 @@
-"""Rank correlations with their intervals, and what learning curves and a stopping rule say."""
+"""Rank correlations with their intervals, and what learning curves and early stopping say."""
 
 from __future__ import annotations
 

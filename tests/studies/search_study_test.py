@@ -69,11 +69,6 @@ def test_what_the_policy_proposed_is_kept_by_step(aside, monkeypatch):
     assert "proposed_reward" not in search_study.run(aside, "local_search", 0, 20)
 
 
-def test_the_lstm_searches_the_table_too(aside):
-    row = search_study.run(aside, "lstm", 1000, 24)
-    assert row["queries"] == 24
-
-
 def test_workers_start_with_one_thread(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)

@@ -1,4 +1,4 @@
-"""Small searches for the tests of the tuner: real ones take a second a child, quick ones none."""
+"""Small searches for the tests of the tuner: real ones take a second per child, quick ones none."""
 
 from __future__ import annotations
 

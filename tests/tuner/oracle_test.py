@@ -260,15 +260,6 @@ def test_an_interrupted_trial_keeps_the_slot_to_reuse(make):
     assert (values["slot"], values["attempt"], values["reuse"]) == (_REUSED, 2, _FIRST)
 
 
-def test_a_record_is_found_by_its_slots_name(make, space):
-    oracle = make()
-    _end(oracle, oracle.create_trial("w"), accuracy=0.7)
-    assert oracle.log.find(_ALL[0]).outcome.accuracy == 0.7
-    oracle.create_trial("w")
-    assert oracle.log.find(_ALL[1]) is None  # still running
-    assert EPNASOracle(space).log.find(_ALL[0]) is None  # a worker's is never bound
-
-
 def test_max_hours_ends_the_run_but_not_the_search(make, monkeypatch):
     oracle = make(max_hours=1.0)
     first = oracle.create_trial("w0")

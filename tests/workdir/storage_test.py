@@ -1,4 +1,4 @@
-"""File names below a work_dir, and writes that are whole or absent, on a disk and on ram://."""
+"""Writes that are whole or absent, on a disk and on ram://."""
 
 import os
 import stat
@@ -7,24 +7,7 @@ import sys
 
 import pytest
 
-from epnas_tf.workdir import layout, storage
-
-
-@pytest.fixture(params=["disk", "ram"])
-def folder(request, tmp_path):
-    return str(tmp_path) if request.param == "disk" else f"ram://{tmp_path.name}"
-
-
-def test_file_names():
-    work = layout.WorkDir("gs://bucket/run")
-    assert work.flags == "gs://bucket/run/flags.txt"
-    assert work.trials_csv == "gs://bucket/run/trials.csv"
-    assert work.best == "gs://bucket/run/best.json"
-    assert work.steps == "gs://bucket/run/steps.jsonl"
-    assert work.models == "gs://bucket/run/models"
-    assert work.project == "gs://bucket/run/project.json"
-    assert work.lock == "gs://bucket/run/lock"
-    assert work.model("e01s03b5") == "gs://bucket/run/models/e01s03b5.weights.h5"
+from epnas_tf.workdir import storage
 
 
 def test_written_text_is_read_back(folder):
@@ -131,22 +114,6 @@ def test_a_local_disk_needs_no_tensorflow(tmp_path):
     )
 
 
-def test_a_search_is_deleted_and_nothing_else(folder):
-    work_dir = layout.WorkDir(f"{folder}/search")
-    ours = [
-        *("flags.txt", "project.json", "trials.csv", "best.json", "steps.jsonl", "oracle.json"),
-        *("trial_0003/trial.json", "trial_0003/trial.json.0a1b2c3d.tmp", "best.json.00ff00ff.tmp"),
-        *("models/e01s00b0.weights.h5", "shared_params/index.json", "shared_params/x.npz"),
-    ]
-    theirs = ["notes.txt", "models/mine.keras", "trials/trial.json", "trial_x/trial.json"]
-    for name in ours + theirs:
-        storage.write_atomic(f"{work_dir.path}/{name}", name)
-    work_dir.clear()
-    assert [n for n in ours + theirs if storage.exists(f"{work_dir.path}/{n}")] == theirs
-    left = ["models", "notes.txt", "trial_x", "trials"]  # folders that are empty go too
-    assert storage.names(work_dir.path) == left
-
-
 def test_the_bytes_of_a_folder_are_those_of_all_its_files(folder):
     storage.write_atomic(f"{folder}/sums/a", b"12345")
     storage.write_atomic(f"{folder}/sums/inner/deep/b", b"123")
@@ -178,26 +145,3 @@ def test_a_text_beyond_any_use_is_not_read(folder, monkeypatch):
     monkeypatch.setattr(storage, "MAX_TEXT_BYTES", 10)
     with pytest.raises(ValueError, match=r"long.json must have at most 10 bytes, got 11"):
         storage.read_text(path)
-
-
-def test_what_a_kill_left_half_is_swept_away(tmp_path):
-    work_dir = layout.WorkDir(str(tmp_path))
-    torn = [
-        *("trials.csv.0a1b2c3d.tmp", "trial_0003/trial.json.0a1b2c3d.tmp"),
-        *("models/e01s00b0.weights.h5.00ff00ff.tmp", "shared_params/index.json.12345678.tmp"),
-    ]
-    others = ["trials.csv", "notes.0a1b2c3d.tmp", "models/mine.tmp", "trial_0003/trial.json"]
-    for name in torn + others:
-        storage.write_atomic(str(tmp_path / name), "x")
-    work_dir.sweep()
-    assert [n for n in torn + others if (tmp_path / n).exists()] == others
-
-
-def test_a_folder_on_another_disk_is_emptied_and_stays(tmp_path):
-    (tmp_path / "large").mkdir()
-    (tmp_path / "search").mkdir()
-    (tmp_path / "search" / "models").symlink_to(tmp_path / "large")
-    storage.write_atomic(str(tmp_path / "search" / "models" / "e01s00b0.weights.h5"), "x")
-    layout.WorkDir(str(tmp_path / "search")).clear()
-    assert (tmp_path / "search" / "models").is_symlink()
-    assert list((tmp_path / "large").iterdir()) == []

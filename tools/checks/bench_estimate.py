@@ -2,7 +2,7 @@
 
 Example: python -m tools.checks.bench_estimate --networks=24
 
-Prints a line a network, the quantiles of measured / estimated, and the bytes' weight that fits
+Prints a line per network, the quantiles of measured / estimated, and the bytes' weight that fits
 best: `FLOPS_PER_BYTE` of architecture/budget.py. To be run on an otherwise idle machine.
 """
 
@@ -20,7 +20,7 @@ from epnas_tf.training import calibrate, devices, schedule
 from epnas_tf.training.evaluate import Evaluator
 
 _NETWORKS = flags.DEFINE_integer("networks", 24, "networks to time, half of each pattern")
-_MAX_FLOPS = flags.DEFINE_float("max_flops", 2e8, "largest network, FLOPs an image")
+_MAX_FLOPS = flags.DEFINE_float("max_flops", 2e8, "largest network, FLOPs per image")
 _IMAGES = 1024
 
 
@@ -62,7 +62,9 @@ def _print_fit(rows: np.ndarray, rate: float) -> None:
         estimate = budget_lib.PASSES * _IMAGES * (flops + weight * traffic) / (rate * 1e9)
         low, middle, high = np.quantile(seconds / estimate, [0.1, 0.5, 0.9])
         spread = float(np.std(np.log(seconds / estimate)))
-        print(f"{weight:5g} FLOPs a byte: ratio {low:.2f} {middle:.2f} {high:.2f}, sd {spread:.2f}")
+        print(
+            f"{weight:5g} FLOPs per byte: ratio {low:.2f} {middle:.2f} {high:.2f}, sd {spread:.2f}"
+        )
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec, Spec, spec_from
 from epnas_tf.report import markdown
 
 _NETWORKS = flags.DEFINE_integer("networks", 6, "networks of each pattern", 1)
-_BATCH = flags.DEFINE_integer("batch", 256, "images an update", 1)
+_BATCH = flags.DEFINE_integer("batch", 256, "images per update", 1)
 _SIZE = flags.DEFINE_integer("image_size", 32, "height and width", 4)
 _ONE = flags.DEFINE_string("one", "", "a network's JSON: prints the bytes its training takes")
 

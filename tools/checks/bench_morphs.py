@@ -1,4 +1,4 @@
-"""Measures the pure rooms: random morphs a second and costs a second, for both patterns.
+"""Measures the pure rooms: random morphs per second and costs per second, for both patterns.
 
 Example: python -m tools.checks.bench_morphs
 """
@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> None:
         mean = sum(len(spec.items) for spec in specs) / len(specs)
         print(
             f"{space.pattern}: {MORPHS / (middle - start):,.0f} morphs and "
-            f"{len(specs) / (end - middle):,.0f} costs a second, {mean:.1f} items on average"
+            f"{len(specs) / (end - middle):,.0f} costs per second, {mean:.1f} items on average"
         )
 
 

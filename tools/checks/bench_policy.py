@@ -1,4 +1,4 @@
-"""Measures what the search itself costs a step of 20-layer networks, on one thread.
+"""Measures what the search itself costs per step of 20-layer networks, on one thread.
 
 Example: python -m tools.checks.bench_policy --branches=8 --trials=200
 

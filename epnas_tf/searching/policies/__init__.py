@@ -1,6 +1,6 @@
 """What chooses the changes: the policies by name.
 
-A policy is made when it is first needed: the LSTM needs TensorFlow, which takes seconds to import.
+A policy that needs TensorFlow is imported when it is made: that takes seconds.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from epnas_tf import randomness
+from epnas_tf.searching.policies.uniform import RandomPolicy
 
 if TYPE_CHECKING:
     from epnas_tf.architecture.space import SearchSpace
@@ -22,13 +23,7 @@ def _lstm(space: SearchSpace, settings: SearchSettings) -> Policy:
     return LSTMPolicy(space, settings, seed=randomness.seed_of(settings.seed, "policy"))
 
 
-def _uniform(space: SearchSpace, settings: SearchSettings) -> Policy:
-    from epnas_tf.searching.policies.uniform import RandomPolicy
-
-    return RandomPolicy(space)
-
-
 POLICIES: Mapping[str, Callable[[SearchSpace, SearchSettings], Policy]] = {
     "lstm": _lstm,
-    "random": _uniform,
+    "random": lambda space, settings: RandomPolicy(space),
 }

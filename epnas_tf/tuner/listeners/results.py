@@ -32,12 +32,17 @@ class ResultsWriter:
         """Brings the files up to date after a trial."""
         self.write(oracle)
 
-    def write(self, oracle: EPNASOracle) -> None:
-        """Writes all files anew and deletes the weights that are no longer among the best."""
+    def write(self, oracle: EPNASOracle, measured: Best | None = None) -> None:
+        """Writes all files anew and deletes the weights that are no longer among the best.
+
+        Args:
+          oracle: whose trials are written.
+          measured: what best.json says, where more is known of the best network than its trial.
+        """
         best = oracle.best()
         trials_csv.write(self._work_dir, map(row_of, oracle.completed()))
         if best:
-            best_json.write(self._work_dir, self.best_of(best[0], oracle.constraints))
+            best_json.write(self._work_dir, measured or self.best_of(best[0], oracle.constraints))
         steps = oracle.search.step_log
         if len(steps) != self._steps_written:
             steps_jsonl.write(self._work_dir, steps)

@@ -1,0 +1,191 @@
+"""Open questions of a configuration: answered before the first child, and by the stored search."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+import numpy as np
+import pytest
+
+from epnas_tf import config as config_lib
+from epnas_tf import resolve, run
+from epnas_tf.config import SearchConfig
+from epnas_tf.fields import ConfigError, SettingError
+from epnas_tf.training import calibrate, schedule
+from epnas_tf.tuner.tuner import EPNASTuner
+from epnas_tf.workdir import storage
+from epnas_tf.workdir.layout import WorkDir
+
+# Errors that name a flag
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (SettingError("epochs", "must rest"), "--epochs=7: epochs must rest"),
+        (SettingError("width", "must rest"), "--dataset=digits: width must rest"),  # no flag
+        (ValueError("all is lost\nand more"), "--dataset=digits: all is lost"),
+        (FileNotFoundError("no such set"), "--dataset=digits: no such set"),
+    ],
+)
+def test_what_a_room_raises_is_blamed_on_a_flag_in_one_line(raised, said):
+    config = SearchConfig(epochs=7)
+    with pytest.raises(ConfigError) as caught, resolve.blamed_on(config, "dataset"):
+        raise raised
+    assert str(caught.value) == said
+    assert caught.value.__cause__ is raised
+
+
+@pytest.mark.parametrize("raised", [ConfigError("--seed=x: must be a number"), TypeError("a bug")])
+def test_what_names_its_flag_or_is_a_bug_passes_as_it_is(raised):
+    with pytest.raises(type(raised)) as caught, resolve.blamed_on(SearchConfig(), "dataset"):
+        raise raised
+    assert caught.value is raised
+
+
+# The search that is there
+
+
+@pytest.fixture(name="stored")
+def _stored(tmp_path) -> SearchConfig:
+    """A configuration and its flags.txt."""
+    config = SearchConfig(work_dir=str(tmp_path), seed=3, steps=4, episodes=2)
+    storage.write_atomic(WorkDir(config.work_dir).flags, config_lib.to_flags_text(config))
+    return config
+
+
+def test_without_a_search_there_is_nothing_to_go_on_with(tmp_path):
+    assert resolve.stored_config(SearchConfig(work_dir=str(tmp_path / "new"))) is None
+    assert resolve.stored_config(SearchConfig(work_dir=str(tmp_path))) is None  # an empty folder
+
+
+def test_what_was_answered_is_taken_from_there_and_what_may_change_from_the_command(stored):
+    asked = SearchConfig(work_dir=stored.work_dir, seed=3, episodes=5, max_trials=9)
+    assert resolve.stored_config(asked) == dataclasses.replace(stored, episodes=5, max_trials=9)
+
+
+def test_a_search_that_is_to_be_overwritten_decides_nothing(stored):
+    other = dataclasses.replace(stored, overwrite=True, seed=4)
+    assert resolve.stored_config(other) is None
+    storage.write_atomic(WorkDir(stored.work_dir).flags, "nonsense")
+    assert resolve.stored_config(other) is None
+
+
+def test_a_search_is_not_gone_on_with_against_ones_word(stored):
+    with pytest.raises(ConfigError, match="holds a search; --resume goes on, --overwrite deletes"):
+        resolve.stored_config(dataclasses.replace(stored, resume=False))
+
+
+@pytest.mark.parametrize("text", ["nonsense", "--seed=x", "--no_such_flag=1", "--flagfile=/etc/x"])
+def test_flags_that_cannot_be_read_name_their_file(stored, text):
+    storage.write_atomic(WorkDir(stored.work_dir).flags, f"{text}\n")
+    with pytest.raises(ConfigError) as caught:
+        resolve.stored_config(stored)
+    where = f"--work_dir={stored.work_dir}: {stored.work_dir}/flags.txt"
+    assert str(caught.value).startswith(f"{where} is corrupt or not written by this search: ")
+
+
+# What is settled before the first child
+
+
+class _StoppedError(Exception):
+    pass
+
+
+@pytest.fixture(name="stored_flags")
+def _stored_flags(monkeypatch, tmp_path):
+    """Returns a function that starts a search with these settings and gives the stored ones."""
+
+    def stop(self, plan):
+        raise _StoppedError
+
+    def stored_flags(**settings) -> SearchConfig:
+        monkeypatch.setattr(EPNASTuner, "run", stop)
+        config = SearchConfig(work_dir=str(tmp_path / "stored"), verbosity=0, **settings)
+        with pytest.raises(_StoppedError):
+            run.search(config)
+        return config_lib.from_flags_text(storage.read_text(WorkDir(config.work_dir).flags))
+
+    return stored_flags
+
+
+@pytest.mark.parametrize(("pattern", "steps"), [("layerwise", 10), ("module", 5)])
+def test_open_questions_are_answered(stored_flags, pattern, steps):
+    stored = stored_flags(pattern=pattern)
+    assert (stored.steps, stored.image_size) == (steps, 8)
+    plan = schedule.for_dataset("digits")
+    names = ("epochs", "micro_batch_size", "learning_rate", "warmup_epochs")
+    assert all(getattr(stored, name) == getattr(plan, name) for name in names)
+    assert stored.batch_size == 0  # one that nobody named suits the images
+    assert resolve.make_schedule(stored) == plan
+    assert stored.schedule == plan.name
+    assert stored.threads_per_child >= 1
+    assert stored.machine_gflops > 0
+
+
+def test_images_that_are_no_squares_keep_their_shape(stored_flags, tmp_path):
+    images = np.arange(40 * 8 * 12).reshape(40, 8, 12) % 255
+    np.savez(tmp_path / "wide.npz", x_train=images, y_train=np.arange(40) % 2)
+    stored = stored_flags(dataset=f"npz:{tmp_path / 'wide.npz'}", machine_gflops=1)
+    # Were a size stored, a search from flags.txt would see other images.
+    assert stored.image_size == 0
+
+
+@pytest.fixture(name="measured")
+def _measured(monkeypatch):
+    """Lets micro-batches of 64 be the fastest; returns the batches they were asked for."""
+    asked = []
+
+    def measure(input_shape, batch_size, num_classes=10):
+        asked.append((input_shape, batch_size, num_classes))
+        return 64
+
+    monkeypatch.setattr(calibrate, "measure_micro_batch", measure)
+    return asked
+
+
+@pytest.fixture(name="many", scope="module")
+def _many(tmp_path_factory) -> str:
+    """A data set of 8,192 training images."""
+    path = tmp_path_factory.mktemp("many") / "many.npz"
+    labels = np.arange(8_192) % 3
+    images = noise(8_201, 4, 4)
+    np.savez(path, x_train=images[9:], x_val=images[:9], y_train=labels, y_val=labels[:9])
+    return f"npz:{path}"
+
+
+def test_a_large_batch_is_cut_as_the_machine_likes_it(stored_flags, measured, many):
+    stored = stored_flags(dataset=many, schedule="aggressive", machine_gflops=1)
+    assert (stored.batch_size, stored.micro_batch_size) == (0, 64)
+    assert resolve.make_schedule(stored).batch_size == 1024
+    assert measured == [((4, 4, 1), 512, 3)]  # a sixteenth of the images
+
+
+def test_a_micro_batch_that_is_given_is_not_measured(stored_flags, measured, many):
+    large = {"dataset": many, "schedule": "aggressive", "batch_size": 1024, "machine_gflops": 1}
+    assert stored_flags(**large, micro_batch_size=128).micro_batch_size == 128
+    assert measured == []
+
+
+def test_a_small_batch_stays_whole(stored_flags, measured):
+    assert stored_flags(machine_gflops=1).micro_batch_size == 0
+    assert measured == []
+
+
+# Images in files, which may move
+
+
+@pytest.mark.parametrize(
+    ("dataset", "stored"),
+    [
+        *(("digits", "digits"), ("cifar10:3.0.2", "cifar10:3.0.2"), ("npz:a.npz", "npz:/at/a.npz")),
+        *(("folder:../a", "folder:/a"), ("folder:/b/c", "folder:/b/c")),
+        ("npz:gs://bucket/a.npz", "npz:gs://bucket/a.npz"),
+    ],
+)
+def test_only_paths_are_made_absolute(monkeypatch, dataset, stored):
+    monkeypatch.setattr(os, "getcwd", lambda: "/at")
+    config = SearchConfig(dataset=dataset, data_dir="sets")
+    expected = SearchConfig(dataset=stored, data_dir="/at/sets")
+    assert resolve.from_anywhere(config) == expected

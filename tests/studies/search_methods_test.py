@@ -1,0 +1,79 @@
+"""The searchers that are compared: what they ask for follows from table and seed alone."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from epnas_tf.studies import search_methods, search_study, tables
+
+_WITHOUT_TENSORFLOW = [name for name in search_methods.METHODS if name[:4] != "lstm"]
+
+
+@pytest.fixture(name="aside", scope="module")
+def _aside() -> tables.Table:
+    return tables.kept_aside()
+
+
+def _queries(method, table, count):
+    """Returns the first networks that a method asks for."""
+    found = [next(method.queries)]
+    while len(found) < count:
+        found.append(method.queries.send(table.accuracy(found[-1])))
+    return found
+
+
+@pytest.fixture(name="methods", scope="module")
+def _methods(aside):
+    """Each method with seed 1, and the networks of three steps that it asked for."""
+    made = {name: search_methods.METHODS[name](aside, 1) for name in _WITHOUT_TENSORFLOW}
+    return {name: (method, _queries(method, aside, 20)) for name, method in made.items()}
+
+
+@pytest.mark.parametrize("name", _WITHOUT_TENSORFLOW)
+def test_the_seed_decides_what_is_asked_for(aside, methods, name):
+    _, asked = methods[name]
+    same, other = (search_methods.METHODS[name](aside, seed) for seed in (1, 2))
+    assert _queries(same, aside, 9) == asked[:9] != _queries(other, aside, 9)
+    for spec in asked:
+        aside.space.check(spec)
+
+
+def test_no_two_methods_are_alike(methods):
+    """Each factory has its own options; a copied line would compare a method with itself."""
+    asked = {name: asked for name, (_, asked) in methods.items() if name[:10] != "evolution_"}
+    asked["evolution"] = methods["evolution_20_5"][1]
+    for one, other in itertools.combinations(asked, 2):
+        assert asked[one] != asked[other], (one, other)
+
+
+def test_the_evolutions_differ_in_population_and_sample_alone(aside):
+    """They begin with the same random networks, as many as each one's population."""
+    asked = [
+        _queries(search_methods.METHODS[f"evolution_{sizes}"](aside, 1), aside, 51)
+        for sizes in ("20_5", "50_10", "100_25")
+    ]
+    assert asked[0][:20] == asked[1][:20] == asked[2][:20]
+    assert asked[0][:21] != asked[1][:21] == asked[2][:21]
+    assert asked[1][:50] == asked[2][:50]
+
+
+def test_a_progressive_search_notes_what_its_policy_proposed(aside, methods):
+    """The mean of the first proposals of each branch, before any is picked."""
+    method, _ = methods["random_screened"]
+    rewards = [entry["proposed_reward"] for entry in method.log]
+    everything = [aside.accuracy(spec) for spec in tables.every_network(aside.space)]
+    assert len(rewards) == 2  # steps whose proposals are drawn; the first networks are not
+    # Uniform proposals are about as good as networks are on average.
+    assert np.mean(rewards) == pytest.approx(np.mean(everything), abs=3 * np.std(everything) / 8)
+
+
+def test_a_baseline_notes_nothing(methods):
+    assert methods["local_search"][0].log == []
+
+
+def test_the_lstm_searches_the_table_too(aside):
+    row = search_study.run(aside, "lstm", 1000, 24)
+    assert row["queries"] == 24
