@@ -133,8 +133,8 @@ class EPNASTuner(DurableTuner):
             project_name=project_name,
         )
         oracle.verbose = 0  # Keras Tuner's own table would print whole specs
-        writer = ResultsWriter(work_dir, self.settings.keep_models)
-        oracle.listeners += [self.session.share, writer, self.console]
+        self._writer = ResultsWriter(work_dir, self.settings.keep_models)
+        oracle.listeners += [self.session.share, self._writer, self.console]
 
     @property
     def work_dir(self) -> WorkDir:
@@ -201,12 +201,16 @@ class EPNASTuner(DurableTuner):
                 plan.data, plan.schedule, self.strategy, plan.budget, self._builders
             )
             self._mark = time.perf_counter()
+            if not self._is_worker():
+                self._writer.begin(self._oracle)
             try:
                 super().search()
             except KeyboardInterrupt:
                 with contextlib.suppress(OSError):  # else it counts as a death: nothing is lost
                     self._oracle.put_back()
                 raise
+            if not self._is_worker():
+                self._writer.prune(self._oracle)  # where no trial was left to do it
 
     def pre_create_trial(self) -> None:
         """Waits a little where the oracle is waiting for others: Keras Tuner would spin."""
