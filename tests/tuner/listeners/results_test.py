@@ -27,6 +27,7 @@ _HEADER = (
     "intensity,traffic_bytes,feasible,status,seconds,overhead_seconds,worker,reused,inherited,reason"
 )
 _CONV = LayerSpec("conv2d", 3, None, 8, "relu")
+_LOG = types.SimpleNamespace(assignment=None)
 _BUDGET = Budget((8, 8, 1), 10)
 
 
@@ -251,7 +252,7 @@ def test_nothing_is_said_where_nothing_kept_is_deleted(quick, keeping, data, cap
 
 def test_of_many_weights_that_go_ten_are_named(tmp_path, caplog):
     trials = [_trial(_START.proposal.spec, Slot(1, 1, branch)) for branch in range(14)]
-    oracle = types.SimpleNamespace(best=lambda: trials, ongoing_trials={}, log=None)
+    oracle = types.SimpleNamespace(best=lambda: trials, ongoing_trials={}, log=_LOG)
     work_dir = WorkDir(str(tmp_path))
     names = [trial.slot.name for trial in trials]
     for name in names:
