@@ -559,3 +559,13 @@ def test_where_no_network_keeps_the_limits_the_nearest_is_named(tmp_path, capsys
     said = capsys.readouterr().out.splitlines()[-2]
     assert said.startswith("no trained network keeps the limits; the nearest of all is e01s00b")
     assert said.endswith(" > 9 (loosen the limits, or narrow the space)")
+
+
+def test_a_search_within_a_strategys_scope_is_refused_before_anything_is_written(tiny, tmp_path):
+    config = dataclasses.replace(tiny, work_dir=str(tmp_path / "search"))
+    with (
+        tf.distribute.OneDeviceStrategy("CPU:0").scope(),
+        pytest.raises(ConfigError, match="--strategy=none: strategy must be given to the search"),
+    ):
+        epnas_tf.search(config)
+    assert not list(tmp_path.iterdir())

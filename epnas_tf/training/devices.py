@@ -14,6 +14,7 @@ import threading
 from concurrent import futures
 from typing import TypeAlias
 
+import grpc
 import tensorflow as tf
 
 from epnas_tf.fields import SettingError
@@ -51,6 +52,21 @@ def use_threads(count: int) -> int:
     return wanted
 
 
+def refuse_scope(but: tf.distribute.Strategy | None = None) -> None:
+    """Raises SettingError within the scope of a strategy: the search enters one of its own.
+
+    Args:
+      but: a strategy whose scope is allowed.
+    """
+    entered = tf.distribute.get_strategy()
+    if tf.distribute.has_strategy() and entered is not but:
+        raise SettingError(
+            "strategy",
+            f"must be given to the search, which got the scope of a {type(entered).__name__} "
+            "around it instead: give strategy=... and leave `with strategy.scope()`",
+        )
+
+
 @functools.cache
 def make_strategy(name: str, tpu: str = "") -> tf.distribute.Strategy:
     """Returns the process' strategy of this name, always the same object.
@@ -66,6 +82,7 @@ def make_strategy(name: str, tpu: str = "") -> tf.distribute.Strategy:
       SettingError: the name is unknown or there is no such TPU.
     """
     if name == "none":
+        refuse_scope()  # it would be taken for the default one, and kept
         return tf.distribute.get_strategy()
     if name == "mirrored":
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
@@ -137,8 +154,6 @@ def _reach(tpu: str, tried: list[str]) -> Resolver:
 
 def _call(address: str) -> None:
     """Returns when a host has answered, whatever it says."""
-    import grpc  # TensorFlow's and Keras Tuner's; only a TPU needs it here
-
     with grpc.insecure_channel(address) as channel, contextlib.suppress(grpc.RpcError):
         # The first call that TensorFlow makes.
         status = channel.unary_unary("/tensorflow.WorkerService/GetStatus")

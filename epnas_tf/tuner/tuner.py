@@ -109,12 +109,13 @@ class EPNASTuner(DurableTuner):
             `max_child_minutes`, `machine_gflops`.
 
         Raises:
-          SettingError: a setting is not allowed.
+          SettingError: a setting is not allowed, or another strategy's scope is around the call.
           TypeError: there is no such setting.
           BlockingIOError: overwrite, and another process searches there.
         """
         self.settings = TunerSettings(**settings)
         self._schedule = schedule_of(schedule) if schedule else None
+        devices.refuse_scope(but=strategy)
         self.strategy = strategy or devices.make_strategy("none")
         self._builders = builders
         self._evaluator: Evaluator | None = None
@@ -164,10 +165,11 @@ class EPNASTuner(DurableTuner):
             `epochs`, `batch_size`, `verbose`.
 
         Raises:
-          ValueError: the data breaks a rule, an argument is not supported, or the project holds
-            another search.
+          ValueError: the data breaks a rule, an argument is not supported, the project holds
+            another search, or a strategy's scope is around the call.
           BlockingIOError: another process searches in this project.
         """
+        devices.refuse_scope()
         verbose = kwargs.pop("verbose", None)
         if verbose is not None:
             self.console.verbose = 1 if verbose == "auto" else int(verbose)

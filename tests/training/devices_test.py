@@ -13,6 +13,9 @@ import tensorflow as tf
 from epnas_tf.fields import SettingError
 from epnas_tf.training import devices
 
+# Unlike the cached one, it leaves what other tests have.
+_make_strategy = devices.make_strategy.__wrapped__
+
 
 def test_threads_that_tensorflow_has_are_returned():
     tf.constant(0)  # TensorFlow has started
@@ -46,6 +49,26 @@ def test_threads_are_set_in_a_fresh_process():
 def test_there_is_one_strategy_per_process() -> None:
     assert devices.make_strategy("none") is devices.make_strategy("none")
     assert devices.make_strategy("mirrored") is devices.make_strategy("mirrored")
+
+
+def test_the_default_strategy_is_not_the_one_whose_scope_is_around() -> None:
+    message = "the scope of a OneDeviceStrategy around it"
+    with (
+        tf.distribute.OneDeviceStrategy("CPU:0").scope(),
+        pytest.raises(SettingError, match=message),
+    ):
+        _make_strategy("none")
+    assert _make_strategy("none") is tf.distribute.get_strategy()
+
+
+def test_a_scope_is_refused_but_for_the_one_allowed() -> None:
+    devices.refuse_scope()
+    own, other = tf.distribute.OneDeviceStrategy("CPU:0"), tf.distribute.OneDeviceStrategy("CPU:0")
+    with own.scope():
+        devices.refuse_scope(but=own)
+        for allowed in (None, other):
+            with pytest.raises(ValueError, match="strategy must be given .* give strategy="):
+                devices.refuse_scope(but=allowed)
 
 
 def test_unknown_strategies_are_refused() -> None:
@@ -90,8 +113,7 @@ def _steps(monkeypatch):
         monkeypatch.setattr(functools.reduce(getattr, parents, tf), last, value)
     monkeypatch.setattr(devices, "TPU_SECONDS", 60.0)
     monkeypatch.setattr(devices, "SILENT_SECONDS", 60.0)
-    yield steps
-    devices.make_strategy.cache_clear()
+    return steps
 
 
 @pytest.fixture(name="silent", scope="module")
@@ -106,7 +128,7 @@ def _refused(monkeypatch, tpu):
     monkeypatch.setattr(devices, "TPU_SECONDS", 0.5)
     monkeypatch.setattr(devices, "SILENT_SECONDS", 0.25)
     with pytest.raises(SettingError) as raised:
-        devices.make_strategy("tpu", tpu)
+        _make_strategy("tpu", tpu)
     assert raised.value.setting == "tpu"
     return str(raised.value)
 
@@ -132,14 +154,14 @@ def test_nor_is_a_host_that_is_not_there(steps, monkeypatch):
 
 def test_a_tpu_that_answers_is_taken_in_silence(steps, capsys):
     server = tf.distribute.Server({"worker": ["127.0.0.1:0"]}, protocol="grpc", start=True)
-    assert devices.make_strategy("tpu", server.target) == f"strategy of {server.target}"
+    assert _make_strategy("tpu", server.target) == f"strategy of {server.target}"
     assert steps == ["connect", "initialise"]
     assert capsys.readouterr().err == ""
 
 
 def test_the_tpu_of_this_machine_is_not_called(steps, monkeypatch):
     monkeypatch.setattr(devices, "_call", None)
-    assert devices.make_strategy("tpu", "local") == "strategy of local"
+    assert _make_strategy("tpu", "local") == "strategy of local"
     assert steps == ["connect", "initialise"]
 
 
@@ -150,4 +172,4 @@ def test_what_the_look_up_of_a_tpu_raises_is_told(steps, monkeypatch, error):
 
     monkeypatch.setattr(tf.distribute.cluster_resolver, "TPUClusterResolver", broken)
     with pytest.raises(SettingError, match=f"must find a TPU, tpu='a' gave: {error}"):
-        devices.make_strategy("tpu", "a")
+        _make_strategy("tpu", "a")
