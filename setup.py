@@ -36,6 +36,7 @@ setuptools.setup(
     package_data={"epnas_tf": ["py.typed"], "epnas_tf.flags": ["*.flags"]},
     install_requires=[
         "absl-py>=2.1",
+        "grpcio>=1.60",  # comes with tensorflow and keras-tuner
         "keras-tuner>=1.4.8,<1.5",  # tuner/durable.py mends its internals
         "numpy>=1.26",
         "pillow>=11.3",  # 7 MB: TIFF, AVIF, EXIF and whatever else TensorFlow cannot read

@@ -37,6 +37,8 @@ def search(config: SearchConfig, listeners: Sequence[Listener] = ()) -> SearchRe
         anything is trained or written.
       KeyboardInterrupt: the process was asked to stop; the same call goes on.
     """
+    with blamed_on(config, "strategy"):
+        devices.refuse_scope()
     resolve.check_places(config)
     with blamed_on(config, "work_dir"):
         stored = resolve.stored_config(config)

@@ -16,6 +16,7 @@ from epnas_tf.training import calibrate, schedule
 from epnas_tf.tuner.tuner import EPNASTuner
 from epnas_tf.workdir import storage
 from epnas_tf.workdir.layout import WorkDir
+from tests.data.images import noise
 
 # Errors that name a flag
 

@@ -346,3 +346,13 @@ def test_the_schedule_that_children_get_is_said(tmp_path, capsys):
     # A batch that a person names is kept as far as there are so many images.
     expected = "a child: epochs 2, batches of 216 (for so few images, not of 512), learning rate "
     assert second.startswith(expected)
+
+
+def test_a_search_within_a_strategys_scope_is_refused_before_anything_is_written(tiny, tmp_path):
+    config = dataclasses.replace(tiny, work_dir=str(tmp_path / "search"))
+    with (
+        tf.distribute.OneDeviceStrategy("CPU:0").scope(),
+        pytest.raises(ConfigError, match="--strategy=none: strategy must be given to the search"),
+    ):
+        epnas_tf.search(config)
+    assert not list(tmp_path.iterdir())

@@ -33,7 +33,14 @@ OPTIMISM = 1.0
 
 
 class Policy(Protocol):
-    """What chooses the morphs."""
+    """What chooses the morphs.
+
+    Attributes:
+      learns: whether `update` changes what is proposed; if not, nothing is imagined for it. A
+        policy that does not say so learns.
+    """
+
+    learns: bool
 
     def propose(self, specs: Sequence[Spec], rngs: Sequence[np.random.Generator]) -> list[Morph]:
         """Returns a morph for each network, drawn with that network's generator."""
@@ -67,8 +74,9 @@ class Learner:
     def __init__(self, space: SearchSpace, policy: Policy, learning: Learning):
         self._space = space
         self._policy = policy
-        self._learning = learning
-        self._predictor = Predictor(space) if learning.predicts else None
+        learns = getattr(policy, "learns", True)  # a user's own policy may be older than the word
+        self._learning = learning if learns else learning.without_updates()
+        self._predictor = Predictor(space) if self._learning.predicts else None
         self._known: dict[str, tuple[Spec, float]] = {}
         self._best_moves: list[Move] = []
         self._moves: list[list[Move]] = []  # of the episode, a list a step

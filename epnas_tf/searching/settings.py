@@ -94,6 +94,11 @@ class Learning(Settings):
         """Whether a reward predictor is needed."""
         return self.screen > 1 or self.imagined_updates > 0 or self.policy_baseline == "critic"
 
+    def without_updates(self) -> Learning:
+        """Returns what is left of the settings for a policy that learns nothing."""
+        baseline = "step_mean" if self.policy_baseline == "critic" else self.policy_baseline
+        return dataclasses.replace(self, imagined_updates=0, replay=0, policy_baseline=baseline)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SearchSettings(Sizes, PolicySettings, LSTMSettings, Learning):

@@ -113,12 +113,13 @@ class EPNASTuner(DurableTuner):
             `max_child_minutes`, `machine_gflops`.
 
         Raises:
-          SettingError: a setting is not allowed.
+          SettingError: a setting is not allowed, or another strategy's scope is around the call.
           TypeError: there is no such setting.
           BlockingIOError: overwrite, and another process searches there.
         """
         self.settings = TunerSettings(**settings)
         self._schedule = schedule_of(schedule) if schedule else None
+        devices.refuse_scope(but=strategy)
         self.strategy = strategy or devices.make_strategy("none")
         self._builders = builders
         self._evaluator: Evaluator | None = None
@@ -137,8 +138,8 @@ class EPNASTuner(DurableTuner):
             project_name=project_name,
         )
         oracle.verbose = 0  # Keras Tuner's own table would print whole specs
-        writer = ResultsWriter(work_dir, self.settings.keep_models)
-        oracle.listeners += [self.session.share, writer, self.console]
+        self._writer = ResultsWriter(work_dir, self.settings.keep_models)
+        oracle.listeners += [self.session.share, self._writer, self.console]
 
     @property
     def work_dir(self) -> WorkDir:
@@ -168,10 +169,11 @@ class EPNASTuner(DurableTuner):
             `epochs`, `batch_size`, `verbose`.
 
         Raises:
-          ValueError: the data breaks a rule, an argument is not supported, or the project holds
-            another search.
+          ValueError: the data breaks a rule, an argument is not supported, the project holds
+            another search, or a strategy's scope is around the call.
           BlockingIOError: another process searches in this project.
         """
+        devices.refuse_scope()
         verbose = kwargs.pop("verbose", None)
         if verbose is not None:
             self.console.verbose = 1 if verbose == "auto" else int(verbose)
@@ -209,12 +211,16 @@ class EPNASTuner(DurableTuner):
                 plan.data, plan.schedule, self.strategy, plan.budget, self._builders
             )
             self._mark = time.perf_counter()
+            if not self._is_worker():
+                self._writer.begin(self._oracle)
             try:
                 super().search()
             except KeyboardInterrupt:
                 with contextlib.suppress(OSError):  # else it counts as a death: nothing is lost
                     self._oracle.put_back()
                 raise
+            if not self._is_worker():
+                self._writer.prune(self._oracle)  # where no trial was left to do it
 
     def pre_create_trial(self) -> None:
         """Waits a little where the oracle is waiting for others: Keras Tuner would spin."""

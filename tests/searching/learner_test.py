@@ -7,6 +7,7 @@ from epnas_tf.architecture import morph
 from epnas_tf.architecture.ops import OpDef
 from epnas_tf.architecture.space import Field, SearchSpace
 from epnas_tf.searching.policies.uniform import RandomPolicy
+from epnas_tf.searching.predictor import Predictor
 from epnas_tf.searching.progressive import ProgressiveSearch
 from epnas_tf.searching.settings import PAPER, Learning
 from epnas_tf.searching.trials import Result
@@ -25,6 +26,8 @@ _EAGER = {"predictor_skill": -1.0}  # the predictor is listened to from the firs
 
 class _Watched(RandomPolicy):
     """A uniform policy that notes what it is taught."""
+
+    learns = True
 
     def __init__(self):
         super().__init__(_SPACE)
@@ -171,6 +174,62 @@ def test_one_update_an_episode_as_in_the_paper():
     sizes = {"branches": 4, "episodes": 3, "steps": 3}
     _run(ProgressiveSearch(_SPACE, policy, **sizes, learning=PAPER))
     assert [len(specs) for specs, *_ in policy.lessons] == [12, 12, 12]
+
+
+class _Pupil(RandomPolicy):
+    """A uniform policy that counts its draws and forgets what it is taught."""
+
+    def __init__(self, learns):
+        super().__init__(_SPACE)
+        self.learns, self.draws = learns, 0
+
+    def propose(self, specs, rngs):
+        self.draws += len(specs)
+        return super().propose(specs, rngs)
+
+
+@pytest.mark.parametrize("screen", [1, 4])
+def test_a_policy_that_learns_nothing_has_the_same_search_without_imagination(screen):
+    pupils, logs, histories = {}, {}, {}
+    for learns in (True, False):
+        pupils[learns] = _Pupil(learns)
+        options = _EAGER | {"screen": screen, "replay": 2, "policy_baseline": "critic"}
+        search = _run(_search(pupils[learns], branches=8, episodes=1, **options))
+        histories[learns] = [(trial.proposal, trial.result) for trial in search.history]
+        logs[learns] = search.step_log
+    assert histories[True] == histories[False]
+    assert pupils[False].draws == 8 * screen * 3  # what is chosen among, and no more
+    assert pupils[True].draws == pupils[False].draws + 8 * 10 * 8 * 3
+    if screen > 1:
+        assert logs[True] == logs[False]
+
+
+def test_no_predictor_is_fitted_where_nothing_reads_it(monkeypatch):
+    fits = []
+    monkeypatch.setattr(Predictor, "fit", lambda self, *arguments: fits.append(arguments))
+    _run(_search(RandomPolicy(_SPACE), episodes=1, screen=1, policy_baseline="critic"))
+    assert not fits
+    _run(_search(RandomPolicy(_SPACE), episodes=1, screen=2))
+    assert fits
+
+
+def test_a_policy_that_does_not_say_whether_it_learns_is_taught():
+    class Older:
+        def __init__(self):
+            self._policy, self.lessons = RandomPolicy(_SPACE), 0
+
+        def propose(self, specs, rngs):
+            return self._policy.propose(specs, rngs)
+
+        def update(self, specs, actions, advantages):
+            self.lessons += 1
+
+        def statistics(self, specs, actions):
+            return {}
+
+    policy = Older()
+    _step(_ready(policy, screen=4, imagined_updates=3))
+    assert policy.lessons == 3
 
 
 @pytest.mark.parametrize("parents", ["best", "tournament"])

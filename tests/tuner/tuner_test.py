@@ -619,3 +619,35 @@ def test_a_child_that_is_too_large_is_scored_without_training(make_tuner, data, 
     for record in tuner.oracle.completed():
         assert (record.result.status, record.outcome.seconds) == ("too_large", 0.0)
         assert record.outcome.accuracy == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("where", ["constructor", "search"])
+def test_a_search_within_a_strategys_scope_is_refused_before_anything_is_written(
+    make_tuner, images, tmp_path, where
+):
+    scope = tf.distribute.OneDeviceStrategy("CPU:0").scope
+    message = "the scope of a OneDeviceStrategy around it instead: give strategy=..."
+    if where == "constructor":
+        with scope(), pytest.raises(ValueError, match=message):
+            make_tuner()
+    else:
+        tuner = make_tuner()
+        with scope(), pytest.raises(ValueError, match=message):
+            tuner.search(*images)
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_overwriting_deletes_nothing_where_the_scope_is_refused(make_tuner, tmp_path):
+    kept = tmp_path / "search" / "project.json"
+    kept.parent.mkdir()
+    kept.write_text("{}")
+    scope = tf.distribute.OneDeviceStrategy("CPU:0").scope
+    with scope(), pytest.raises(ValueError, match="give strategy"):
+        make_tuner(overwrite=True)
+    assert kept.read_text() == "{}"
+
+
+def test_a_tuner_may_be_made_within_the_scope_of_the_strategy_it_is_given(make_tuner):
+    strategy = tf.distribute.OneDeviceStrategy("CPU:0")
+    with strategy.scope():
+        assert make_tuner(strategy=strategy).strategy is strategy

@@ -39,6 +39,8 @@ from epnas_tf.searching.settings import LSTMSettings
 class LSTMPolicy:
     """The paper's policy, as `ProgressiveSearch` uses it."""
 
+    learns = True
+
     def __init__(
         self,
         space: SearchSpace,

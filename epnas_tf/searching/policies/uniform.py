@@ -16,6 +16,8 @@ from epnas_tf.architecture.spec import Spec
 class RandomPolicy:
     """Proposes each legal option of each choice with the same probability."""
 
+    learns = False
+
     def __init__(self, space: SearchSpace):
         self._space = space
 

@@ -6,6 +6,7 @@ the same files as one that was never interrupted.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 
@@ -18,6 +19,11 @@ from epnas_tf.workdir.best_json import Best
 from epnas_tf.workdir.layout import WorkDir
 from epnas_tf.workdir.trials_csv import Row
 
+_log = logging.getLogger(__name__)
+
+# More are counted, not named.
+_MAX_NAMED = 10
+
 
 class ResultsWriter:
     """A listener of the oracle that keeps a work_dir's files up to date."""
@@ -27,6 +33,26 @@ class ResultsWriter:
         self._keep_models = keep_models
         self._steps_written = -1
         self._class_names: tuple[str, ...] = ()
+
+    def begin(self, oracle: EPNASOracle) -> None:
+        """Warns of weights that an earlier run kept and this one will delete; deletes nothing."""
+        ranks = {trial.slot.name: rank for rank, trial in enumerate(oracle.best(), start=1)}
+        weights, kept = set(self._weights()), self._kept(oracle)
+        known = [name for name in ranks if f"{name}.weights.h5" in weights]
+        lost = [name for name in known if name not in kept]
+        if not lost:
+            return
+        more = f" and {len(lost) - _MAX_NAMED} more" if len(lost) > _MAX_NAMED else ""
+        _log.warning(
+            "keep_models=%d: the weights of %d of the %d networks in %s will be deleted: %s "
+            "(keep_models=%d keeps them)",
+            self._keep_models,
+            len(lost),
+            len(known),
+            self._work_dir.models,
+            ", ".join(lost[:_MAX_NAMED]) + more,
+            ranks[lost[-1]],
+        )
 
     def __call__(self, oracle: EPNASOracle, finished: CompletedTrial) -> None:
         """Brings the files up to date after a trial."""
@@ -47,7 +73,7 @@ class ResultsWriter:
         if len(steps) != self._steps_written:
             steps_jsonl.write(self._work_dir, steps)
             self._steps_written = len(steps)
-        self._prune(oracle, best)
+        self.prune(oracle)
 
     def best_of(self, trial: CompletedTrial, constraints: Sequence[Constraint]) -> Best:
         """Returns what best.json says of a trial."""
@@ -66,13 +92,20 @@ class ResultsWriter:
             self._class_names,
         )
 
-    def _prune(self, oracle: EPNASOracle, best: Sequence[CompletedTrial]) -> None:
+    def prune(self, oracle: EPNASOracle) -> None:
         """Deletes all weights but those of the best trials and of running ones; no other file."""
-        kept = {trial.slot.name for trial in best[: self._keep_models]}
-        kept |= {oracle.log.assignment(t).slot.name for t in oracle.ongoing_trials.values()}
-        for name in storage.names(self._work_dir.models):
-            if name.endswith(".weights.h5") and name.partition(".")[0] not in kept:
+        kept = self._kept(oracle)
+        for name in self._weights():
+            if name.partition(".")[0] not in kept:
                 storage.remove(os.path.join(self._work_dir.models, name))
+
+    def _kept(self, oracle: EPNASOracle) -> set[str]:
+        best = {trial.slot.name for trial in oracle.best()[: self._keep_models]}
+        running = map(oracle.log.assignment, oracle.ongoing_trials.values())
+        return best | {assignment.slot.name for assignment in running}
+
+    def _weights(self) -> list[str]:
+        return [n for n in storage.names(self._work_dir.models) if n.endswith(".weights.h5")]
 
 
 def row_of(trial: CompletedTrial) -> Row:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import types
 
 import pytest
 
@@ -14,10 +15,11 @@ from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.morph import Insert, Morph, Scale
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec, spec_from_dict
 from epnas_tf.searching.trials import Proposal, Slot
+from epnas_tf.training.evaluate import Evaluator
 from epnas_tf.tuner.listeners import results
 from epnas_tf.tuner.listeners.results import ResultsWriter
 from epnas_tf.tuner.trial_data import Assignment, CompletedTrial, Outcome
-from epnas_tf.workdir import storage, trials_csv
+from epnas_tf.workdir import storage, trials_csv, weights
 from epnas_tf.workdir.layout import WorkDir
 
 _HEADER = (
@@ -25,6 +27,7 @@ _HEADER = (
     "intensity,traffic_bytes,feasible,status,seconds,overhead_seconds,worker,reused,inherited,reason"
 )
 _CONV = LayerSpec("conv2d", 3, None, 8, "relu")
+_LOG = types.SimpleNamespace(assignment=None)
 _BUDGET = Budget((8, 8, 1), 10)
 
 
@@ -191,6 +194,74 @@ def test_weights_of_no_use_are_deleted_and_nothing_else(quick, make_tuner, data)
     tuner.oracle.listeners.append(litter)
     tuner.search(data)
     assert len(best) == 1
+
+
+@pytest.fixture(name="keeping")
+def _keeping(make_tuner, data, monkeypatch):
+    """Returns a function that opens a project of three trials, whose weights are all kept."""
+    saved = Evaluator.evaluate  # the quick one
+
+    def evaluate(self, spec, seed, keep=None, **rest):
+        keep(None)
+        return saved(self, spec, seed, keep, **rest)
+
+    monkeypatch.setattr(Evaluator, "evaluate", evaluate)
+    monkeypatch.setattr(weights, "write", lambda network, path: storage.write_atomic(path, ""))
+    make_tuner(max_trials=3, keep_models=3).search(data)
+    return lambda **changed: make_tuner(**{"max_trials": 4} | changed)
+
+
+def _weights(tuner):
+    return [name.partition(".")[0] for name in storage.names(tuner.work_dir.models)]
+
+
+def test_whose_weights_a_lowered_number_deletes_is_said_before(quick, keeping, data, caplog):
+    tuner = keeping(keep_models=1)
+    best = [trial.slot.name for trial in tuner.oracle.best()]
+    at_first = []
+
+    def stop(trial):
+        at_first.append((caplog.text, _weights(tuner)))
+        raise KeyboardInterrupt
+
+    tuner.on_trial_begin = stop
+    with pytest.raises(KeyboardInterrupt):
+        tuner.search(data)
+    ((said, there),) = at_first
+    assert (
+        f"keep_models=1: the weights of 2 of the 3 networks in {tuner.work_dir.models} will be "
+        f"deleted: {best[1]}, {best[2]} (keep_models=3 keeps them)"
+    ) in said
+    assert there == sorted(best), "who stops at the warning loses nothing"
+
+    tuner = keeping(keep_models=1)
+    tuner.search(data)
+    assert _weights(tuner) == [tuner.oracle.best()[0].slot.name]
+
+
+def test_a_finished_search_keeps_what_it_says(quick, keeping, data, caplog):
+    tuner = keeping(keep_models=2, max_trials=3)
+    tuner.search(data)
+    assert "the weights of 1 of the 3 networks" in caplog.text
+    assert _weights(tuner) == sorted(trial.slot.name for trial in tuner.oracle.best()[:2])
+
+
+@pytest.mark.parametrize("keep_models", [3, 9])
+def test_nothing_is_said_where_nothing_kept_is_deleted(quick, keeping, data, caplog, keep_models):
+    keeping(keep_models=keep_models).search(data)
+    assert "deleted" not in caplog.text
+
+
+def test_of_many_weights_that_go_ten_are_named(tmp_path, caplog):
+    trials = [_trial(_START.proposal.spec, Slot(1, 1, branch)) for branch in range(14)]
+    oracle = types.SimpleNamespace(best=lambda: trials, ongoing_trials={}, log=_LOG)
+    work_dir = WorkDir(str(tmp_path))
+    names = [trial.slot.name for trial in trials]
+    for name in names:
+        storage.write_atomic(work_dir.model(name), "")
+    ResultsWriter(work_dir, 1).begin(oracle)
+    assert f"deleted: {', '.join(names[1:11])} and 3 more (keep_models=14" in caplog.text
+    assert len(storage.names(work_dir.models)) == 14
 
 
 def test_weights_of_running_trials_stay(quick, make_tuner, data):
