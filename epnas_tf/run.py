@@ -13,9 +13,10 @@ from epnas_tf.architecture.settings import LimitSettings, SpaceSettings
 from epnas_tf.config import SearchConfig
 from epnas_tf.data.dataset import Data
 from epnas_tf.data.names import absolute
+from epnas_tf.report import classes
 from epnas_tf.resolve import blamed_on
 from epnas_tf.result import SearchResult
-from epnas_tf.training import devices
+from epnas_tf.training import accuracies, devices
 from epnas_tf.tuner.oracle import EPNASOracle, Listener
 from epnas_tf.tuner.session import Plan
 from epnas_tf.tuner.settings import OracleSettings, TunerSettings
@@ -95,8 +96,14 @@ def _headline(config: SearchConfig, plan: Plan, tuner: EPNASTuner) -> str:
     cut = f" (for so few images, not of {config.batch_size})" if too_large else ""
     return (
         f"{data.name}: {len(data.train)} training and {len(data.validation)} validation images "
-        f"of {shape}, {data.num_classes} classes; {tuner.oracle.total} networks in "
+        f"of {shape}, {data.num_classes} classes{_uneven(data)}; {tuner.oracle.total} networks in "
         f"{config.work_dir}\n"
         f"a child: epochs {schedule.epochs}, batches of {schedule.batch_size}{cut}, "
         f"learning rate {schedule.learning_rate:.3g}"
     )
+
+
+def _uneven(data: Data) -> str:
+    """Returns what a network that always answers the largest class reaches, where it is much."""
+    largest = accuracies.largest_class(data.validation, data.num_classes)
+    return "" if largest is None else f" ({classes.share_text(largest)})"

@@ -507,7 +507,7 @@ def test_a_search_finds_its_images_from_anywhere_and_where_they_went(photos, mon
 
     (moved / "dark" / "0.png").unlink()
     capsys.readouterr()
-    with pytest.raises(ConfigError, match="its images or labels have changed"):
+    with pytest.raises(ConfigError, match="its images, labels or weights have changed"):
         epnas_tf.search(command_line.parse_to_go_on(alone))
 
 

@@ -63,36 +63,32 @@ class Split:
         weights = None if self.weights is None else self.weights[indices]
         return Split(self.images[indices], self.labels[indices], weights)
 
-    def weighted(self, weights: Any) -> Split:
+    def weighted(self, weights: Any, name: str = "sample_weight") -> Split:
         """Returns the split with weights in the training loss, times those that it has.
 
         Raises:
           ValueError: they are not one finite number of at least 0 per image.
         """
-        weights = checked_weights(weights, len(self))
+        weights = _weights(np.asarray(weights), len(self), name)
         if self.weights is not None:
             weights = self.weights * weights
         return dataclasses.replace(self, weights=weights)
 
+    def unweighted(self) -> Split:
+        """Returns the split without weights: it is measured on."""
+        return dataclasses.replace(self, weights=None)
 
-def checked_weights(weights: Any, count: int) -> np.ndarray:
-    """Returns weights in the training loss as float32 [n].
 
-    Raises:
-      ValueError: they are not one finite number of at least 0 per image.
-    """
-    given = np.asarray(weights)
+def _weights(given: np.ndarray, count: int, name: str) -> np.ndarray:
     if given.shape not in ((count,), (count, 1)):
-        raise ValueError(
-            f"sample_weight must hold a number per image, [{count}], got {given.shape}"
-        )
+        raise ValueError(f"{name} must hold a number per image, [{count}], got {given.shape}")
     if given.dtype.kind not in "biuf":
-        raise ValueError(f"sample_weight must hold numbers, got {given.dtype}")
+        raise ValueError(f"{name} must hold numbers, got {given.dtype}")
     with np.errstate(over="ignore"):
         given = given.reshape(count).astype(np.float32)
     if not np.isfinite(given).all() or given.min() < 0:
         wrong = given[~np.isfinite(given) | (given < 0)][0]
-        raise ValueError(f"sample_weight must hold finite numbers of at least 0, got {wrong}")
+        raise ValueError(f"{name} must hold finite numbers of at least 0, got {wrong}")
     return given
 
 
@@ -100,8 +96,8 @@ def check_some_weight(train: Split) -> None:
     """Raises ValueError where no image of a training split has a weight."""
     if train.weights is not None and not train.weights.any():
         raise ValueError(
-            "sample_weight must be above 0 for some image of the training split, got 0 for all: "
-            "nothing would be learnt"
+            "sample_weight and class_weight must leave some image of the training split a weight "
+            "above 0, got 0 for all: nothing would be learnt"
         )
 
 

@@ -102,6 +102,7 @@ def from_arrays(
     validation_split: float = 0.2,
     seed: int = 0,
     name: str = "arrays",
+    sample_weight: np.ndarray | None = None,
 ) -> Data:
     """Makes a data set of images and labels as Keras' `fit` takes them.
 
@@ -112,11 +113,15 @@ def from_arrays(
       validation_split: stratified share held out of x where there is no validation_data.
       seed: what the split depends on.
       name: what to call it.
+      sample_weight: of each image of x in the training loss, [n], finite and at least 0; images
+        held out of x are measured without it.
 
     Raises:
       ValueError: the arrays break a rule, which is named.
     """
     train = arrays.checked(x, y, "x", "y")
+    if sample_weight is not None:
+        train = train.weighted(sample_weight)
     if validation_data is not None:
         validation = arrays.checked(*validation_data, "x of validation_data", "y of it")
     else:
@@ -124,7 +129,8 @@ def from_arrays(
             raise ValueError(f"validation_split must be in (0, 1), got {validation_split}")
         rng = randomness.generator(seed, "split")
         kept, held = splits.held_out(train.labels, (validation_split,), rng)
-        train, validation = train.take(kept), train.take(held)
+        train, validation = train.take(kept), train.take(held).unweighted()
+    arrays.check_some_weight(train)
     return _data(name, Raw(train, validation, None))
 
 

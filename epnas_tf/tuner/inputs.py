@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
+import numbers
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from epnas_tf.data import arrays
 from epnas_tf.data import dataset as data_lib
 from epnas_tf.data.dataset import Data
 
 VALIDATION_SPLIT = 0.2
+
+# What of `fit`'s arguments changes the schedule; class_weight where it is a word.
+_OF_THE_SCHEDULE = ("epochs", "batch_size", "class_weight")
+
+
+def overrides_of(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Takes from `fit`'s arguments what changes the schedule, and returns what is said of it."""
+    table = not isinstance(arguments.get("class_weight", ""), str)
+    names = _OF_THE_SCHEDULE[: -1 if table else None]
+    said = {name: arguments.pop(name, None) for name in names}
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def data_of(x: Any, y: Any, arguments: dict[str, Any], seed: int) -> Data:
@@ -19,7 +34,8 @@ def data_of(x: Any, y: Any, arguments: dict[str, Any], seed: int) -> Data:
     Args:
       x: images, a finite tf.data.Dataset of (image, label), or a `Data`, returned as it is.
       y: labels, where x holds images alone.
-      arguments: `validation_data` and `validation_split`; anything else is refused.
+      arguments: `validation_data`, `validation_split`, `sample_weight`, `class_weight` (a weight
+        by label); anything else is refused.
       seed: what a split depends on.
 
     Raises:
@@ -28,19 +44,56 @@ def data_of(x: Any, y: Any, arguments: dict[str, Any], seed: int) -> Data:
     given = {name: value for name, value in arguments.items() if value is not None}
     validation_data = given.pop("validation_data", None)
     split = given.pop("validation_split", VALIDATION_SPLIT)
+    weights, by_label = given.pop("sample_weight", None), given.pop("class_weight", None)
     if given:
         raise ValueError(
-            "search() takes x, y, validation_data, validation_split, epochs, batch_size and "
-            f"verbose, got {sorted(given)}"
+            "search() takes x, y, validation_data, validation_split, sample_weight, class_weight, "
+            f"epochs, batch_size and verbose, got {sorted(given)}"
+        )
+    if weights is not None and isinstance(x, Data | tf.data.Dataset):
+        raise ValueError(
+            f"sample_weight must stand beside arrays x and y, got x of type {type(x).__name__} "
+            "(class_weight goes with any; the training split of a Data may hold weights)"
         )
     if isinstance(x, Data):
         if y is not None or validation_data is not None:
             raise ValueError("a Data holds labels and validation part itself, got others beside it")
-        return x
+        return _with_class_weight(x, by_label)
     images, labels = _pair(x if y is None else (x, y), "x and y")
     if validation_data is not None:
         validation_data = _pair(validation_data, "validation_data")
-    return data_lib.from_arrays(images, labels, validation_data, split, seed)
+    data = data_lib.from_arrays(images, labels, validation_data, split, seed, sample_weight=weights)
+    return _with_class_weight(data, by_label)
+
+
+def _with_class_weight(data: Data, by_label: Any) -> Data:
+    """Returns the data whose training images weigh what a table says of their labels."""
+    if by_label is None:
+        return data
+    if not isinstance(by_label, Mapping):
+        raise ValueError(f"class_weight must be a dict or 'balanced', got {by_label!r:.80}")
+    known = range(data.num_classes)
+    missing = [label for label in known if label not in by_label]
+    unknown = [label for label in by_label if label not in known]
+    if missing or unknown:
+        raise ValueError(
+            f"class_weight must hold a weight of each label in 0..{len(known) - 1} and of no other"
+            + (f", got none of {_listed(missing)}" if missing else "")
+            + (f", got one of {_listed(unknown)}" if unknown else "")
+        )
+    for label, weight in by_label.items():
+        if not isinstance(weight, numbers.Real):
+            raise ValueError(f"class_weight of label {label} must be a number, got {weight!r:.80}")
+    weights = np.array([by_label[label] for label in known], np.float64)
+    train = data.train.weighted(weights[data.train.labels], "class_weight")
+    arrays.check_some_weight(train)
+    return dataclasses.replace(data, train=train)
+
+
+def _listed(labels: list[Any]) -> str:
+    """Returns the first labels, and how many more there are."""
+    said = ", ".join(f"{label!r:.40}" for label in labels[:5])
+    return said if len(labels) <= 5 else f"{said} and {len(labels) - 5} more"
 
 
 def _pair(given: Any, name: str) -> tuple[Any, Any]:
@@ -48,7 +101,10 @@ def _pair(given: Any, name: str) -> tuple[Any, Any]:
     if isinstance(given, tf.data.Dataset):
         return _arrays_of(given, name)
     if not isinstance(given, tuple | list) or len(given) != 2:
-        raise ValueError(f"{name} must be images and labels, nothing else (no sample weights)")
+        raise ValueError(
+            f"{name} must be images and labels, nothing else: weights act on the training loss "
+            "alone, give them as sample_weight beside x and y"
+        )
     return given[0], given[1]
 
 

@@ -73,6 +73,7 @@ def row_of(trial: CompletedTrial) -> Row:
         reused=trial.proposal.reuse or "",
         inherited=outcome.inherited,
         reason=outcome.reason,
+        balanced_accuracy=outcome.balanced_accuracy,
     )
 
 
@@ -87,4 +88,5 @@ def best_of(trial: CompletedTrial, constraints: Sequence[Constraint]) -> Best:
         trial.feasible,
         outcome.uses,
         constraints,
+        balanced_accuracy=outcome.balanced_accuracy,
     )
