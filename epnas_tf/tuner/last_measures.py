@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import keras
+
 from epnas_tf.data.dataset import Data, Split
 from epnas_tf.training import accuracies, trainer
 from epnas_tf.tuner.listeners import results
@@ -50,16 +52,29 @@ def of_best(tuner: EPNASTuner, data: Data, splits: Mapping[str, Split]) -> Best 
     missing = {name: split for name, split in splits.items() if name not in best.per_class_accuracy}
     if not missing:
         return best
-    if not storage.exists(tuner.work_dir.model(best.slot)):
+    network, reason = _network(tuner, best)
+    if network is None:
         if "test" in missing and best.test_accuracy is None:
-            print(f"no test accuracy: the weights of {best.slot} are gone")
+            print(f"no test accuracy: {reason}")
         return best
-    return _measured(tuner, data, missing, best)
+    return _measured(network, tuner, data, missing, best)
 
 
-def _measured(tuner: EPNASTuner, data: Data, splits: Mapping[str, Split], best: Best) -> Best:
+def _network(tuner: EPNASTuner, best: Best) -> tuple[keras.Model | None, str]:
+    """Returns the best network as it was trained, or why it is not there."""
+    if not storage.exists(tuner.work_dir.model(best.slot)):
+        return None, f"the weights of {best.slot} are gone"
     (trial,) = tuner.oracle.get_best_trials()
-    network, names = tuner.trained_network(trial), accuracies.class_names(data)
+    try:
+        return tuner.trained_network(trial), ""
+    except ValueError as error:  # the search has its result all the same
+        return None, str(error)
+
+
+def _measured(
+    network: keras.Model, tuner: EPNASTuner, data: Data, splits: Mapping[str, Split], best: Best
+) -> Best:
+    names = accuracies.class_names(data)
     for name, split in splits.items():
         hits = trainer.class_hits(network, split, data, tuner.strategy)
         by_class = {names[label]: share for label, share in hits.shares.items()}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from epnas_tf.tuner.inputs import data_of
+from epnas_tf.tuner.inputs import data_of, overrides_of
 
 
 def _set(x, y, batch=0):
@@ -94,9 +94,9 @@ def test_a_data_set_of_something_else_is_refused(images):
             data_of(given, None, {}, 0)
 
 
-def test_sample_weights_are_refused(images):
+def test_weights_of_what_is_measured_on_are_refused(images):
     x, y = images
-    message = r"validation_data must be images and labels, .* \(no sample weights\)"
+    message = "validation_data must be images and labels, .* weights act on the training loss alone"
     with pytest.raises(ValueError, match=message):
         data_of(x, y, {"validation_data": (x, y, np.ones(96))}, 0)
     with pytest.raises(ValueError, match="validation_data must be images and labels"):
@@ -113,3 +113,84 @@ def test_a_data_is_taken_as_it_is(data, images):
     for y, arguments in ((images[1], {}), (None, {"validation_data": images})):
         with pytest.raises(ValueError, match="a Data holds labels and validation part itself"):
             data_of(data, y, arguments, 0)
+
+
+# Weights
+
+
+def test_weights_go_with_their_images_and_only_in_training(images):
+    x, y = images
+    weights = np.arange(96) / 8
+    data = data_of(x, y, {"sample_weight": weights}, 0)
+    by_image = {image.tobytes(): weight for image, weight in zip(x, weights, strict=True)}
+    assert data.train.weights.dtype == np.float32
+    assert list(data.train.weights) == [by_image[image.tobytes()] for image in data.train.images]
+    assert data.validation.weights is None
+    bare = data_of(x, y, {}, 0)
+    assert bare.train.weights is None
+    assert (bare.train.images == data.train.images).all()
+
+
+@pytest.mark.parametrize("given", ["arrays", "data set", "Data"])
+def test_a_weight_by_label_goes_with_anything(images, data, given):
+    x = {"arrays": images[0], "data set": _set(*images), "Data": data}[given]
+    y = images[1] if given == "arrays" else None
+    table = {0: 1, 1: 0.5, np.int64(2): 3.0}
+    found = data_of(x, y, {"class_weight": table}, 0)
+    assert list(found.train.weights) == [table[label] for label in found.train.labels]
+    assert data.train.weights is None
+
+
+def test_weights_by_image_and_by_label_are_multiplied(images):
+    given = {"sample_weight": np.full(96, 2.0), "class_weight": {0: 1, 1: 3, 2: 0}}
+    data = data_of(*images, given, 0)
+    assert list(data.train.weights) == [[2, 6, 0][label] for label in data.train.labels]
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.ones(95), r"sample_weight must hold a number per image, \[96\], got \(95,\)"),
+        (np.ones((96, 2)), r"sample_weight must hold a number per image, \[96\], got \(96, 2\)"),
+        (np.array(["1"] * 96), "sample_weight must hold numbers, got <U1"),
+        (np.append(np.ones(95), np.nan), "must hold finite numbers of at least 0, got nan"),
+        (np.append(np.ones(95), 1e300), "must hold finite numbers of at least 0, got inf"),
+        (np.append(np.ones(95), -0.5), "must hold finite numbers of at least 0, got -0.5"),
+        (np.zeros(96), "must leave some image of the training split a weight above 0"),
+    ],
+)
+def test_weights_that_cannot_be_are_refused(images, weights, message):
+    with pytest.raises(ValueError, match=message):
+        data_of(*images, {"sample_weight": weights}, 0)
+
+
+def test_weights_beside_anything_but_arrays_are_refused(images, data):
+    for x in (_set(*images), data):
+        with pytest.raises(ValueError, match="sample_weight must stand beside arrays x and y"):
+            data_of(x, None, {"sample_weight": np.ones(96)}, 0)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({0: 1, 2: 1}, r"of each label in 0..2 and of no other, got none of 1$"),
+        ({0: 1, 1: 1, 2: 1, "cat": 2, 7: 1}, r"and of no other, got one of 'cat', 7$"),
+        ({1: 1, 3: 1}, r"got none of 0, 2, got one of 3$"),
+        ({0: 1, 1: "2", 2: 1}, "class_weight of label 1 must be a number, got '2'"),
+        ({0: 1, 1: -2, 2: 1}, "class_weight must hold finite numbers of at least 0, got -2.0"),
+        ({0: 0, 1: 0, 2: 0}, "must leave some image of the training split a weight above 0"),
+        ([1, 1, 1], r"class_weight must be a dict or 'balanced', got \[1, 1, 1\]"),
+    ],
+)
+def test_weights_by_label_that_cannot_be_are_refused_by_name(images, table, message):
+    with pytest.raises(ValueError, match=message):
+        data_of(*images, {"class_weight": table}, 0)
+
+
+def test_a_word_for_class_weight_is_the_schedules_and_a_table_is_not():
+    said = {"epochs": 2, "batch_size": None, "class_weight": "balanced", "verbose": 0}
+    assert overrides_of(said) == {"epochs": 2, "class_weight": "balanced"}
+    assert said == {"verbose": 0}
+    table = {"class_weight": {0: 1.0}}
+    assert overrides_of(table) == {}
+    assert table == {"class_weight": {0: 1.0}}
