@@ -28,7 +28,7 @@ def render(work_dir: str, top: int = 10) -> str:
     listed = (feasible or trials)[:top]
     balanced = any(trial.balanced_accuracy is not None for trial in trials)
     cells = [_header(balanced)]
-    cells += [_cells(rank, trial) for rank, trial in enumerate(listed, start=1)]
+    cells += [_cells(rank, trial, balanced) for rank, trial in enumerate(listed, start=1)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines += [
         "  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in cells
@@ -42,13 +42,13 @@ def _header(balanced: bool) -> Sequence[str]:
     return ("rank", "slot", *measured, "reward", *resources, "feasible")
 
 
-def _cells(rank: int, trial: Row) -> Sequence[str]:
-    balanced = trial.balanced_accuracy
+def _cells(rank: int, trial: Row, balanced: bool) -> Sequence[str]:
+    share = trial.balanced_accuracy
     return (
         str(rank),
         trial.slot.name,
         f"{trial.accuracy:.4f}",
-        *(() if balanced is None else (f"{balanced:.4f}",)),
+        *(("" if share is None else f"{share:.4f}",) if balanced else ()),
         f"{trial.reward:.4f}",
         *(_use(resource, trial.uses[name]) for name, resource in RESOURCES.items()),
         "yes" if trial.feasible else "no",

@@ -123,7 +123,7 @@ class Row:
             overhead_seconds=float(cells["overhead_seconds"]),
             attempt=int(cells["attempt"]),
             inherited=float(cells["inherited"]),
-            balanced_accuracy=float(cells[BALANCED]) if BALANCED in cells else None,
+            balanced_accuracy=float(cells[BALANCED]) if cells.get(BALANCED) else None,
             **{name: cells[name] for name in _TEXTS},
         )
 

@@ -16,10 +16,8 @@ from epnas_tf.training.trainer import EpochResult, TrainResult
 from epnas_tf.tuner import durable
 from epnas_tf.workdir import best_json, storage
 
-_CONSTANT, _FAIR = (
-    ClassHits(np.array([95, 0]), np.array([95, 5])),
-    ClassHits(np.array([88, 4]), np.array([95, 5])),
-)
+_CONSTANT = ClassHits(np.array([95, 0]), np.array([95, 5]))
+_FAIR = ClassHits(np.array([88, 4]), np.array([95, 5]))
 
 
 @pytest.fixture(name="rare", scope="module")
@@ -50,21 +48,21 @@ def _rows(tuner):
 
 
 @pytest.mark.parametrize(
-    ("objective", "slots", "score"),
+    ("objective", "slot", "score"),
     [("accuracy", "e01s00b0", 0.95), ("balanced_accuracy", "e01s00b1", (88 / 95 + 0.8) / 2)],
 )
 def test_the_best_network_is_the_one_that_the_objective_prefers(
-    make_tuner, plan, rare, trained, capsys, objective, slots, score
+    make_tuner, plan, rare, trained, capsys, objective, slot, score
 ):
     tuner = make_tuner(objective=objective, schedule=plan, steps=1, seed=3)
     tuner.search(rare)
     assert len(trained) == 4
     balanced = objective == "balanced_accuracy"
     (trial,) = tuner.oracle.get_best_trials()
-    assert durable.values(trial)["slot"] == slots
+    assert durable.values(trial)["slot"] == slot
     assert (tuner.oracle.objective.name, trial.score) == ("reward", pytest.approx(score))
     best = best_json.read(tuner.work_dir)
-    assert (best.slot, best.validation_accuracy) == (slots, 0.92 if balanced else 0.95)
+    assert (best.slot, best.validation_accuracy) == (slot, 0.92 if balanced else 0.95)
     assert best.balanced_accuracy == (pytest.approx(score) if balanced else None)
     assert best.largest_class == 0.95
     assert set(best.per_class_accuracy) == {"validation"}
@@ -77,19 +75,14 @@ def test_the_best_network_is_the_one_that_the_objective_prefers(
     # What is reloaded says the same, and its project holds the objective.
     again = make_tuner(objective=objective, schedule=plan, steps=1, seed=3)
     assert again.oracle.best() == tuner.oracle.best()
-    assert (
-        json.loads(storage.read_text(again.work_dir.project))["settings"]["objective"] == objective
-    )
+    project = json.loads(storage.read_text(again.work_dir.project))
+    assert project["settings"]["objective"] == objective
 
 
-def test_a_search_keeps_its_objective(make_tuner, plan, rare, trained, caplog):
+def test_a_search_keeps_its_objective(make_tuner, plan, rare, trained):
     make_tuner(schedule=plan, steps=1).search(rare)
-    other = make_tuner(objective="balanced_accuracy", schedule=plan, steps=1)
-    # A trial that lacks what it would be compared by is none of this search.
-    assert other.oracle.completed() == []
-    assert "its objective must be balanced_accuracy" in caplog.text
     with pytest.raises(ValueError, match="objective is accuracy, asked for balanced_accuracy"):
-        other.search(rare)
+        make_tuner(objective="balanced_accuracy", schedule=plan, steps=1).search(rare)
 
 
 def test_class_weights_are_part_of_the_search(make_tuner, plan, rare, trained):
