@@ -25,7 +25,7 @@ from epnas_tf.fields import ConfigError
 from epnas_tf.result import SearchResult
 from epnas_tf.training import calibrate, devices, schedule, trainer
 from epnas_tf.tuner.tuner import EPNASTuner
-from epnas_tf.workdir import storage
+from epnas_tf.workdir import best_json, storage
 from epnas_tf.workdir.layout import WorkDir
 
 # Six children of a second each.
@@ -245,8 +245,13 @@ def test_cells_are_searched_by_the_learning_policy(tmp_path, capsys):
     assert lines[0].endswith(f" of 8x8x1, 10 classes; 2 networks in {config.work_dir}")
     assert lines[1].startswith("a child: epochs 1, batches of ")
     assert [line[:5] for line in lines[2:4]] == ["[1/2]", "[2/2]"]
-    assert lines[-2].startswith(f"best: {result.best.slot}, validation accuracy ")
-    assert f"test accuracy {result.test_accuracy:.4f}" in lines[-2]
+    (best,) = (line for line in lines if line.startswith("best: "))
+    assert best.startswith(f"best: {result.best.slot}, validation accuracy ")
+    assert f"test accuracy {result.test_accuracy:.4f}" in best
+    by_class = best_json.read(WorkDir(config.work_dir)).per_class_accuracy
+    assert {split: list(shares) for split, shares in by_class.items()} == {
+        split: [str(label) for label in range(10)] for split in ("validation", "test")
+    }
 
 
 # What is settled before the first child

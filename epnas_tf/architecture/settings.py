@@ -98,7 +98,6 @@ class RewardSettings(Settings):
         "what networks are compared by: the share of validation images classified correctly, or "
         "the mean of the classes' shares, for classes of uneven size",
         choices=(ACCURACY, BALANCED),
-        common=True,
     )
 
 

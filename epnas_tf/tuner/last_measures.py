@@ -49,7 +49,10 @@ def of_best(tuner: EPNASTuner, data: Data, splits: Mapping[str, Split]) -> Best 
         per_class_accuracy={} if before is None else before.per_class_accuracy,
         largest_class=accuracies.largest_class(data.validation, data.num_classes),
     )
-    missing = {name: split for name, split in splits.items() if name not in best.per_class_accuracy}
+    known = set(best.per_class_accuracy)
+    if best.test_accuracy is None:
+        known.discard("test")
+    missing = {name: split for name, split in splits.items() if name not in known}
     if not missing:
         return best
     network, reason = _network(tuner, best)
