@@ -8,6 +8,7 @@ import pytest
 
 from epnas_tf.training import trainer
 from epnas_tf.tuner import last_measures
+from epnas_tf.tuner.session import Session
 from epnas_tf.workdir import best_json, storage
 
 
@@ -58,7 +59,8 @@ def test_of_another_network_nothing_is_taken_over(searched, data, monkeypatch):
 
 def test_a_worker_writes_nothing(searched, data):
     storage.remove(searched.work_dir.best)
-    searched.session, session = object(), searched.session
+    session = searched.session
+    searched.session = Session(searched.oracle, searched.work_dir, searched.settings)
     last_measures.store(searched, data)
     assert not storage.exists(searched.work_dir.best)
     searched.session = session

@@ -609,12 +609,12 @@ def test_trials_that_contradict_each_other_are_an_error_that_names_the_folder(
         make_tuner().search(data)
 
 
-def test_a_trial_that_lacks_what_networks_are_compared_by_is_run_again(make, caplog):
+def test_a_trial_that_lacks_what_networks_are_compared_by_is_run_again(make):
     oracle = make(objective="balanced_accuracy")
-    first, second = oracle.create_trial("w"), oracle.create_trial("w")
+    first = oracle.create_trial("w")
     _end(oracle, first)
+    second = oracle.create_trial("w")
     _end(oracle, second, balanced_accuracy=0.5)
     again = make(objective="balanced_accuracy")
     assert [trial.slot.name for trial in again.completed()] == [_slot(second)]
-    assert "objective must be balanced_accuracy, got the other" in caplog.text
     assert _slot(again.create_trial("w")) == _slot(first)
