@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from epnas_tf.architecture.budget import ChildLimits
-from epnas_tf.architecture.settings import LimitSettings, SpaceSettings
+from epnas_tf.architecture.settings import LimitSettings, RewardSettings, SpaceSettings
 from epnas_tf.data.names import DatasetName
 from epnas_tf.data.settings import DataSettings, VariationSettings
 from epnas_tf.fields import (
@@ -89,6 +89,7 @@ class SearchConfig(
     Sizes,
     ChildLimits,
     LimitSettings,
+    RewardSettings,
     SpaceSettings,
     VariationSettings,
     DataSettings,

@@ -9,14 +9,12 @@ from epnas_tf.architecture.cost import Cost
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.data.dataset import Data
 from epnas_tf.report import table
-from epnas_tf.training import trainer
+from epnas_tf.tuner import last_measures
 from epnas_tf.tuner.listeners.console import limit_text
 from epnas_tf.tuner.listeners.results import ResultsWriter
 from epnas_tf.tuner.oracle import EPNASOracle
 from epnas_tf.tuner.trial_data import CompletedTrial
 from epnas_tf.tuner.tuner import EPNASTuner
-from epnas_tf.workdir import best_json, storage
-from epnas_tf.workdir.layout import WorkDir
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,9 +25,10 @@ class Network:
       slot: name of its trial, such as e01s03b5.
       spec: the network.
       accuracy: validation accuracy.
-      reward: accuracy times the penalties.
+      reward: what networks are compared by times the penalties.
       cost: parameters, FLOPs, bytes moved.
       feasible: whether it keeps every limit.
+      balanced_accuracy: where networks are compared by it; None where by accuracy.
     """
 
     slot: str
@@ -38,6 +37,7 @@ class Network:
     reward: float
     cost: Cost
     feasible: bool
+    balanced_accuracy: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,13 +66,9 @@ def finish(tuner: EPNASTuner, data: Data) -> SearchResult:
     """Measures the best network on the test split, once, prints the table, returns the result."""
     oracle: EPNASOracle = tuner.oracle
     best, trials = oracle.best(), oracle.completed()
-    test_accuracy = _test_accuracy(tuner, data, best)
-    writer = ResultsWriter(tuner.work_dir, tuner.settings.keep_models)
-    measured = None
-    if test_accuracy is not None:
-        found = writer.best_of(best[0], oracle.constraints)
-        measured = dataclasses.replace(found, test_accuracy=test_accuracy)
-    writer.write(oracle, measured)
+    splits = {"validation": data.validation} | ({} if data.test is None else {"test": data.test})
+    measured = last_measures.of_best(tuner, data, splits)
+    ResultsWriter(tuner.work_dir, tuner.settings.keep_models).write(oracle, measured)
     if trials:
         print(table.render(tuner.work_dir.path))
     if trials and not any(trial.feasible for trial in best):
@@ -80,6 +76,7 @@ def finish(tuner: EPNASTuner, data: Data) -> SearchResult:
     if oracle.stopped_by:
         print(f"stopped at --{oracle.stopped_by}: the same command with a larger one goes on")
     networks = tuple(_network(trial, oracle.budget.cost(trial.proposal.spec)) for trial in best)
+    test_accuracy = None if measured is None else measured.test_accuracy
     return SearchResult(networks, test_accuracy, len(trials), tuner.work_dir.path)
 
 
@@ -93,28 +90,6 @@ def _nearest(oracle: EPNASOracle, trials: Sequence[CompletedTrial]) -> str:
     )
 
 
-def _test_accuracy(tuner: EPNASTuner, data: Data, best: Sequence[CompletedTrial]) -> float | None:
-    """Returns the best network's accuracy on the test split, as stored if it was measured."""
-    if not best or data.test is None:
-        return None
-    stored = _measured_before(tuner.work_dir, best[0])
-    if stored is not None:
-        return stored
-    if not storage.exists(tuner.work_dir.model(best[0].slot.name)):
-        print(f"no test accuracy: the weights of {best[0].slot.name} are gone")
-        return None
-    (trial,) = tuner.oracle.get_best_trials()
-    return trainer.accuracy(tuner.trained_network(trial), data.test, data, tuner.strategy)
-
-
-def _measured_before(work_dir: WorkDir, best: CompletedTrial) -> float | None:
-    try:
-        stored = best_json.read(work_dir)
-    except ValueError:  # it is written anew
-        return None
-    return stored.test_accuracy if stored and stored.slot == best.slot.name else None
-
-
 def _network(trial: CompletedTrial, cost: Cost) -> Network:
     return Network(
         trial.slot.name,
@@ -123,4 +98,5 @@ def _network(trial: CompletedTrial, cost: Cost) -> Network:
         trial.outcome.reward,
         cost,
         trial.feasible,
+        trial.outcome.balanced_accuracy,
     )

@@ -21,7 +21,7 @@ from epnas_tf.config import SearchConfig
 from epnas_tf.data import dataset as data_lib
 from epnas_tf.fields import ConfigError
 from epnas_tf.training import trainer
-from epnas_tf.workdir import storage
+from epnas_tf.workdir import best_json, storage
 from epnas_tf.workdir.layout import WorkDir
 from tests.tiny_search import TINY
 
@@ -80,7 +80,7 @@ def test_best_json_is_the_best_network(finished):
 def test_a_second_call_does_nothing_but_report(finished, tiny, monkeypatch, capsys):
     result, files = finished
     monkeypatch.setattr(trainer, "train", None)
-    monkeypatch.setattr(trainer, "accuracy", None)  # the test part is for one measurement
+    monkeypatch.setattr(trainer, "class_hits", None)  # the test part is for one measurement
     assert epnas_tf.search(tiny) == result
     assert _files(tiny.work_dir) == files
     assert f"{len(result.networks)} networks trained, " in capsys.readouterr().out
@@ -177,8 +177,13 @@ def test_cells_are_searched_by_the_learning_policy(tmp_path, capsys):
     assert lines[1].startswith("a child: epochs 1, batches of ")
     assert lines[2].startswith("note: on 359 validation images an accuracy is known to +-0.05")
     assert [line[:5] for line in lines[3:5]] == ["[1/2]", "[2/2]"]
-    assert lines[-2].startswith(f"best: {result.best.slot}, validation accuracy ")
-    assert f"test accuracy {result.test_accuracy:.4f}" in lines[-2]
+    (best,) = (line for line in lines if line.startswith("best: "))
+    assert best.startswith(f"best: {result.best.slot}, validation accuracy ")
+    assert f"test accuracy {result.test_accuracy:.4f}" in best
+    by_class = best_json.read(WorkDir(config.work_dir)).per_class_accuracy
+    assert {split: list(shares) for split, shares in by_class.items()} == {
+        split: [str(label) for label in range(10)] for split in ("validation", "test")
+    }
 
 
 @pytest.mark.parametrize("sharing", ["none", "dictionary", "lineage"])
@@ -317,7 +322,7 @@ def test_a_search_finds_its_images_from_anywhere_and_where_they_went(photos, mon
 
     (moved / "dark" / "0.png").unlink()
     capsys.readouterr()
-    with pytest.raises(ConfigError, match="its images or labels have changed"):
+    with pytest.raises(ConfigError, match="its images, labels or weights have changed"):
         epnas_tf.search(command_line.parse_to_go_on(alone))
 
 

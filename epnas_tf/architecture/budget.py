@@ -86,12 +86,12 @@ class Budget:
         return limits.feasible(self.cost(spec), self.constraints)
 
     def reward(self, accuracy: float, spec: Spec) -> float:
-        """Returns the accuracy times the penalties (paper, Eq. 3)."""
+        """Returns the accuracy, plain or balanced, times the penalties (paper, Eq. 3)."""
         return limits.reward(accuracy, self.cost(spec), self.constraints)
 
     @property
     def chance(self) -> float:
-        """Accuracy of guessing, which stands for a network that was not trained (DECISIONS 10)."""
+        """Accuracy of guessing, plain and balanced; that of an untrained network (DECISIONS 10)."""
         return 1.0 / self.num_classes
 
     def minutes(self, cost: Cost) -> float:

@@ -85,6 +85,22 @@ class SpaceSettings(Settings):
         )
 
 
+# What networks are compared by: the share of all images, or the mean of the classes' shares.
+ACCURACY, BALANCED = "accuracy", "balanced_accuracy"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RewardSettings(Settings):
+    """What the reward is made of, besides the limits."""
+
+    objective: str = setting(
+        ACCURACY,
+        "what networks are compared by: the share of validation images classified correctly, or "
+        "the mean of the classes' shares, for classes of uneven size",
+        choices=(ACCURACY, BALANCED),
+    )
+
+
 class _Limits(Settings):
     """Soft limits on what networks use."""
 

@@ -19,10 +19,18 @@ _CHUNK = 1024
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Split:
-    """Images, uint8 or float32 [n, h, w, c], and their labels, int32 [n]."""
+    """Images and their labels.
+
+    Attributes:
+      images: uint8 or float32 [n, h, w, c].
+      labels: int32 [n].
+      weights: of the images in the training loss, float32 [n]; None where all count alike. No
+        measured accuracy knows them.
+    """
 
     images: np.ndarray
     labels: np.ndarray
+    weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -34,16 +42,59 @@ class Split:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """Hex digits that tell these images and labels from others, in whatever order they are."""
+        """Hex digits that tell these examples from others, in whatever order they are.
+
+        Weights are part of an example where there are any.
+        """
+        parts = [self.images, self.labels] + ([] if self.weights is None else [self.weights])
         total = 0
-        for image, label in zip(self.images, self.labels, strict=True):
-            digest = hashlib.blake2b(image.tobytes() + label.tobytes(), digest_size=8)
+        for example in zip(*parts, strict=True):
+            content = b"".join(part.tobytes() for part in example)
+            digest = hashlib.blake2b(content, digest_size=8)
             total += int.from_bytes(digest.digest(), "little")
         return f"{total % 2**64:016x}"
 
     def take(self, indices: np.ndarray) -> Split:
         """Returns the examples at these indices."""
-        return Split(self.images[indices], self.labels[indices])
+        weights = None if self.weights is None else self.weights[indices]
+        return Split(self.images[indices], self.labels[indices], weights)
+
+    def weighted(self, weights: Any, name: str = "sample_weight") -> Split:
+        """Returns the split with weights in the training loss, times those that it has.
+
+        Raises:
+          ValueError: they are not one finite number of at least 0 per image.
+        """
+        weights = _weights(np.asarray(weights), len(self), name)
+        if self.weights is not None:
+            weights = self.weights * weights
+        return dataclasses.replace(self, weights=weights)
+
+    def unweighted(self) -> Split:
+        """Returns the split without weights: it is measured on."""
+        return dataclasses.replace(self, weights=None)
+
+
+def _weights(given: np.ndarray, count: int, name: str) -> np.ndarray:
+    if given.shape not in ((count,), (count, 1)):
+        raise ValueError(f"{name} must hold a number per image, [{count}], got {given.shape}")
+    if given.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must hold numbers, got {given.dtype}")
+    with np.errstate(over="ignore"):
+        given = given.reshape(count).astype(np.float32)
+    if not np.isfinite(given).all() or given.min() < 0:
+        wrong = given[~np.isfinite(given) | (given < 0)][0]
+        raise ValueError(f"{name} must hold finite numbers of at least 0, got {wrong}")
+    return given
+
+
+def check_some_weight(train: Split) -> None:
+    """Raises ValueError where no image of a training split has a weight."""
+    if train.weights is not None and not train.weights.any():
+        raise ValueError(
+            "sample_weight and class_weight must leave some image of the training split a weight "
+            "above 0, got 0 for all: nothing would be learnt"
+        )
 
 
 def check_alike(split: Split, title: str, train: Split) -> None:

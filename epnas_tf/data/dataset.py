@@ -113,6 +113,7 @@ def from_arrays(
     validation_split: float = 0.2,
     seed: int = 0,
     name: str = "arrays",
+    sample_weight: np.ndarray | None = None,
 ) -> Data:
     """Makes a data set of images and labels as Keras' `fit` takes them.
 
@@ -126,6 +127,8 @@ def from_arrays(
       validation_split: stratified share held out of x where there is no validation_data.
       seed: what the split depends on.
       name: what to call it.
+      sample_weight: of each image of x in the training loss, [n], finite and at least 0; images
+        held out of x are measured without it.
 
     Raises:
       ValueError: the arrays break a rule, which is named.
@@ -134,7 +137,14 @@ def from_arrays(
         raise ValueError(f"validation_split must be in (0, 1), got {validation_split}")
     pairs = {"train": (x, y)} | ({} if validation_data is None else {"val": validation_data})
     request = Request(seed=seed)
-    raw = given.prepared(pairs, request, validation_split, titles=_TITLES, by_content=True)
+    raw = given.prepared(
+        pairs,
+        request,
+        validation_split,
+        titles=_TITLES,
+        by_content=True,
+        weights=sample_weight,
+    )
     return _data(name, raw)
 
 

@@ -25,6 +25,7 @@ def prepared(
     *,
     titles: Mapping[str, tuple[str, str]],
     by_content: bool,
+    weights: Any = None,
 ) -> Raw:
     """Returns the splits of a data set that was given as arrays.
 
@@ -34,11 +35,14 @@ def prepared(
       share: what is held out of training where there is no "val".
       titles: what to call images and labels of each split in an error.
       by_content: whether content alone decides the order of examples, rather than their place.
+      weights: of the training images in the training loss.
 
     Raises:
       ValueError: the arrays break a rule, which is named.
     """
     splits, classes, scale = _checked(given, titles, request.image_size)
+    if weights is not None:
+        splits["train"] = splits["train"].weighted(weights)
     digests = {name: copies.digests_of(split.images) for name, split in splits.items()}
     orders = {
         name: np.lexsort((split.labels, digests[name])) if by_content else np.arange(len(split))
@@ -48,7 +52,9 @@ def prepared(
     found = copies.among(digests["train"][orders["train"]], labels)
     shares = [] if "val" in given else [share]
     chosen = request.choose(labels, *shares, copies=found, names=classes.names)
-    kept = [splits["train"].take(orders["train"][indices]) for indices in chosen]
+    train, *held = (splits["train"].take(orders["train"][indices]) for indices in chosen)
+    arrays.check_some_weight(train)
+    kept = [train, *(split.unweighted() for split in held)]
     left_out = {}
     earlier = [digests["train"]]
     for name in [name for name in ("val", "test") if name in splits]:

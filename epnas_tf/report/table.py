@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from epnas_tf.architecture.resources import RESOURCES, Resource
+from epnas_tf.report import classes
 from epnas_tf.report.units import short
 from epnas_tf.searching.trials import ranked
 from epnas_tf.workdir import best_json, trials_csv
 from epnas_tf.workdir.layout import WorkDir
 from epnas_tf.workdir.trials_csv import Row
-
-_HEADER = ("rank", "slot", "accuracy", "reward", *(r.title for r in RESOURCES.values()), "feasible")
 
 
 def render(work_dir: str, top: int = 10) -> str:
@@ -25,19 +26,29 @@ def render(work_dir: str, top: int = 10) -> str:
     feasible = [trial for trial in trials if trial.feasible]
     lines = [f"{len(trials)} networks trained, {len(feasible)} of them within the limits"]
     listed = (feasible or trials)[:top]
-    cells = [_HEADER] + [_cells(rank, trial) for rank, trial in enumerate(listed, start=1)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(_HEADER))]
+    balanced = any(trial.balanced_accuracy is not None for trial in trials)
+    cells = [_header(balanced)]
+    cells += [_cells(rank, trial, balanced) for rank, trial in enumerate(listed, start=1)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines += [
         "  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in cells
     ]
     return "\n".join(lines + _best_lines(files))
 
 
-def _cells(rank: int, trial: Row) -> tuple[str, ...]:
+def _header(balanced: bool) -> Sequence[str]:
+    measured = ("accuracy", "balanced") if balanced else ("accuracy",)
+    resources = (resource.title for resource in RESOURCES.values())
+    return ("rank", "slot", *measured, "reward", *resources, "feasible")
+
+
+def _cells(rank: int, trial: Row, balanced: bool) -> Sequence[str]:
+    share = trial.balanced_accuracy
     return (
         str(rank),
         trial.slot.name,
         f"{trial.accuracy:.4f}",
+        *(("" if share is None else f"{share:.4f}",) if balanced else ()),
         f"{trial.reward:.4f}",
         *(_use(resource, trial.uses[name]) for name, resource in RESOURCES.items()),
         "yes" if trial.feasible else "no",
@@ -53,6 +64,7 @@ def _best_lines(files: WorkDir) -> list[str]:
     if best is None:
         return []
     line = f"best: {best.slot}, validation accuracy {best.validation_accuracy:.4f}"
+    line += classes.beside_validation(best)
     if best.test_accuracy is not None:
-        line += f", test accuracy {best.test_accuracy:.4f}"
-    return [line, f"network: {best.spec.to_json()}"]
+        line += f", test accuracy {best.test_accuracy:.4f}{classes.beside_test(best)}"
+    return [line, *classes.lines(best), f"network: {best.spec.to_json()}"]

@@ -42,7 +42,12 @@ class Sharing:
         return start.share
 
     def end(self, model: keras.Model, accuracy: float) -> None:
-        """Offers a trained model's parameters; others see them once the step is whole."""
+        """Offers a trained model's parameters; others see them once the step is whole.
+
+        Args:
+          model: what was trained.
+          accuracy: what networks are compared by, plain or balanced: at a clash the better stays.
+        """
         nodes, weights = graph.layout_of(model), graph.weights_of(model)
         blocks = offers.offered(nodes, weights, self.labels, self.slot, accuracy)
         self.offers.append(self.store.offer(f"{self.slot}-{self.attempt}", blocks))

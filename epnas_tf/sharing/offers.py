@@ -28,7 +28,7 @@ def offered(
       weights: their values.
       labels: what its blocks are kept under.
       source: name of its trial.
-      accuracy: its validation accuracy.
+      accuracy: its validation accuracy, plain or balanced as networks are compared.
     """
     runs = runs_of(layout, labels)
     sums = [node for node in layout if node.kind == graph.ADD]

@@ -45,7 +45,7 @@ class Entry:
     Attributes:
       label: the block's place and operation.
       source: name of the trial that left them.
-      accuracy: that trial's validation accuracy.
+      accuracy: that trial's validation accuracy, plain or balanced as networks are compared.
       shapes: of every variable, by role and name.
       inputs: of each role: whose channels its input was made of, in order.
     """

@@ -31,13 +31,14 @@ class Evaluation:
 
     Attributes:
       accuracy: validation accuracy after the last epoch run, chance where it was not trained.
-      reward: accuracy times the penalties, always finite.
+      reward: what networks are compared by times the penalties, always finite.
       status: "trained", or why not to the end: one of `budget.STATUSES`.
       seconds: time of its training and validation steps.
       training: its epochs, None where it was not trained.
       reason: what went wrong, for a person to read.
       warm_share: share of the parameters that came from the shared dictionary.
       offer: hash of what it left there, 0 for nothing.
+      balanced_accuracy: where networks are compared by it; None where by plain accuracy.
     """
 
     accuracy: float
@@ -48,6 +49,7 @@ class Evaluation:
     reason: str = ""
     warm_share: float = 0.0
     offer: int = 0
+    balanced_accuracy: float | None = None
 
 
 def build_child(
@@ -78,13 +80,23 @@ def build_child(
 
 @dataclasses.dataclass(frozen=True)
 class Evaluator:
-    """Everything that the evaluation of a child needs besides its spec and seed."""
+    """Everything that the evaluation of a child needs besides its spec and seed.
+
+    Attributes:
+      data: what it is trained and measured on.
+      schedule: how it is trained.
+      strategy: where.
+      budget: what it may cost.
+      builders: of its operations.
+      balanced: whether networks are compared by balanced accuracy.
+    """
 
     data: Data
     schedule: Schedule
     strategy: tf.distribute.Strategy
     budget: Budget
     builders: Mapping[str, Builder] = dataclasses.field(default_factory=lambda: BUILDERS)
+    balanced: bool = False
 
     def evaluate(
         self,
@@ -121,15 +133,18 @@ class Evaluator:
                 on_epoch=None if stop_rule is None else stop_rule.on_epoch,
             )
             whole = result.finite and len(result.epochs) == self.schedule.epochs
+            balanced = result.balanced_accuracy if self.balanced else None
+            compared = result.validation_accuracy if balanced is None else balanced
             if keep is not None and whole:
                 keep(model)
             if sharing is not None and whole:
-                sharing.end(model, result.validation_accuracy)
+                sharing.end(model, compared)
             del model
         if result.finite:
-            accuracy = result.validation_accuracy
             status = TRAINED if whole else STOPPED_EARLY
-            evaluation = Evaluation(accuracy, self.budget.reward(accuracy, spec), status)
+            reward = self.budget.reward(compared, spec)
+            evaluation = Evaluation(result.validation_accuracy, reward, status)
+            evaluation = dataclasses.replace(evaluation, balanced_accuracy=balanced)
         else:
             evaluation = self.untrained(spec, NOT_FINITE)
         return dataclasses.replace(
@@ -143,7 +158,8 @@ class Evaluator:
     def untrained(self, spec: Spec, status: str, reason: str = "") -> Evaluation:
         """Returns what stands for a network without a measured accuracy (DECISIONS 10)."""
         chance = self.budget.chance
-        return Evaluation(chance, self.budget.reward(chance, spec), status, reason=reason)
+        reward, balanced = self.budget.reward(chance, spec), chance if self.balanced else None
+        return Evaluation(chance, reward, status, reason=reason, balanced_accuracy=balanced)
 
 
 def _begin(sharing: Sharing, model: keras.Model) -> float:

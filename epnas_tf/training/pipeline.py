@@ -18,6 +18,7 @@ from epnas_tf.data import augment
 from epnas_tf.data.dataset import Data, Split
 from epnas_tf.fields import SettingError
 from epnas_tf.training.schedule import Schedule
+from epnas_tf.training.weights import loss_weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +58,8 @@ def training_batches(
     """Returns an iterator of (images, labels) over all epochs of the schedule, for each replica.
 
     Images are float32 [micro steps, micro batch, h, w, c], augmented and normalised, labels int32
-    [micro steps, micro batch].
+    [micro steps, micro batch]. Where images have weights in the loss, these come third, float32 and
+    like the labels.
 
     Raises:
       SettingError: the training split holds less than one batch, or the batch is not divisible.
@@ -68,14 +70,16 @@ def training_batches(
     calls = tf.data.AUTOTUNE if _accelerated(strategy) else None
     # Captured, not embedded: a constant in the graph would be copied with it.
     images, labels = data.train.tensors
+    weights = loss_weights(data.train, schedule.class_weight, data.num_classes)
+    others = (labels,) if weights is None else (labels, tf.constant(weights))
 
     def example(index: Any, key: Any) -> Any:
         image = tf.gather(images, index)
         image = augment.augment(image, index, key, data.augmentation, data.full_scale)
-        return image, tf.gather(labels, index)
+        return image, *(tf.gather(other, index) for other in others)
 
-    def normalise(image: Any, label: Any) -> Any:
-        return augment.normalised(image, data.mean, data.std), label
+    def normalise(image: Any, *others: Any) -> Any:
+        return augment.normalised(image, data.mean, data.std), *others
 
     def epoch(key: Any, indices: Any) -> tf.data.Dataset:
         dataset = tf.data.Dataset.from_tensor_slices(indices)

@@ -38,6 +38,7 @@ class Schedule(Optimisation):
       nesterov: whether the momentum looks ahead.
       weight_decay: L2 factor on kernels; biases and batch norm are left alone.
       clip_norm: largest global norm of an update's gradient; 0 clips nothing.
+      class_weight: `balanced` weighs images of small classes more in the loss, `none` all alike.
     """
 
     name: str

@@ -15,10 +15,16 @@ STRATEGIES = ("none", "mirrored", "tpu")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Optimisation(Settings):
-    """What an update does with its gradient."""
+    """What an update does beside its rate: its loss and its gradient."""
 
     weight_decay: float = setting(1e-4, "decay of kernels", least=0)
     clip_norm: float = setting(5.0, "longest gradient (0: any)", least=0)
+    class_weight: str = setting(
+        "none",
+        "weight of an image in the training loss: 1, or (balanced) the more the fewer images its "
+        "class has: images / (classes * the class' images), at most 10",
+        choices=("none", "balanced"),
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

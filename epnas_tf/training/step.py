@@ -17,9 +17,9 @@ import tensorflow as tf
 
 from epnas_tf.training.schedule import Schedule
 
-# (images, labels, learning rate) of a replica -> its shares of the batch's mean loss and of the
-# images classified correctly.
-ReplicaStep = Callable[[Any, Any, Any], tuple[Any, Any]]
+# (images, labels, learning rate[, weights]) of a replica -> its shares of the batch's mean loss and
+# of the images classified correctly.
+ReplicaStep = Callable[..., tuple[Any, Any]]
 
 
 def train_step_function(
@@ -31,9 +31,10 @@ def train_step_function(
 ) -> ReplicaStep:
     """Returns the function that `strategy.run` runs for an update; all its variables exist by then.
 
-    It takes images [micro steps, micro batch, h, w, c], labels int32 [micro steps, micro batch] and
-    a learning rate (float32 scalar), and returns float32 scalars. The model ends in logits and was
-    built in the strategy's scope.
+    It takes images [micro steps, micro batch, h, w, c], labels int32 [micro steps, micro batch], a
+    learning rate (float32 scalar) and, where images have weights in the loss, these, like the
+    labels; it returns float32 scalars. The model ends in logits and was built in the strategy's
+    scope.
 
     Raises:
       ValueError: jit_compile is asked for under a strategy of several replicas (TPUs compile
@@ -59,8 +60,9 @@ def train_step_function(
         for variable, gradient in zip(variables, gradients, strict=True):
             strategy.extended.update(variable, update, (gradient, learning_rate), group=False)
 
-    def step(images: Any, labels: Any, learning_rate: Any) -> tuple[Any, Any]:
-        loss, correct, gradients = _summed(micro_step, variables, images, labels, unroll)
+    def step(images: Any, labels: Any, learning_rate: Any, *weights: Any) -> tuple[Any, Any]:
+        batch = (images, labels, *weights)
+        loss, correct, gradients = _summed(micro_step, variables, batch, unroll)
         replica = tf.distribute.get_replica_context()
         if strategy.num_replicas_in_sync > 1:
             gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
@@ -73,28 +75,33 @@ def train_step_function(
 
 
 def predict_step_function(model: keras.Model) -> Callable[[Any, Any, Any], Any]:
-    """Returns the function of (images, labels, weights) that sums the weights of the correct."""
+    """Returns the function of (images, labels, weights) that sums the correct's weights by class.
+
+    Sums of 0 and 1 in float32 are exact in any order, and the shape [classes] is static.
+    """
 
     def step(images: Any, labels: Any, weights: Any) -> Any:
         logits = model(images, training=False)
-        return tf.reduce_sum(_hits(labels, logits) * weights)
+        counted = _hits(labels, logits) * weights
+        return tf.reduce_sum(counted[:, None] * tf.one_hot(labels, logits.shape[-1]), axis=0)
 
     return tf.autograph.experimental.do_not_convert(step)
 
 
 def _micro_step_function(
     model: keras.Model, variables: list[Any], batch_size: int
-) -> Callable[[Any, Any], tuple[Any, Any, list[Any]]]:
+) -> Callable[..., tuple[Any, Any, list[Any]]]:
     """Returns the function of one micro-batch's (loss, correct, gradients), each to be summed."""
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(
         from_logits=True, reduction="sum", dtype=model.outputs[0].dtype
     )
 
-    def micro_step(images: Any, labels: Any) -> tuple[Any, Any, list[Any]]:
+    def micro_step(images: Any, labels: Any, *weights: Any) -> tuple[Any, Any, list[Any]]:
         with tf.GradientTape() as tape:
             logits = model(images, training=True)
             # Over the global batch, so that shares of micro-batches and replicas add up to a mean.
-            loss = cross_entropy(labels, logits) / batch_size
+            # So it is with weights too: over their sum, shares of other batches would not add up.
+            loss = cross_entropy(labels, logits, *weights) / batch_size
         zero = tf.UnconnectedGradients.ZERO
         gradients = tape.gradient(loss, variables, unconnected_gradients=zero)
         correct = tf.reduce_sum(_hits(labels, logits))
@@ -104,23 +111,22 @@ def _micro_step_function(
 
 
 def _summed(
-    micro_step: Callable[[Any, Any], tuple[Any, Any, list[Any]]],
+    micro_step: Callable[..., tuple[Any, Any, list[Any]]],
     variables: list[Any],
-    images: Any,
-    labels: Any,
+    batch: tuple[Any, ...],
     unroll: bool,
 ) -> tuple[Any, Any, list[Any]]:
-    """Returns the sums of micro_step over the leading axis."""
-    steps = images.shape[0]
+    """Returns the sums of micro_step over the leading axis of what a batch is made of."""
+    steps = batch[0].shape[0]
     if steps == 1 or unroll:
-        total = micro_step(images[0], labels[0])
+        total = micro_step(*(part[0] for part in batch))
         for index in range(1, steps):
-            total = _plus(total, micro_step(images[index], labels[index]))
+            total = _plus(total, micro_step(*(part[index] for part in batch)))
         return total
 
     def body(index: Any, *total: Any) -> tuple[Any, ...]:
         loss, correct, *gradients = total
-        summed = _plus((loss, correct, gradients), micro_step(images[index], labels[index]))
+        summed = _plus((loss, correct, gradients), micro_step(*(part[index] for part in batch)))
         return index + 1, summed[0], summed[1], *summed[2]
 
     zeros = [tf.zeros(variable.shape, variable.dtype) for variable in variables]

@@ -21,6 +21,7 @@ import tensorflow as tf
 from epnas_tf import interrupts
 from epnas_tf.data.dataset import Data, Split
 from epnas_tf.training import batch_norm, pipeline, step
+from epnas_tf.training.accuracies import ClassHits
 from epnas_tf.training.schedule import Schedule, learning_rate_at
 
 # Time in the graph after which Python sees whether somebody wants to stop. It changes no result.
@@ -36,7 +37,8 @@ class EpochResult:
 
     Attributes:
       epoch: counted from 0.
-      loss: mean cross-entropy over the epoch's images, without the L2 term.
+      loss: mean cross-entropy over the epoch's images, each times its weight where images have
+        weights, without the L2 term.
       accuracy: share of the epoch's images classified correctly, in training mode.
       validation_accuracy: after the epoch, where it was asked for and after the last planned one.
     """
@@ -54,6 +56,7 @@ class TrainResult:
     Attributes:
       epochs: the epochs that were run.
       validation_accuracy: after the last epoch run (DECISIONS 9); chance where not finite.
+      balanced_accuracy: mean of the classes' validation accuracies then; chance where not finite.
       steps: updates.
       train_seconds: time of training and validation steps.
       setup_seconds: time before the first of them: input, variables, tracing.
@@ -62,6 +65,7 @@ class TrainResult:
 
     epochs: tuple[EpochResult, ...]
     validation_accuracy: float
+    balanced_accuracy: float
     steps: int
     train_seconds: float
     setup_seconds: float
@@ -99,7 +103,7 @@ def train(
     start = time.perf_counter()
     with batch_norm.fused(model):
         run_steps = _steps_function(model, data, schedule, strategy, seed, jit_compile)
-        validate = _accuracy_function(model, data.validation, data, strategy, _EVALUATION_BATCH)
+        validate = _hits_function(model, data.validation, data, strategy, _EVALUATION_BATCH)
     run_epoch = _Epochs(run_steps)
     ready = time.perf_counter()
 
@@ -111,15 +115,17 @@ def train(
         finite = math.isfinite(loss)
         last = epoch + 1 == len(rates)
         measured = validate() if finite and (last or validate_each_epoch) else None
-        epochs.append(EpochResult(epoch, loss, correct, measured))
+        accurate = None if measured is None else measured.accuracy
+        epochs.append(EpochResult(epoch, loss, correct, accurate))
         stop = on_epoch is not None and on_epoch(epochs[-1])
         if stop or not finite:
             break
-    if not finite:
-        measured = 1 / data.num_classes
+    chance = 1 / data.num_classes
+    found = (measured or validate()) if finite else None
     return TrainResult(
         epochs=tuple(epochs),
-        validation_accuracy=validate() if measured is None else measured,
+        validation_accuracy=chance if found is None else found.accuracy,
+        balanced_accuracy=chance if found is None else found.balanced_accuracy,
         steps=len(epochs) * rates.shape[1],
         train_seconds=time.perf_counter() - ready,
         setup_seconds=ready - start,
@@ -135,7 +141,18 @@ def accuracy(
     batch_size: int = _EVALUATION_BATCH,
 ) -> float:
     """Returns the share of a split's images that the model classifies correctly."""
-    return _accuracy_function(model, split, data, strategy, batch_size)()
+    return class_hits(model, split, data, strategy, batch_size).accuracy
+
+
+def class_hits(
+    model: keras.Model,
+    split: Split,
+    data: Data,
+    strategy: tf.distribute.Strategy,
+    batch_size: int = _EVALUATION_BATCH,
+) -> ClassHits:
+    """Returns how many of a split's images of each class the model classifies correctly."""
+    return _hits_function(model, split, data, strategy, batch_size)()
 
 
 class _Pace:
@@ -209,8 +226,8 @@ def _steps_function(
         steps = tf.shape(rates)[0]
 
         def body(index: Any, loss: Any, correct: Any) -> tuple[Any, Any, Any]:
-            images, labels = next(batches)
-            shares = strategy.run(update, args=(images, labels, rates[index]))
+            images, labels, *weights = next(batches)
+            shares = strategy.run(update, args=(images, labels, rates[index], *weights))
             more_loss, more_correct = _sums(strategy, shares)
             return index + 1, loss + more_loss, correct + more_correct
 
@@ -223,14 +240,15 @@ def _steps_function(
     return prepared
 
 
-def _accuracy_function(
+def _hits_function(
     model: keras.Model,
     split: Split,
     data: Data,
     strategy: tf.distribute.Strategy,
     batch_size: int,
-) -> Callable[[], float]:
+) -> Callable[[], ClassHits]:
     """Returns the function that measures the model as it is."""
+    images = np.bincount(split.labels, minlength=data.num_classes)
     batches, all_steps = pipeline.evaluation_batches(split, data, strategy, batch_size)
     predict = step.predict_step_function(model)
 
@@ -240,17 +258,20 @@ def _accuracy_function(
             shares = strategy.run(predict, args=next(batches))
             return index + 1, correct + _sums(strategy, shares)
 
-        return _loop(steps, body, tf.constant(0.0))[1]
+        return _loop(steps, body, tf.zeros([data.num_classes]))[1]
 
     counted = count_correct.get_concrete_function()
     counted(tf.constant(0))  # no steps: optimises the graph
     pace = _Pace()
 
-    def share() -> float:
+    def measure() -> ClassHits:
         chunks = (chunk.stop - chunk.start for chunk in pace(all_steps))
-        return sum(float(counted(tf.constant(chunk))) for chunk in chunks) / len(split)
+        correct = np.zeros(data.num_classes)
+        for chunk in chunks:
+            correct += counted(tf.constant(chunk)).numpy()
+        return ClassHits(correct, images)
 
-    return share
+    return measure
 
 
 def _loop(steps: Any, body: Callable[..., Any], *state: Any) -> Any:

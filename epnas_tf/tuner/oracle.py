@@ -188,7 +188,8 @@ class EPNASOracle(DurableOracle):
         if found is None:
             return None
         outcome = found.outcome
-        return Remembered(outcome.accuracy, outcome.reward, outcome.status)
+        balanced = outcome.balanced_accuracy
+        return Remembered(outcome.accuracy, outcome.reward, outcome.status, balanced)
 
     def _layer_names(self, proposal: Proposal) -> Names:
         """Returns the names of a network's layers or branches by lineage."""
@@ -256,7 +257,9 @@ class EPNASOracle(DurableOracle):
                 f"slot must be of {branches} branches and {self.steps} steps, got {slot.name}"
             )
         if trial.status == Status.COMPLETED:
-            Outcome.from_metrics(durable.metrics(trial))
+            outcome = Outcome.from_metrics(durable.metrics(trial))
+            if self.settings.balanced != (outcome.balanced_accuracy is not None):
+                raise ValueError(f"its objective must be {self.settings.objective}, got the other")
 
     def set_aside(self, lost: Sequence[CompletedTrial], reason: str) -> None:
         """Counts completed trials as failed attempts: their slots are handed out again."""

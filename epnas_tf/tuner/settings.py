@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from epnas_tf.architecture.budget import ChildLimits
+from epnas_tf.architecture.settings import BALANCED, RewardSettings
 from epnas_tf.data.settings import VariationSettings
 from epnas_tf.fields import MAY_CHANGE, Settings, setting
 from epnas_tf.searching.settings import SearchSettings
@@ -14,8 +15,13 @@ from epnas_tf.tuner.run_limits import RunLimits
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class OracleSettings(SearchSettings, SharingSettings, EarlyStopping, RunLimits):
+class OracleSettings(SearchSettings, RewardSettings, SharingSettings, EarlyStopping, RunLimits):
     """What decides which trials there are, and what each must know."""
+
+    @property
+    def balanced(self) -> bool:
+        """Whether networks are compared by balanced accuracy."""
+        return self.objective == BALANCED
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

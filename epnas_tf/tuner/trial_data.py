@@ -34,6 +34,11 @@ class Remembered:
     accuracy: float
     reward: float
     status: str
+    balanced_accuracy: float | None = None
+
+    def to_json(self) -> str:
+        """Returns its values in order, but for one that is not there."""
+        return json.dumps([value for value in dataclasses.astuple(self) if value is not None])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +90,7 @@ class Assignment:
         }
         optional = {
             "failures": self.failures,
-            "remembered": self.remembered and json.dumps(dataclasses.astuple(self.remembered)),
+            "remembered": self.remembered and self.remembered.to_json(),
             "generation": self.generation,
             "names": " ".join(self.names) or None,
             "reference": None if self.reference is None else json.dumps(self.reference),
@@ -157,7 +162,7 @@ class Outcome:
 
     Attributes:
       accuracy: validation accuracy, chance where the network was not trained.
-      reward: accuracy times the penalties, what the search maximises.
+      reward: what networks are compared by times the penalties, what the search maximises.
       status: "trained", or why not: one of `budget.STATUSES`.
       uses: what the network uses, by resource.
       seconds: time of training and validation steps.
@@ -166,6 +171,7 @@ class Outcome:
       offer: hash of what it left to others, 0 for nothing.
       curve: training accuracy after each epoch, where it was asked for.
       reason: what went wrong, for a person to read; no metric carries it.
+      balanced_accuracy: where networks are compared by it; None where by accuracy.
     """
 
     accuracy: float
@@ -178,12 +184,16 @@ class Outcome:
     offer: int = 0
     curve: Curve = ()
     reason: str = ""
+    balanced_accuracy: float | None = None
 
     def to_metrics(self) -> dict[str, float]:
         """Returns the metrics that carry it, each a number."""
         curve = {f"{_CURVE}{n:03d}": value for n, value in enumerate(self.curve, start=1)}
         numbers = {name: float(getattr(self, name)) for name in _NUMBERS}
         uses = {name: float(use) for name, use in self.uses.items()}
+        balanced = self.balanced_accuracy
+        if balanced is not None:
+            numbers[_BALANCED] = float(balanced)
         return numbers | {"status": float(STATUSES.index(self.status))} | uses | curve
 
     @classmethod
@@ -204,8 +214,8 @@ class Outcome:
         status = metrics["status"]
         if status not in range(len(STATUSES)):
             raise ValueError(f"status must be in 0..{len(STATUSES) - 1}, got {status}")
-        for name in ("accuracy", "reward"):  # an accuracy times penalties of at most 1
-            if not 0 <= metrics[name] <= 1:
+        for name in ("accuracy", "reward", _BALANCED):  # the reward: times penalties of at most 1
+            if not 0 <= metrics.get(name, 0) <= 1:
                 raise ValueError(f"{name} must be in [0, 1], got {metrics[name]}")
         offer = metrics["offer"]
         if not 0 <= offer < 2**53 or offer % 1:  # not "in range": a float would be counted up to
@@ -217,9 +227,11 @@ class Outcome:
             uses={name: metrics[name] for name in RESOURCES},
             curve=tuple(metrics[name] for name in sorted(metrics) if name.startswith(_CURVE)),
             reason=str(reason or ""),
+            balanced_accuracy=metrics.get(_BALANCED),
         )
 
 
+_BALANCED = "balanced_accuracy"
 _NUMBERS = ("reward", "accuracy", "seconds", "overhead_seconds", "inherited", "offer")
 
 

@@ -31,7 +31,7 @@ from epnas_tf.training import devices, evaluate, schedule
 from epnas_tf.training.early_stopping import StopRule
 from epnas_tf.training.evaluate import Evaluation, Evaluator
 from epnas_tf.training.schedule import Schedule
-from epnas_tf.tuner import durable, inputs, session
+from epnas_tf.tuner import durable, inputs, last_measures, session
 from epnas_tf.tuner.durable import DurableTuner, Trial
 from epnas_tf.tuner.listeners.console import Console
 from epnas_tf.tuner.listeners.results import ResultsWriter
@@ -166,7 +166,8 @@ class EPNASTuner(DurableTuner):
             `keras.utils.PyDataset` of such batches, or a `data.dataset.Data`.
           y: labels, where x holds images alone.
           **kwargs: as `fit` knows them: `validation_data`, `validation_split` (default 0.2),
-            `epochs`, `batch_size`, `verbose`.
+            `sample_weight`, `class_weight` (a weight by label, or "balanced"), `epochs`,
+            `batch_size`, `verbose`. Weights act on the training loss alone.
 
         Raises:
           ValueError: the data breaks a rule, an argument is not supported, the project holds
@@ -177,8 +178,7 @@ class EPNASTuner(DurableTuner):
         verbose = kwargs.pop("verbose", None)
         if verbose is not None:
             self.console.verbose = 1 if verbose == "auto" else int(verbose)
-        asked = {name: kwargs.pop(name, None) for name in ("epochs", "batch_size")}
-        overrides = {name: value for name, value in asked.items() if value is not None}
+        overrides = inputs.overrides_of(kwargs)
         data = inputs.data_of(x, y, kwargs, self._oracle.settings.seed)
         self.run(self.plan(data, overrides))
 
@@ -206,10 +206,8 @@ class EPNASTuner(DurableTuner):
         """
         with self.session.claimed():
             plan = self.session.begin(plan)
-            self.console.begin(plan, self._oracle, self.work_dir.path)
-            self._evaluator = Evaluator(
-                plan.data, plan.schedule, self.strategy, plan.budget, self._builders
-            )
+            given = (plan.data, plan.schedule, self.strategy, plan.budget, self._builders)
+            self._evaluator = Evaluator(*given, balanced=self._oracle.settings.balanced)
             self._mark = time.perf_counter()
             if not self._is_worker():
                 self._writer.begin(self._oracle)
@@ -221,6 +219,7 @@ class EPNASTuner(DurableTuner):
                 raise
             if not self._is_worker():
                 self._writer.prune(self._oracle)  # where no trial was left to do it
+            last_measures.store(self, plan.data)
 
     def pre_create_trial(self) -> None:
         """Waits a little where the oracle is waiting for others: Keras Tuner would spin."""
@@ -354,7 +353,10 @@ def _check_builders(space: SearchSpace, builders: Mapping[str, Builder]) -> None
 def _remembered(assignment: Assignment) -> Evaluation | None:
     """Returns the earlier result that stands for a trial, None where it is to be trained."""
     known = assignment.remembered
-    return None if known is None else Evaluation(known.accuracy, known.reward, known.status)
+    if known is None:
+        return None
+    balanced = known.balanced_accuracy
+    return Evaluation(known.accuracy, known.reward, known.status, balanced_accuracy=balanced)
 
 
 def _outcome(evaluation: Evaluation, uses: Mapping[str, float], taken: float) -> Outcome:
@@ -371,6 +373,7 @@ def _outcome(evaluation: Evaluation, uses: Mapping[str, float], taken: float) ->
         offer=evaluation.offer,
         curve=() if training is None else tuple(epoch.accuracy for epoch in training.epochs),
         reason=evaluation.reason,
+        balanced_accuracy=evaluation.balanced_accuracy,
     )
 
 

@@ -25,13 +25,19 @@ class Best:
     Attributes:
       slot: of its trial.
       spec: the network.
-      validation_accuracy: what it was chosen by, together with the limits.
-      reward: that accuracy times the penalties.
+      validation_accuracy: the share of validation images that it classifies correctly.
+      reward: what it was chosen by, together with the limits: that accuracy, or the balanced one,
+        times the penalties.
       feasible: whether it keeps every limit.
       uses: what it uses, by resource.
       constraints: the limits it was held to.
       class_names: what its outputs 0..k-1 stand for.
       test_accuracy: measured once at the end; None before, and without a test split.
+      balanced_accuracy: on the validation split, where networks are compared by it; else None.
+      per_class_accuracy: by split (validation, test) and name of the class, measured once at the
+        end; empty before. A class without images in the split is left out.
+      largest_class: share of the largest class of the validation split, known at the end, where
+        it is far above an even share; else None.
     """
 
     slot: str
@@ -43,6 +49,9 @@ class Best:
     constraints: Sequence[Constraint]
     class_names: Sequence[str] = ()
     test_accuracy: float | None = None
+    balanced_accuracy: float | None = None
+    per_class_accuracy: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+    largest_class: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns what best.json holds."""
@@ -59,8 +68,10 @@ class Best:
             "limits": [dataclasses.asdict(constraint) for constraint in self.constraints],
             "class_names": list(self.class_names),
         }
-        if self.test_accuracy is not None:
-            values["test_accuracy"] = self.test_accuracy
+        optional = {name: getattr(self, name) for name in _OPTIONAL_NUMBERS}
+        values |= {name: value for name, value in optional.items() if value is not None}
+        if self.per_class_accuracy:
+            values["per_class_accuracy"] = self.per_class_accuracy
         return values
 
     @classmethod
@@ -72,7 +83,8 @@ class Best:
           TypeError: a value is of another type.
           ValueError: a value is not allowed.
         """
-        test = values.get("test_accuracy")
+        optional = {n: untrusted.number(values[n]) for n in _OPTIONAL_NUMBERS if n in values}
+        by_split = values.get("per_class_accuracy", {})
         return cls(
             Slot.parse(values["slot"]).name,
             spec_from_dict(values["spec"]),
@@ -82,8 +94,15 @@ class Best:
             {r.name: untrusted.number(values["cost"][r.column]) for r in RESOURCES.values()},
             tuple(Constraint(**limit) for limit in values["limits"]),
             tuple(map(str, values["class_names"])),
-            None if test is None else untrusted.number(test),
+            per_class_accuracy={
+                str(split): {str(name): untrusted.number(each) for name, each in classes.items()}
+                for split, classes in by_split.items()
+            },
+            **optional,
         )
+
+
+_OPTIONAL_NUMBERS = ("test_accuracy", "balanced_accuracy", "largest_class")
 
 
 def write(work_dir: WorkDir, best: Best) -> None:

@@ -78,7 +78,7 @@ def differences(stored: Project, asked: Project, may_grow: Collection[str] = ())
     phrases = []
     if old != new:
         counts = f"{_counts(old)} then, {_counts(new)} now"
-        phrases.append(f"its images or labels have changed ({counts})")
+        phrases.append(f"its images, labels or weights have changed ({counts})")
         # Other images have other statistics: to name these too says nothing more.
         images = [{n: v for n, v in each.items() if n not in ("mean", "std")} for each in images]
     phrases += _unlike("images", images[0], images[1], may_grow)

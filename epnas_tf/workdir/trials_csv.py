@@ -21,6 +21,9 @@ COLUMNS = (
     "reason",
 )
 
+# A further column where networks are compared by it.
+BALANCED = "balanced_accuracy"
+
 _REASON = 300  # characters of what went wrong with a trial
 
 
@@ -32,7 +35,7 @@ class Row:
       slot: the trial's place in the search; its episode, step and branch have columns too.
       spec_key: of its network.
       accuracy: on the validation split.
-      reward: accuracy times the penalties, exact: rows are sorted by it.
+      reward: what networks are compared by times the penalties, exact: rows are sorted by it.
       uses: what the network uses, by resource.
       feasible: whether it keeps every limit.
       status: "trained", or why not.
@@ -46,6 +49,7 @@ class Row:
       reused: slot whose result stands for it; empty where it has its own.
       inherited: share of the parameters with a warm start.
       reason: what went wrong; files hold one line of it.
+      balanced_accuracy: where networks are compared by it; None where by accuracy.
     """
 
     slot: Slot
@@ -65,6 +69,7 @@ class Row:
     reused: str = ""
     inherited: float = 0.0
     reason: str = ""
+    balanced_accuracy: float | None = None
 
     @property
     def trained(self) -> bool:
@@ -78,8 +83,10 @@ class Row:
 
     def cells(self) -> dict[str, str]:
         """Returns the line's text by column."""
-        uses = {r.column: r.cell(self.uses[name]) for name, r in RESOURCES.items()}
-        return uses | {
+        cells = {r.column: r.cell(self.uses[name]) for name, r in RESOURCES.items()}
+        if self.balanced_accuracy is not None:
+            cells[BALANCED] = f"{self.balanced_accuracy:.6f}"
+        return cells | {
             "slot": self.slot.name,
             "attempt": str(self.attempt),
             "trial_id": self.trial_id,
@@ -116,6 +123,7 @@ class Row:
             overhead_seconds=float(cells["overhead_seconds"]),
             attempt=int(cells["attempt"]),
             inherited=float(cells["inherited"]),
+            balanced_accuracy=float(cells[BALANCED]) if cells.get(BALANCED) else None,
             **{name: cells[name] for name in _TEXTS},
         )
 
@@ -126,9 +134,11 @@ _TEXTS = ("trial_id", "parent", "action", "worker", "reused", "reason")
 def text(rows: Iterable[Row]) -> str:
     """Returns trials.csv."""
     file = io.StringIO()
-    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    lines = [row.cells() for row in rows]
+    columns = COLUMNS + ((BALANCED,) if any(BALANCED in line for line in lines) else ())
+    writer = csv.DictWriter(file, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(row.cells() for row in rows)
+    writer.writerows(lines)
     return file.getvalue()
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from epnas_tf.data import dataset
+from epnas_tf.data.arrays import Split
 from tests.data.images import noise
 
 GOOD_X, GOOD_Y = noise(20, 4, 4), np.arange(20) % 2
@@ -81,3 +82,22 @@ def test_labels_that_cannot_be_classes_are_refused(labels):
     images = noise(2, 4, 4)
     with pytest.raises(ValueError, match=r"y must hold labels below 2\*\*53"):
         dataset.from_arrays(images, np.array(labels), (images, np.array([0, 1])))
+
+
+def test_a_fingerprint_covers_weights_where_there_are_any() -> None:
+    split = dataset.from_arrays(GOOD_X, GOOD_Y, (GOOD_X, GOOD_Y)).train
+    ones, twos = split.weighted(np.ones(20)), split.weighted(np.full(20, 2.0))
+    assert len({split.fingerprint, ones.fingerprint, twos.fingerprint}) == 3
+    assert ones.take(np.arange(20)[::-1]).fingerprint == ones.fingerprint
+    assert twos.unweighted().fingerprint == split.fingerprint
+
+
+def test_the_fingerprint_of_images_and_labels_stays_what_it_was() -> None:
+    images = np.arange(2 * 2 * 2, dtype=np.uint8).reshape(2, 2, 2, 1)
+    assert Split(images, np.array([0, 1], np.int32)).fingerprint == "5bbd6ee8b8030abb"
+
+
+def test_weights_are_multiplied_and_taken_with_their_images() -> None:
+    split = dataset.from_arrays(GOOD_X, GOOD_Y, (GOOD_X, GOOD_Y)).train
+    both = split.weighted(np.arange(20)).weighted(np.full((20, 1), 0.5))
+    assert list(both.take(np.array([3, 1])).weights) == [1.5, 0.5]

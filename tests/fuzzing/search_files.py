@@ -161,7 +161,7 @@ def steps_target(folder: str, oracle: EPNASOracle) -> Target:
 def table_targets(folder: str, oracle: EPNASOracle) -> list[Target]:
     files = WorkDir(folder)
     trials = trials_csv.text(map(results.row_of, oracle.completed())).encode()
-    best_json.write(files, results.ResultsWriter(files, 3).best_of(oracle.best()[0], ()))
+    best_json.write(files, results.best_of(oracle.best()[0], (), ("a", "b")))
     best = storage.read_bytes(files.best)
 
     def rendered(trials: bytes, best: bytes) -> bool:

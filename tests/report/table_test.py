@@ -78,6 +78,32 @@ def test_the_best_network_is_named_below(work_dir):
     assert lines[-2] == "best: e02s10b0, validation accuracy 0.9600, test accuracy 0.9512"
 
 
+def test_balanced_accuracy_stands_beside_the_plain_one(work_dir):
+    balanced = {"e01s00b0": ",0.900000", "e01s00b1": ",0.800000", "e02s10b0": ",0.500000"}
+    lines = storage.read_text(work_dir.trials_csv).splitlines()
+    lines = [line + balanced.get(line[:8], ",0.100000") for line in lines[1:]]
+    header = _TRIALS.splitlines()[0] + ",balanced_accuracy"
+    storage.write_atomic(work_dir.trials_csv, "\n".join([header, *lines, ""]))
+    shown = table.render(work_dir.path).splitlines()
+    assert [line.split()[2:5] for line in shown[1:]] == [
+        *(["accuracy", "balanced", "reward"], ["0.9600", "0.5000", "0.9600"]),
+        ["0.9500", "0.9000", "0.9500"],
+    ]
+    best = Best("e02s10b0", _SPEC, 0.96, 0.5, True, dict.fromkeys(RESOURCES, 1.0), ())
+    shares = {"validation": {"0": 1.0, "1": 0.0}, "test": {"0": 1.0, "1": 0.5}}
+    more = {"balanced_accuracy": 0.5, "per_class_accuracy": shares, "largest_class": 0.96}
+    best_json.write(work_dir, dataclasses.replace(best, test_accuracy=0.98, **more))
+    assert table.render(work_dir.path).splitlines()[-5:-1] == [
+        "best: e02s10b0, validation accuracy 0.9600 (balanced 0.5000, largest class 0.96), "
+        "test accuracy 0.9800 (balanced 0.7500)",
+        "validation accuracy per class: 0 1.0000, 1 0.0000",
+        "test accuracy per class: 0 1.0000, 1 0.5000",
+        "warning: the best network recognises no validation image of class 1: "
+        "--objective=balanced_accuracy and --class_weight=balanced let small classes count as much "
+        "as large ones",
+    ]
+
+
 def test_a_search_that_trained_nothing_has_an_empty_table(work_dir):
     storage.write_atomic(work_dir.trials_csv, _TRIALS.replace(",trained,", ",failed,"))
     lines = table.render(work_dir.path).splitlines()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -19,6 +22,7 @@ from epnas_tf.training import evaluate
 from epnas_tf.training.early_stopping import StopRule
 from epnas_tf.training.evaluate import Evaluator
 from epnas_tf.training.schedule import Schedule
+from epnas_tf.training.trainer import EpochResult, TrainResult
 
 _SPEC = LayerwiseSpec((LayerSpec("conv2d", 3, None, 8, "relu"),), stem_filters=4)
 _SCHEDULE = Schedule("test", epochs=2, batch_size=8, learning_rate=0.1)
@@ -149,3 +153,27 @@ def test_a_child_far_behind_ends_early_and_is_not_kept(make, tmp_path):
     assert (result.status, len(result.training.epochs)) == ("hopeless", 1)
     assert result.accuracy == result.training.validation_accuracy
     assert (kept, sharing.offers, result.offer) == ([], [], 0)
+
+
+def test_compared_by_balanced_accuracy_a_child_is_rewarded_by_it(make, monkeypatch):
+    found = TrainResult(
+        (EpochResult(0, 1.0, 0.5), EpochResult(1, 1.0, 0.5)), 0.95, 0.5, 2, 1, 1, True
+    )
+    monkeypatch.setattr(evaluate.trainer, "train", lambda *_, **__: found)
+    plain = make(Constraint("params", upper=300))  # it has 384: 28% over
+    balanced = dataclasses.replace(plain, balanced=True)
+    offered = types.SimpleNamespace(offers=[types.SimpleNamespace(digest=1)], ends=[])
+    offered.begin = lambda model: 0.0
+    offered.end = lambda model, accuracy: offered.ends.append(accuracy)
+    results = [each.evaluate(_SPEC, 0, sharing=offered) for each in (plain, balanced)]
+    assert [result.accuracy for result in results] == [0.95, 0.95]
+    assert [result.balanced_accuracy for result in results] == [None, 0.5]
+    assert [result.reward / 0.9**0.28 for result in results] == pytest.approx([0.95, 0.5])
+    assert offered.ends == [0.95, 0.5]  # what the dictionary keeps at a clash
+
+
+def test_chance_is_the_same_for_both_objectives(make):
+    plain = make().untrained(_SPEC, "failed")
+    balanced = dataclasses.replace(make(), balanced=True).untrained(_SPEC, "failed")
+    assert (balanced.accuracy, balanced.reward, balanced.balanced_accuracy) == (0.25, 0.25, 0.25)
+    assert dataclasses.replace(balanced, balanced_accuracy=None) == plain

@@ -23,6 +23,7 @@ from epnas_tf.training.schedule import schedule
 KINDS = {
     # name: (batch norm, micro-batch on one device, micro-batch on each of two replicas)
     "micro-batches on the replicas": (False, 0, 16),
+    "micro-batches of weighted images on the replicas": (False, 0, 16),
     "synchronized batch norm": (True, 0, 0),
     "synchronized batch norm on micro-batches": (True, 32, 16),
 }
@@ -98,8 +99,14 @@ def main() -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(320) % 10
     images = 20 * labels[:, None, None] + rng.integers(0, 70, (320, 8, 8))
-    source = dataset.from_arrays(images, labels)
-    print(json.dumps({kind: compare(source, *settings) for kind, settings in KINDS.items()}))
+    sources = {
+        weighted: dataset.from_arrays(
+            images, labels, sample_weight=np.arange(320) % 4 if weighted else None
+        )
+        for weighted in (False, True)
+    }
+    found = {kind: compare(sources["weighted" in kind], *KINDS[kind]) for kind in KINDS}
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -143,6 +143,43 @@ def test_loss_and_accuracy_are_means_over_the_epochs_images(digits: Data) -> Non
     assert epoch.accuracy == pytest.approx((logits.argmax(1) == source.train.labels).mean())
 
 
+@pytest.mark.parametrize("micro_batch_size", [0, 100])
+def test_class_weights_change_the_loss_as_by_hand(digits: Data, micro_batch_size: int) -> None:
+    others, threes = (np.flatnonzero((digits.train.labels == 3) == is_3) for is_3 in (False, True))
+    kept = np.concatenate([others[:380], threes[:20]])
+    train = digits.train.take(kept).weighted(np.linspace(0, 2, 400))
+    source = dataclasses.replace(digits, train=train, augmentation=Augmentation())
+    model = linear_net(source, "float32")
+    plan = short(batch_size=400, learning_rate=1e-9, micro_batch_size=micro_batch_size)
+    (plain,) = run(model, source, plan).epochs
+    (balanced,) = run(model, source, dataclasses.replace(plan, class_weight="balanced")).epochs
+    pixels = (train.images / 255.0 - source.mean) / source.std
+    logits = model.predict(pixels, verbose=0).astype(np.float64)
+    each = np.log(np.exp(logits).sum(1)) - logits[np.arange(400), train.labels]
+    own = np.linspace(0, 2, 400)
+    by_class = 400 / (10 * np.bincount(train.labels))[train.labels]
+    assert by_class.max() == 2.0  # of the 20 images of class 3
+    assert plain.loss == pytest.approx((own * each).sum() / 400, rel=1e-5)
+    assert balanced.loss == pytest.approx((own * by_class * each).sum() / 400, rel=1e-5)
+    assert balanced.accuracy == plain.accuracy
+    assert plain.accuracy == pytest.approx((logits.argmax(1) == train.labels).mean())
+
+
+def test_accuracies_come_from_one_count_by_class(digits: Data) -> None:
+    kept = np.flatnonzero(digits.validation.labels != 7)
+    source = dataclasses.replace(digits, validation=digits.validation.take(kept))
+    model = linear_net(source, "float32")
+    result = run(model, source, short())
+    pixels = (source.validation.images / 255.0 - source.mean) / source.std
+    right = model.predict(pixels, verbose=0).argmax(1) == source.validation.labels
+    hits = trainer.class_hits(model, source.validation, source, NONE, 64)
+    shares = [right[source.validation.labels == label].mean() for label in hits.shares]
+    assert list(hits.shares) == [0, 1, 2, 3, 4, 5, 6, 8, 9]
+    assert list(hits.shares.values()) == shares
+    assert result.validation_accuracy == hits.accuracy == right.sum() / len(right)
+    assert result.balanced_accuracy == hits.balanced_accuracy == pytest.approx(np.mean(shares))
+
+
 @pytest.mark.parametrize("batch_size", [64, 359, 1000])
 def test_accuracy_counts_every_example_once(digits: Data, batch_size: int) -> None:
     model = linear_net(digits, "float32")

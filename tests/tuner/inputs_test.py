@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from epnas_tf.data import arrays
 from epnas_tf.data.arrays import Split
-from epnas_tf.tuner.inputs import data_of
+from epnas_tf.tuner.inputs import data_of, overrides_of
 from tests.data.images import pairs
 
 
@@ -96,94 +94,9 @@ def test_a_data_set_of_something_else_is_refused(images):
             data_of(given, None, {}, 0)
 
 
-@pytest.mark.parametrize("length", ["unknown", "infinite"])
-def test_a_data_set_that_only_repeats_is_refused_whatever_it_says_of_its_length(images, length):
-    endless = _set(*images, batch=32).repeat()
-    if length == "unknown":
-        endless = endless.filter(lambda x, y: True)
-    with pytest.raises(ValueError, match="x and y: .* must be finite.* leave out repeat"):
-        data_of(endless, None, {}, 0)
-
-
-def test_a_data_set_without_end_is_stopped_by_its_memory(images, monkeypatch):
-    monkeypatch.setattr(arrays, "MAX_GIB", 1e-4)
-    rng = np.random.default_rng(0)
-
-    def ever():
-        while True:
-            yield rng.integers(0, 256, (8, 8, 1)), 1
-
-    kind = (tf.TensorSpec((8, 8, 1), tf.uint8), tf.TensorSpec((), tf.int32))
-    endless = tf.data.Dataset.from_generator(ever, output_signature=kind)
-    with pytest.raises(ValueError, match="x and y needs .*take.n. of a set without an end"):
-        data_of(endless, None, {}, 0)
-
-
-class _Batches(keras.utils.PyDataset):
-    def __init__(self, x, y, size):
-        super().__init__()
-        self.x, self.y, self.size = x, y, size
-
-    def __len__(self):
-        return -(-len(self.x) // self.size)
-
-    def __getitem__(self, index):
-        part = slice(index * self.size, (index + 1) * self.size)
-        return self.x[part], self.y[part]
-
-
-def test_a_py_dataset_is_taken(images):
+def test_weights_of_what_is_measured_on_are_refused(images):
     x, y = images
-    data = data_of(_Batches(x[:60], y[:60], 7), None, {"validation_data": (x[60:], y[60:])}, 0)
-    assert pairs(data.train) == pairs(Split(x[:60], y[:60]))
-
-
-def test_a_shuffled_data_set_is_the_same_data(images):
-    shuffled = _set(*images).shuffle(96, seed=1, reshuffle_each_iteration=True)
-    first, second, plain = (
-        data_of(given, None, {}, 0) for given in (shuffled, shuffled, _set(*images))
-    )
-    for one in (second, plain):
-        assert (one.train.images == first.train.images).all()
-        assert (one.validation.labels == first.validation.labels).all()
-
-
-def test_labels_of_text_come_out_of_a_data_set_too(images):
-    x, y = images
-    named = np.array(["cat", "dog", "elk"])[y]
-    data = data_of(_set(x, named, 16), None, {}, 0)
-    assert data.classes.names == ("cat", "dog", "elk")
-    assert data.notes[-1].startswith("labels cat, dog, elk are classes 0, 1, 2 of the networks")
-
-
-@pytest.mark.parametrize(
-    ("given", "reason"),
-    [
-        ({"image": 1, "label": 2}, "got a dict of 'image', 'label': give its entries"),
-        ((pair for pair in ()), "a generator may have no end"),
-        (map(str, ()), "a map may have no end"),
-        ({1, 2}, "a set cannot be read"),
-        (tf.ragged.constant([[1], [1, 2]]), "must be dense, got a .*RaggedTensor: resize"),
-    ],
-)
-def test_what_is_no_array_is_named_with_what_to_do(given, reason):
-    for x, y in ((given, None), (given, [1, 2])):
-        with pytest.raises(ValueError, match=f"x and y.*{reason}"):
-            data_of(x, y, {}, 0)
-
-
-def test_images_of_several_sizes_are_refused(images):
-    mixed = tf.data.Dataset.from_generator(
-        lambda: ((np.zeros((size, 8, 1)), 0) for size in (8, 9)),
-        output_signature=(tf.TensorSpec((None, 8, 1)), tf.TensorSpec((), tf.int32)),
-    )
-    with pytest.raises(ValueError, match="x and y: its images must be of one size"):
-        data_of(mixed, None, {}, 0)
-
-
-def test_sample_weights_are_refused(images):
-    x, y = images
-    message = r"validation_data must be images and labels, .* \(no sample weights\)"
+    message = "validation_data must be images and labels, .* weights act on the training loss alone"
     with pytest.raises(ValueError, match=message):
         data_of(x, y, {"validation_data": (x, y, np.ones(96))}, 0)
     with pytest.raises(ValueError, match="validation_data must be images and labels"):
@@ -200,3 +113,84 @@ def test_a_data_is_taken_as_it_is(data, images):
     for y, arguments in ((images[1], {}), (None, {"validation_data": images})):
         with pytest.raises(ValueError, match="a Data holds labels and validation part itself"):
             data_of(data, y, arguments, 0)
+
+
+# Weights
+
+
+def test_weights_go_with_their_images_and_only_in_training(images):
+    x, y = images
+    weights = np.arange(96) / 8
+    data = data_of(x, y, {"sample_weight": weights}, 0)
+    by_image = {image.tobytes(): weight for image, weight in zip(x, weights, strict=True)}
+    assert data.train.weights.dtype == np.float32
+    assert list(data.train.weights) == [by_image[image.tobytes()] for image in data.train.images]
+    assert data.validation.weights is None
+    bare = data_of(x, y, {}, 0)
+    assert bare.train.weights is None
+    assert (bare.train.images == data.train.images).all()
+
+
+@pytest.mark.parametrize("given", ["arrays", "data set", "Data"])
+def test_a_weight_by_label_goes_with_anything(images, data, given):
+    x = {"arrays": images[0], "data set": _set(*images), "Data": data}[given]
+    y = images[1] if given == "arrays" else None
+    table = {0: 1, 1: 0.5, np.int64(2): 3.0}
+    found = data_of(x, y, {"class_weight": table}, 0)
+    assert list(found.train.weights) == [table[label] for label in found.train.labels]
+    assert data.train.weights is None
+
+
+def test_weights_by_image_and_by_label_are_multiplied(images):
+    given = {"sample_weight": np.full(96, 2.0), "class_weight": {0: 1, 1: 3, 2: 0}}
+    data = data_of(*images, given, 0)
+    assert list(data.train.weights) == [[2, 6, 0][label] for label in data.train.labels]
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.ones(95), r"sample_weight must hold a number per image, \[96\], got \(95,\)"),
+        (np.ones((96, 2)), r"sample_weight must hold a number per image, \[96\], got \(96, 2\)"),
+        (np.array(["1"] * 96), "sample_weight must hold numbers, got <U1"),
+        (np.append(np.ones(95), np.nan), "must hold finite numbers of at least 0, got nan"),
+        (np.append(np.ones(95), 1e300), "must hold finite numbers of at least 0, got inf"),
+        (np.append(np.ones(95), -0.5), "must hold finite numbers of at least 0, got -0.5"),
+        (np.zeros(96), "must leave some image of the training split a weight above 0"),
+    ],
+)
+def test_weights_that_cannot_be_are_refused(images, weights, message):
+    with pytest.raises(ValueError, match=message):
+        data_of(*images, {"sample_weight": weights}, 0)
+
+
+def test_weights_beside_anything_but_arrays_are_refused(images, data):
+    for x in (_set(*images), data):
+        with pytest.raises(ValueError, match="sample_weight must stand beside arrays x and y"):
+            data_of(x, None, {"sample_weight": np.ones(96)}, 0)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({0: 1, 2: 1}, r"of each label in 0..2 and of no other, got none of 1$"),
+        ({0: 1, 1: 1, 2: 1, "cat": 2, 7: 1}, r"and of no other, got one of 'cat', 7$"),
+        ({1: 1, 3: 1}, r"got none of 0, 2, got one of 3$"),
+        ({0: 1, 1: "2", 2: 1}, "class_weight of label 1 must be a number, got '2'"),
+        ({0: 1, 1: -2, 2: 1}, "class_weight must hold finite numbers of at least 0, got -2.0"),
+        ({0: 0, 1: 0, 2: 0}, "must leave some image of the training split a weight above 0"),
+        ([1, 1, 1], r"class_weight must be a dict or 'balanced', got \[1, 1, 1\]"),
+    ],
+)
+def test_weights_by_label_that_cannot_be_are_refused_by_name(images, table, message):
+    with pytest.raises(ValueError, match=message):
+        data_of(*images, {"class_weight": table}, 0)
+
+
+def test_a_word_for_class_weight_is_the_schedules_and_a_table_is_not():
+    said = {"epochs": 2, "batch_size": None, "class_weight": "balanced", "verbose": 0}
+    assert overrides_of(said) == {"epochs": 2, "class_weight": "balanced"}
+    assert said == {"verbose": 0}
+    table = {"class_weight": {0: 1.0}}
+    assert overrides_of(table) == {}
+    assert table == {"class_weight": {0: 1.0}}

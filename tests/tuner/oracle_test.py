@@ -43,8 +43,8 @@ def _make(tmp_path, space):
     return make
 
 
-def _end(oracle, trial, reward=0.5, accuracy=0.6, status=0.0):
-    metrics = {"reward": reward, "accuracy": accuracy, "status": status}
+def _end(oracle, trial, reward=0.5, accuracy=0.6, status=0.0, **more):
+    metrics = more | {"reward": reward, "accuracy": accuracy, "status": status}
     metrics |= {"seconds": 2.0, "overhead_seconds": 1.0, "inherited": 0.0, "offer": 0.0}
     metrics |= resources.uses_of(oracle.budget.cost(oracle.log.assignment(trial).proposal.spec))
     oracle.update_trial(trial.trial_id, metrics)
@@ -598,3 +598,14 @@ def test_trials_that_contradict_each_other_are_an_error_that_names_the_folder(
     monkeypatch.setattr(oracle_lib.ProgressiveSearch, "replay", illegal)
     with pytest.raises(ValueError, match=r"search contradict each other: .*no such place"):
         make_tuner().search(data)
+
+
+def test_a_trial_that_lacks_what_networks_are_compared_by_is_run_again(make):
+    oracle = make(objective="balanced_accuracy")
+    first = oracle.create_trial("w")
+    _end(oracle, first)
+    second = oracle.create_trial("w")
+    _end(oracle, second, balanced_accuracy=0.5)
+    again = make(objective="balanced_accuracy")
+    assert [trial.slot.name for trial in again.completed()] == [_slot(second)]
+    assert _slot(again.create_trial("w")) == _slot(first)

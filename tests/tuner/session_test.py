@@ -107,8 +107,8 @@ def test_another_search_in_the_folder_is_refused(
 def test_other_images_are_refused(quick, make_tuner, data, images):
     make_tuner().search(data)
     message = (
-        r"holds another search .*: its images or labels have changed \(72 for training and 24 for "
-        r"validation then, 48 for training and 48 for validation now\)"
+        r"holds another search .*: its images, labels or weights have changed \(72 for training "
+        r"and 24 for validation then, 48 for training and 48 for validation now\)"
     )
     with pytest.raises(ValueError, match=message):
         make_tuner().search(*images, validation_split=0.5)
@@ -122,7 +122,7 @@ def test_a_single_pixel_or_label_is_another_data_set(quick, make_tuner, data, pa
     changed = getattr(old, what).copy()
     changed.flat[0] = (changed.flat[0] + 1) % 3
     new = dataclasses.replace(old, **{what: changed})
-    with pytest.raises(ValueError, match="its images or labels have changed"):
+    with pytest.raises(ValueError, match="its images, labels or weights have changed"):
         make_tuner().search(dataclasses.replace(data, **{part: new}))
 
 

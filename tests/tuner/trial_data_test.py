@@ -73,6 +73,7 @@ def test_a_proposal_comes_back_as_it_was_logged(proposal, space):
     [
         {"failures": 2},
         {"remembered": Remembered(0.5, 0.45, "trained")},
+        {"remembered": Remembered(0.5, 0.45, "trained", 0.25)},
         {"generation": 0, "names": ("e01s00b1.1", "e01s02b0")},
         {"reference": ()},
         {"reference": ((0.25, 0.5), (0.125, 1.0))},
@@ -118,6 +119,18 @@ def test_an_outcome_comes_back_from_its_metrics():
     metrics = outcome.to_metrics()
     assert {type(value) for value in metrics.values()} == {float}
     assert Outcome.from_metrics(json.loads(json.dumps(metrics))) == outcome
+
+
+def test_a_balanced_accuracy_is_logged_only_where_networks_are_compared_by_it():
+    outcome = Outcome(0.95, 0.45, "trained", _USES, balanced_accuracy=0.5)
+    metrics = json.loads(json.dumps(outcome.to_metrics()))
+    assert Outcome.from_metrics(metrics) == outcome
+    plain = dataclasses.replace(outcome, balanced_accuracy=None).to_metrics()
+    assert metrics.keys() - plain.keys() == {"balanced_accuracy"}
+    for wrong in (1.5, -0.1, "0.5", None):
+        with pytest.raises(ValueError, match="balanced_accuracy must be"):
+            Outcome.from_metrics(metrics | {"balanced_accuracy": wrong})
+    assert Remembered(0.5, 0.45, "trained").to_json() == '[0.5, 0.45, "trained"]'
 
 
 def test_statuses_are_never_renumbered():

@@ -35,6 +35,22 @@ def test_the_best_network_comes_back(tmp_path, test_accuracy):
     assert {type(stored["cost"][name]) for name in ("params", "flops", "traffic_bytes")} == {int}
 
 
+def test_what_is_known_class_by_class_comes_back(tmp_path):
+    work_dir = WorkDir(str(tmp_path))
+    shares = {"validation": {"cat": 1.0, "0": 0.0}, "test": {"cat": 0.5, "0": 0.25}}
+    more = {"balanced_accuracy": 0.5, "per_class_accuracy": shares, "largest_class": 0.9}
+    best = dataclasses.replace(_BEST, **more)
+    best_json.write(work_dir, best)
+    assert best_json.read(work_dir) == best
+    assert not more.keys() & _BEST.to_dict().keys()
+    stored = best.to_dict()
+    wrongs = ({"per_class_accuracy": [0.5]}, {"per_class_accuracy": {"test": {"0": "x"}}})
+    for wrong in (*wrongs, {"largest_class": None}, {"balanced_accuracy": "0.5"}):
+        storage.write_atomic(work_dir.best, json.dumps(stored | wrong))
+        with pytest.raises(ValueError, match=r"best\.json is corrupt or not written by this"):
+            best_json.read(work_dir)
+
+
 def test_another_format_is_refused_in_a_sentence(tmp_path):
     work_dir = WorkDir(str(tmp_path))
     storage.write_atomic(work_dir.best, json.dumps(_BEST.to_dict() | {"format": 7}))

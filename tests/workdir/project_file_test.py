@@ -53,7 +53,8 @@ def test_data_that_a_hand_wrote_are_others(edited):
     stored, asked = (Project(_IMAGES, 1.0, {"data": each}) for each in (edited, told))
     (phrase,) = project_file.differences(stored, asked)
     assert phrase == (
-        "its images or labels have changed (unknown ones then, 7 for training and 2 for validation "
+        "its images, labels or weights have changed (unknown ones then, 7 for training and 2 for "
+        "validation "
         "now)"
     )
 

@@ -37,6 +37,16 @@ def test_rows_come_back_from_their_lines(tmp_path):
     assert storage.read_text(work_dir.trials_csv).splitlines()[0] == ",".join(COLUMNS)
 
 
+def test_balanced_accuracy_has_a_further_column_where_networks_are_compared_by_it(tmp_path):
+    work_dir = WorkDir(str(tmp_path))
+    rows = [dataclasses.replace(_ROW, balanced_accuracy=0.25)]
+    trials_csv.write(work_dir, rows)
+    assert trials_csv.read(work_dir) == rows
+    header, line = storage.read_text(work_dir.trials_csv).splitlines()
+    assert header == ",".join(COLUMNS) + ",balanced_accuracy"
+    assert line.endswith(",0.250000")
+
+
 def test_every_resource_has_its_column():
     assert [resource.column for resource in RESOURCES.values()] == [
         *("params", "flops", "intensity", "traffic_bytes")

@@ -63,7 +63,9 @@ def line(oracle: EPNASOracle, finished: CompletedTrial, seen: int) -> str:
 def _outcome(finished: CompletedTrial) -> str:
     if finished.trained:
         source = f" (as {finished.proposal.reuse})" if finished.proposal.reuse else ""
-        return f"acc {finished.outcome.accuracy:.4f}{source}"
+        balanced = finished.outcome.balanced_accuracy
+        text = f"acc {finished.outcome.accuracy:.4f}"
+        return text + ("" if balanced is None else f", balanced {balanced:.4f}") + source
     outcome = finished.outcome
     reason = f" ({textwrap.shorten(outcome.reason, 80)})" if outcome.reason else ""
     return f"not trained: {outcome.status}{reason}"
@@ -86,7 +88,9 @@ def _best(oracle: EPNASOracle) -> str:
     best = next(iter(oracle.best()), None)
     if best is None or not best.feasible:
         return "none feasible yet"
-    return f"best {best.outcome.accuracy:.4f} ({best.slot.name})"
+    balanced = best.outcome.balanced_accuracy
+    text = f"{best.outcome.accuracy:.4f}" if balanced is None else f"balanced {balanced:.4f}"
+    return f"best {text} ({best.slot.name})"
 
 
 def _clock(seconds: float) -> str:

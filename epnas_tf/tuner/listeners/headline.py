@@ -6,6 +6,8 @@ import math
 
 from epnas_tf.data.dataset import Data
 from epnas_tf.data.labels import shortened
+from epnas_tf.report import classes
+from epnas_tf.training import accuracies
 from epnas_tf.tuner.session import Plan
 
 # Of as many validation images, an accuracy is known to 4 points; of fewer, a person should know.
@@ -24,7 +26,7 @@ def lines(plan: Plan, networks: int, work_dir: str) -> list[str]:
     shape = "x".join(str(size) for size in data.input_shape)
     said = [
         f"{data.name}: {len(data.train)} training and {len(data.validation)} validation images "
-        f"of {shape}, {data.num_classes} classes{_names(data)}; {networks} networks in {work_dir}",
+        f"of {shape}, {data.num_classes} classes{_names(data)}{_uneven(data)}; {networks} networks in {work_dir}",
         _child(plan),
     ]
     if len(data.validation) < _ENOUGH:
@@ -34,6 +36,12 @@ def lines(plan: Plan, networks: int, work_dir: str) -> list[str]:
 
 def _names(data: Data) -> str:
     return "" if data.classes.numbered else f" ({shortened(data.classes.names)})"
+
+
+def _uneven(data: Data) -> str:
+    """Returns what a network that always answers the largest class reaches, where it is much."""
+    largest = accuracies.largest_class(data.validation, data.num_classes)
+    return "" if largest is None else f", {classes.share_text(largest)}"
 
 
 def _child(plan: Plan) -> str:

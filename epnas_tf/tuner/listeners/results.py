@@ -68,29 +68,18 @@ class ResultsWriter:
         best = oracle.best()
         trials_csv.write(self._work_dir, map(row_of, oracle.completed()))
         if best:
-            best_json.write(self._work_dir, measured or self.best_of(best[0], oracle.constraints))
+            best_json.write(self._work_dir, measured or self._best_of(best[0], oracle))
         steps = oracle.search.step_log
         if len(steps) != self._steps_written:
             steps_jsonl.write(self._work_dir, steps)
             self._steps_written = len(steps)
         self.prune(oracle)
 
-    def best_of(self, trial: CompletedTrial, constraints: Sequence[Constraint]) -> Best:
-        """Returns what best.json says of a trial."""
+    def _best_of(self, trial: CompletedTrial, oracle: EPNASOracle) -> Best:
         if not self._class_names:
             project = project_file.read(self._work_dir)
             self._class_names = () if project is None else project.images.class_names
-        outcome = trial.outcome
-        return Best(
-            trial.slot.name,
-            trial.proposal.spec,
-            outcome.accuracy,
-            outcome.reward,
-            trial.feasible,
-            outcome.uses,
-            constraints,
-            self._class_names,
-        )
+        return best_of(trial, oracle.constraints, self._class_names)
 
     def prune(self, oracle: EPNASOracle) -> None:
         """Deletes all weights but those of the best trials and of running ones; no other file."""
@@ -129,4 +118,23 @@ def row_of(trial: CompletedTrial) -> Row:
         reused=trial.proposal.reuse or "",
         inherited=outcome.inherited,
         reason=outcome.reason,
+        balanced_accuracy=outcome.balanced_accuracy,
+    )
+
+
+def best_of(
+    trial: CompletedTrial, constraints: Sequence[Constraint], class_names: Sequence[str]
+) -> Best:
+    """Returns what best.json says of a trial."""
+    outcome = trial.outcome
+    return Best(
+        trial.slot.name,
+        trial.proposal.spec,
+        outcome.accuracy,
+        outcome.reward,
+        trial.feasible,
+        outcome.uses,
+        constraints,
+        class_names,
+        balanced_accuracy=outcome.balanced_accuracy,
     )

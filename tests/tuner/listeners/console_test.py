@@ -51,6 +51,12 @@ _REUSED = dataclasses.replace(
 )
 
 
+def test_balanced_accuracy_stands_in_the_line_where_networks_are_compared_by_it():
+    outcome = dataclasses.replace(_FIRST.outcome, balanced_accuracy=0.5)
+    line = console.line(_oracle(trial := dataclasses.replace(_FIRST, outcome=outcome)), trial, 1)
+    assert "| acc 0.9712, balanced 0.5000 | best balanced 0.5000 (e01s00b0) |" in line
+
+
 def test_a_line_is_literally_this():
     oracle = _oracle(_FIRST, _BETTER, constraints=_LIMITS[:1])
     assert console.line(oracle, _BETTER, seen=2) == (
