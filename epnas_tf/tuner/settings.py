@@ -8,7 +8,7 @@ from epnas_tf.architecture.budget import ChildLimits
 from epnas_tf.fields import MAY_CHANGE, Settings, setting
 from epnas_tf.searching.settings import SearchSettings
 from epnas_tf.sharing.settings import SharingSettings
-from epnas_tf.training.settings import EarlyStopping, Speed
+from epnas_tf.training.settings import EarlyStopping, Precision, Speed
 from epnas_tf.tuner.run_limits import RunLimits
 
 
@@ -36,5 +36,5 @@ class Results(Settings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TunerSettings(ChildLimits, Speed, Attempts, Results):
+class TunerSettings(ChildLimits, Precision, Speed, Attempts, Results):
     """How each trial is carried out, and what is kept of it."""

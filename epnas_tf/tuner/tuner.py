@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import epnas_tf.backend
+
 import contextlib
 import dataclasses
 import os
@@ -14,7 +16,7 @@ import keras_tuner
 import tensorflow as tf
 from keras_tuner import errors
 
-from epnas_tf import randomness
+from epnas_tf import global_state, randomness
 from epnas_tf.architecture import resources
 from epnas_tf.architecture.budget import FAILED
 from epnas_tf.architecture.space import SearchSpace
@@ -198,7 +200,12 @@ class EPNASTuner(DurableTuner):
         with self.session.claimed():
             plan = self.session.begin(plan)
             self._evaluator = Evaluator(
-                plan.data, plan.schedule, self.strategy, plan.budget, self._builders
+                plan.data,
+                plan.schedule,
+                self.strategy,
+                plan.budget,
+                self._builders,
+                self.settings.dtype_policy,
             )
             self._mark = time.perf_counter()
             try:
@@ -275,7 +282,8 @@ class EPNASTuner(DurableTuner):
         """Returns a spec's untrained network of normalised images."""
         known = self.session.known_project()
         budget = self.session.budget(known.images, known.machine_gflops)
-        return evaluate.build_child(spec, budget, self.strategy, self._builders, seed)
+        policy = self.settings.dtype_policy
+        return evaluate.build_child(spec, budget, self.strategy, self._builders, seed, policy)
 
     def trained_network(self, trial: Trial) -> keras.Model:
         """Returns a trial's trained network; raises ValueError if its weights are not there."""
@@ -299,7 +307,7 @@ class EPNASTuner(DurableTuner):
         images, plan = self.session.known_project().images, self.schedule
         with self.strategy.scope():
             model = with_normalisation(network, images.full_scale, images.mean, images.std)
-            _compile(model, plan)
+            _compile(model, plan, self.settings.dtype_policy)
         return model
 
     # What a person reads
@@ -347,11 +355,18 @@ def _outcome(evaluation: Evaluation, uses: Mapping[str, float], taken: float) ->
     )
 
 
-def _compile(model: keras.Model, plan: Schedule) -> None:
+@global_state.set_aside()
+def _compile(model: keras.Model, plan: Schedule, dtype_policy: str) -> None:
+    float32 = global_state.FLOAT32
     optimizer = keras.optimizers.SGD(plan.learning_rate, plan.momentum, plan.nesterov)
+    if dtype_policy == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(model.trainable_variables)  # so that a saved model reloads in silence
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss, metrics=["accuracy"])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype=float32)
+    accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy", dtype=float32)
+    # XLA leaves out roundings to 16 bits, and its accuracy would not be the one reported.
+    compiled = "auto" if dtype_policy == float32 else False
+    model.compile(optimizer, loss, metrics=[accuracy], jit_compile=compiled)
 
 
 def schedule_of(given: Schedule | str) -> Schedule:
