@@ -41,7 +41,7 @@ def build_model(
     """
     context = BuildContext(seed, synchronized, dtype_policy=dtype_policy)
     with global_state.set_aside(dtype_policy):
-        image = keras.Input(tuple(input_shape), dtype=global_state.FLOAT32, name="image")
+        image = keras.Input(tuple(input_shape), dtype=context.variable_dtype, name="image")
         if isinstance(spec, LayerwiseSpec):
             stem = layers_lib.stem(image, spec.stem_filters, context)
             features = layerwise.chain(spec, stem, context, builders)

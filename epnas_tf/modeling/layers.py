@@ -53,6 +53,11 @@ class BuildContext:
         """Returns what the layer that plays `role` is made with: its name and type."""
         return {"name": self.name(role), "dtype": self.dtype_policy}
 
+    @property
+    def variable_dtype(self) -> str:
+        """The type of the variables: float32 also where layers compute in 16 bits."""
+        return str(keras.DTypePolicy(self.dtype_policy).variable_dtype)
+
     def initializer(self, role: str, scale: float = 2.0) -> keras.Initializer:
         """Returns the initialiser of the layer that plays `role`: variance scale / fan-in.
 
@@ -145,10 +150,10 @@ def stem(inputs: keras.KerasTensor, filters: int, context: BuildContext) -> kera
 def head(inputs: keras.KerasTensor, num_classes: int, context: BuildContext) -> keras.KerasTensor:
     """Adds global average pooling and a dense layer that returns logits.
 
-    Both compute in float32 also where the rest computes in 16 bits, in which a mean over a map and
-    a loss lose too much.
+    Both compute in the variables' type: float32 also where the rest computes in 16 bits, in which a
+    mean over a map and a loss lose too much.
     """
-    place = dataclasses.replace(context, dtype_policy=global_state.FLOAT32).within(names.HEAD)
+    place = dataclasses.replace(context, dtype_policy=context.variable_dtype).within(names.HEAD)
     outputs = keras.layers.GlobalAveragePooling2D(DATA_FORMAT, **place.layer("pool"))(inputs)
     return keras.layers.Dense(
         num_classes,
