@@ -30,7 +30,13 @@ from epnas_tf.fields import (
 )
 from epnas_tf.searching.settings import Learning, LSTMSettings, PolicySettings, Sizes
 from epnas_tf.sharing.settings import SharingSettings
-from epnas_tf.training.settings import DeviceSettings, EarlyStopping, ScheduleSettings, Speed
+from epnas_tf.training.settings import (
+    DeviceSettings,
+    EarlyStopping,
+    Precision,
+    ScheduleSettings,
+    Speed,
+)
 from epnas_tf.tuner.run_limits import RunLimits
 from epnas_tf.tuner.settings import Attempts, Results
 
@@ -78,6 +84,7 @@ class SearchConfig(
     Results,
     Speed,
     DeviceSettings,
+    Precision,
     SharingSettings,
     EarlyStopping,
     ScheduleSettings,

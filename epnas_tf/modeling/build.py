@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import keras
 
+from epnas_tf import global_state
 from epnas_tf.architecture.cost_rules import Shape
 from epnas_tf.architecture.spec import LayerwiseSpec, Spec
 from epnas_tf.modeling import cell, layerwise
@@ -21,6 +22,7 @@ def build_model(
     seed: int = 0,
     builders: Mapping[str, Builder] = BUILDERS,
     synchronized: bool = False,
+    dtype_policy: str = global_state.FLOAT32,
 ) -> keras.Model:
     """Returns the network of `spec` as a functional model that returns logits.
 
@@ -31,20 +33,23 @@ def build_model(
       seed: root of the initial weights; Keras' global seed plays no part.
       builders: operations of a user-defined space; the paper's by default.
       synchronized: whether batch norm takes its statistics over all replicas.
+      dtype_policy: Keras' name of what the layers compute in, such as mixed_bfloat16; those of
+        `builders` that name none take it too. Variables and logits are float32.
 
     Raises:
       ValueError: an operation has no builder, or a skip cannot be made to fit.
     """
-    context = BuildContext(seed, synchronized)
-    image = keras.Input(tuple(input_shape), name="image")
-    if isinstance(spec, LayerwiseSpec):
-        stem = layers_lib.stem(image, spec.stem_filters, context)
-        features = layerwise.chain(spec, stem, context, builders)
-    else:
-        stem = layers_lib.stem(image, spec.filters, context)
-        features = cell.stack(spec, stem, context)
-    logits = layers_lib.head(features, num_classes, context)
-    return keras.Model(image, logits, name=f"{spec.pattern}_{spec.key}")
+    context = BuildContext(seed, synchronized, dtype_policy=dtype_policy)
+    with global_state.set_aside(dtype_policy):
+        image = keras.Input(tuple(input_shape), dtype=context.variable_dtype, name="image")
+        if isinstance(spec, LayerwiseSpec):
+            stem = layers_lib.stem(image, spec.stem_filters, context)
+            features = layerwise.chain(spec, stem, context, builders)
+        else:
+            stem = layers_lib.stem(image, spec.filters, context)
+            features = cell.stack(spec, stem, context)
+        logits = layers_lib.head(features, num_classes, context)
+        return keras.Model(image, logits, name=f"{spec.pattern}_{spec.key}")
 
 
 def with_normalisation(
@@ -58,11 +63,16 @@ def with_normalisation(
       mean: of each channel, at full scale 1.
       std: of each channel, at full scale 1.
     """
-    pixels = keras.Input(network.input_shape[1:], name="pixels")
-    normalise = keras.layers.Rescaling(
-        [1 / (full_scale * deviation) for deviation in std],
-        [-centre / deviation for centre, deviation in zip(mean, std, strict=True)],
-        dtype="float32",  # pixels keep their precision where the network computes in 16 bits
-        name="normalise",
-    )
-    return keras.Model(pixels, network(normalise(pixels)), name=f"{network.name}_of_pixels")
+    # Pixels keep their precision where the network computes in 16 bits.
+    float32 = global_state.FLOAT32
+    with global_state.set_aside(network.dtype_policy.name):
+        pixels = keras.Input(network.input_shape[1:], dtype=float32, name="pixels")
+        # As maps of one pixel: for a list of channels the layer would go by the data format of the
+        # process in which it runs.
+        normalise = keras.layers.Rescaling(
+            [[[1 / (full_scale * deviation) for deviation in std]]],
+            [[[-centre / deviation for centre, deviation in zip(mean, std, strict=True)]]],
+            dtype=float32,
+            name="normalise",
+        )
+        return keras.Model(pixels, network(normalise(pixels)), name=f"{network.name}_of_pixels")

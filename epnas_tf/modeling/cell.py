@@ -51,7 +51,7 @@ def _cell(
 def _concatenate(parts: list[keras.KerasTensor], context: BuildContext) -> keras.KerasTensor:
     if len(parts) == 1:
         return parts[0]
-    return keras.layers.Concatenate(name=context.name("concat"))(parts)
+    return keras.layers.Concatenate(**context.layer("concat"))(parts)
 
 
 Operation = Callable[
@@ -97,7 +97,7 @@ def _max_pool(
     context: BuildContext,
 ) -> keras.KerasTensor:
     pooled = keras.layers.MaxPooling2D(
-        branch.pool, strides=strides, padding="same", name=context.name("pool")
+        branch.pool, strides, "same", layers_lib.DATA_FORMAT, **context.layer("pool")
     )(inputs)
     return _to_channels(pooled, channels, context)
 
@@ -110,7 +110,7 @@ def _avg_pool(
     context: BuildContext,
 ) -> keras.KerasTensor:
     pooled = keras.layers.AveragePooling2D(
-        branch.pool, strides=strides, padding="same", name=context.name("pool")
+        branch.pool, strides, "same", layers_lib.DATA_FORMAT, **context.layer("pool")
     )(inputs)
     return _to_channels(pooled, channels, context)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 
+from epnas_tf import global_state
 from epnas_tf.architecture import cost_rules
 from epnas_tf.architecture.cost_rules import Cost, Shape
 
@@ -29,9 +30,11 @@ class _Call:
     outputs: list[keras.KerasTensor]
 
 
+@global_state.set_aside()
 def cost_of_model(model: keras.Model) -> Cost:
     """Returns the cost of a functional or sequential Keras CNN for one image.
 
+    Bytes moved are those of float32, as in the paper, also where layers compute in 16 bits.
     Parameters are those that training changes, whether or not `trainable` is set at the moment.
     A layer that is called several times holds its parameters once and runs as often as called.
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 import keras
 
-from epnas_tf import randomness
+from epnas_tf import global_state, randomness
 from epnas_tf.architecture.ops import filters_of
 from epnas_tf.architecture.spec import LayerSpec
 from epnas_tf.modeling import names
@@ -20,6 +20,9 @@ from epnas_tf.modeling import names
 # Keras' momentum of 0.99 is useless after the few dozen updates of a child: DECISIONS 6.
 BATCH_NORM_MOMENTUM = 0.9
 BATCH_NORM_EPSILON = 1e-5
+
+# Said by every layer: Keras' own default is whatever the user has set.
+DATA_FORMAT = "channels_last"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,11 +33,13 @@ class BuildContext:
       seed: root of all initial weights.
       synchronized: whether batch norm takes its statistics over all replicas.
       prefix: names the place in the network, such as "layer3_conv2d".
+      dtype_policy: what layers compute in and hold their variables in.
     """
 
     seed: int = 0
     synchronized: bool = False
     prefix: str = ""
+    dtype_policy: str = global_state.FLOAT32
 
     def within(self, place: str) -> BuildContext:
         """Returns the context of a place inside this one."""
@@ -43,6 +48,15 @@ class BuildContext:
     def name(self, role: str) -> str:
         """Returns the name of the layer that plays `role` here."""
         return names.joined(self.prefix, role)
+
+    def layer(self, role: str) -> dict[str, str]:
+        """Returns what the layer that plays `role` is made with: its name and type."""
+        return {"name": self.name(role), "dtype": self.dtype_policy}
+
+    @property
+    def variable_dtype(self) -> str:
+        """The type of the variables: float32 also where layers compute in 16 bits."""
+        return str(keras.DTypePolicy(self.dtype_policy).variable_dtype)
 
     def initializer(self, role: str, scale: float = 2.0) -> keras.Initializer:
         """Returns the initialiser of the layer that plays `role`: variance scale / fan-in.
@@ -65,7 +79,8 @@ def _batch_norm(inputs: keras.KerasTensor, context: BuildContext) -> keras.Keras
         momentum=BATCH_NORM_MOMENTUM,
         epsilon=BATCH_NORM_EPSILON,
         synchronized=context.synchronized,
-        name=context.name("bn"),
+        axis=-1,
+        **context.layer("bn"),
     )(inputs)
 
 
@@ -83,8 +98,9 @@ def conv_bn(
         strides=strides,
         padding="same",
         use_bias=False,
+        data_format=DATA_FORMAT,
         kernel_initializer=context.initializer("conv"),
-        name=context.name("conv"),
+        **context.layer("conv"),
     )(inputs)
     return _batch_norm(outputs, context)
 
@@ -99,14 +115,16 @@ def separable_bn(
         use_bias=False,
         # Keras takes all input channels for the fan-in; each output sees but one of them.
         depthwise_initializer=context.initializer("depthwise", scale=2.0 * inputs.shape[-1]),
-        name=context.name("depthwise"),
+        data_format=DATA_FORMAT,
+        **context.layer("depthwise"),
     )(inputs)
     outputs = keras.layers.Conv2D(
         filters,
         1,
         use_bias=False,
+        data_format=DATA_FORMAT,
         kernel_initializer=context.initializer("pointwise"),
-        name=context.name("pointwise"),
+        **context.layer("pointwise"),
     )(outputs)
     return _batch_norm(outputs, context)
 
@@ -116,11 +134,11 @@ def activation(
 ) -> keras.KerasTensor:
     """Adds an activation: crelu (which doubles the channels) or any that Keras knows by name."""
     if kind != "crelu":
-        return keras.layers.Activation(kind, name=context.name(kind or "linear"))(inputs)
-    positive = keras.layers.ReLU(name=context.name("relu"))(inputs)
+        return keras.layers.Activation(kind, **context.layer(kind or "linear"))(inputs)
+    positive = keras.layers.ReLU(**context.layer("relu"))(inputs)
     # relu(-x) is relu(x) - x, exactly and in one pass, and needs no layer of our own to reload.
-    negative = keras.layers.Subtract(name=context.name("negative"))([positive, inputs])
-    return keras.layers.Concatenate(name=context.name("crelu"))([positive, negative])
+    negative = keras.layers.Subtract(**context.layer("negative"))([positive, inputs])
+    return keras.layers.Concatenate(**context.layer("crelu"))([positive, negative])
 
 
 def stem(inputs: keras.KerasTensor, filters: int, context: BuildContext) -> keras.KerasTensor:
@@ -132,15 +150,15 @@ def stem(inputs: keras.KerasTensor, filters: int, context: BuildContext) -> kera
 def head(inputs: keras.KerasTensor, num_classes: int, context: BuildContext) -> keras.KerasTensor:
     """Adds global average pooling and a dense layer that returns logits.
 
-    Logits have the variables' type: float32 also where the rest computes in 16 bits.
+    Both compute in the variables' type: float32 also where the rest computes in 16 bits, in which a
+    mean over a map and a loss lose too much.
     """
-    place = context.within(names.HEAD)
-    outputs = keras.layers.GlobalAveragePooling2D(name=place.name("pool"))(inputs)
+    place = dataclasses.replace(context, dtype_policy=context.variable_dtype).within(names.HEAD)
+    outputs = keras.layers.GlobalAveragePooling2D(DATA_FORMAT, **place.layer("pool"))(inputs)
     return keras.layers.Dense(
         num_classes,
         kernel_initializer=place.initializer("dense", scale=1.0),
-        dtype=keras.config.dtype_policy().variable_dtype,
-        name=place.name("dense"),
+        **place.layer("dense"),
     )(outputs)
 
 
@@ -163,16 +181,16 @@ def _separable(
 def _max_pool(
     layer: LayerSpec, inputs: keras.KerasTensor, context: BuildContext
 ) -> keras.KerasTensor:
-    return keras.layers.MaxPooling2D(
-        layer.pool, strides=2, padding="same", name=context.name("pool")
-    )(inputs)
+    return keras.layers.MaxPooling2D(layer.pool, 2, "same", DATA_FORMAT, **context.layer("pool"))(
+        inputs
+    )
 
 
 def _avg_pool(
     layer: LayerSpec, inputs: keras.KerasTensor, context: BuildContext
 ) -> keras.KerasTensor:
     return keras.layers.AveragePooling2D(
-        layer.pool, strides=2, padding="same", name=context.name("pool")
+        layer.pool, 2, "same", DATA_FORMAT, **context.layer("pool")
     )(inputs)
 
 

@@ -43,7 +43,7 @@ def _add_skip(
     if source.shape != output.shape:
         stride = _stride(source.shape[1:3], output.shape[1:3])
         source = layers_lib.conv_bn(source, output.shape[-1], (1, 1), context, stride)
-    return keras.layers.Add(name=context.name("add"))([output, source])
+    return keras.layers.Add(**context.layer("add"))([output, source])
 
 
 def _stride(source: tuple[int, int], output: tuple[int, int]) -> int:

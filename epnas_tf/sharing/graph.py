@@ -6,6 +6,8 @@ no Keras object. A layer's name says which block it belongs to (`modeling.names`
 
 from __future__ import annotations
 
+import epnas_tf.backend
+
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence

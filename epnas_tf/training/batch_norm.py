@@ -8,6 +8,8 @@ so that what is saved loads anywhere.
 
 from __future__ import annotations
 
+import epnas_tf.backend
+
 import contextlib
 import functools
 from collections.abc import Iterator
@@ -51,6 +53,9 @@ def _can_be_fused(layer: Any) -> bool:
 def _call(layer: Any, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
     """What `BatchNormalization.call` does, in one operation."""
     del mask
+    if not training and layer.compute_dtype != "float32":
+        # Rounded to 16 bits as the saved network rounds, or a few images count differently.
+        return keras.layers.BatchNormalization.call(layer, inputs, training=False)
     scale, offset = layer.gamma.value, layer.beta.value
     if not training:
         mean, variance = layer.moving_mean.value, layer.moving_variance.value

@@ -13,6 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from epnas_tf import global_state
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
 from epnas_tf.modeling import build_model
 from epnas_tf.training import memory, step
@@ -51,6 +52,7 @@ def measure_gflops() -> float:
     return float(2 ** round(math.log2(convolution_gflops())))
 
 
+@global_state.set_aside()
 def convolution_gflops() -> float:
     """Returns the rate of a 3x3 convolution's forward pass in GFLOP/s.
 
@@ -65,6 +67,7 @@ def convolution_gflops() -> float:
     return flops / seconds / 1e9
 
 
+@global_state.set_aside()
 def measure_micro_batch(
     input_shape: tuple[int, int, int], batch_size: int, num_classes: int = 10
 ) -> int:

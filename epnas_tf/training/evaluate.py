@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import epnas_tf.backend
+
 import dataclasses
 from collections.abc import Callable, Mapping
 
 import keras
 import tensorflow as tf
 
+from epnas_tf import global_state
 from epnas_tf.architecture.budget import NOT_FINITE, STOPPED_EARLY, TRAINED, Budget
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.data.dataset import Data
@@ -58,6 +61,7 @@ def build_child(
     strategy: tf.distribute.Strategy,
     builders: Mapping[str, Builder] = BUILDERS,
     seed: int = 0,
+    dtype_policy: str = global_state.FLOAT32,
 ) -> keras.Model:
     """Returns the untrained network, made in the strategy's scope.
 
@@ -73,6 +77,7 @@ def build_child(
                 seed=seed,
                 builders=builders,
                 synchronized=strategy.num_replicas_in_sync > 1,
+                dtype_policy=dtype_policy,
             )
     except ValueError as error:
         raise BuildError(f"network {spec.key} cannot be built: {error}") from error
@@ -97,6 +102,7 @@ class Evaluator:
     budget: Budget
     builders: Mapping[str, Builder] = dataclasses.field(default_factory=lambda: BUILDERS)
     balanced: bool = False
+    dtype_policy: str = global_state.FLOAT32
 
     def evaluate(
         self,
@@ -122,7 +128,7 @@ class Evaluator:
         if reason is not None:
             return self.untrained(spec, reason)
         with memory.child_graphs():
-            model = build_child(spec, self.budget, self.strategy, self.builders, seed)
+            model = self._build(spec, seed)
             warm_share = _begin(sharing, model) if sharing is not None else 0.0
             result = trainer.train(
                 model,
@@ -154,6 +160,10 @@ class Evaluator:
             warm_share=warm_share,
             offer=sharing.offers[-1].digest if sharing is not None and whole else 0,
         )
+
+    def _build(self, spec: Spec, seed: int) -> keras.Model:
+        policy = self.dtype_policy
+        return build_child(spec, self.budget, self.strategy, self.builders, seed, policy)
 
     def untrained(self, spec: Spec, status: str, reason: str = "") -> Evaluation:
         """Returns what stands for a network without a measured accuracy (DECISIONS 10)."""

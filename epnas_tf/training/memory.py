@@ -7,6 +7,8 @@ section 5; tensorflow#97697). What a child added is taken out again at its end.
 
 from __future__ import annotations
 
+import epnas_tf.backend
+
 import contextlib
 import gc
 from collections.abc import Iterator

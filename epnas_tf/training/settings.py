@@ -11,6 +11,7 @@ import dataclasses
 from epnas_tf.fields import MAY_CHANGE, Settings, flag, setting
 
 STRATEGIES = ("none", "mirrored", "tpu")
+DTYPE_POLICIES = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,6 +89,17 @@ class DeviceSettings(Settings):
         """Refuses a TPU's name where none is used."""
         if self.tpu and self.strategy != "tpu":
             self.refuse("tpu", f"needs --strategy=tpu, got {self.strategy}", self.tpu)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Precision(Settings):
+    """What children compute in."""
+
+    dtype_policy: str = setting(
+        DTYPE_POLICIES[0],
+        "what layers compute in; variables, logits and loss are float32",
+        choices=DTYPE_POLICIES,
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,8 @@ across replicas.
 
 from __future__ import annotations
 
+import epnas_tf.backend
+
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +18,12 @@ import keras
 import tensorflow as tf
 
 from epnas_tf.training.schedule import Schedule
+
+# What a float16 network's loss is multiplied by while gradients are taken: those below 6e-8 would
+# be 0. A power of two, which rounds nothing, and fixed: a scale that adapts is a state, which every
+# replica would have to carry through this loop. Single gradients may be up to 64; an update with a
+# larger one, infinite by then, is left out. bfloat16 has the range of float32 and needs none.
+_LOSS_SCALE = 1024.0
 
 # (images, labels, learning rate[, weights]) of a replica -> its shares of the batch's mean loss and
 # of the images classified correctly.
@@ -49,16 +57,21 @@ def train_step_function(
         # Variables made while tracing would trace everything twice (KERAS_TUNER section 7).
         optimizer.build(model.trainable_variables)
     variables = [variable.value for variable in model.trainable_variables]
-    micro_step = _micro_step_function(model, variables, schedule.batch_size)
+    scale = _loss_scale(model)
+    micro_step = _micro_step_function(model, variables, schedule.batch_size, scale)
     # MirroredStrategy reduces batch-norm statistics by a call that may not stand in a loop.
     unroll = isinstance(strategy, tf.distribute.MirroredStrategy)
 
-    def apply(strategy: Any, gradients: list[Any], learning_rate: Any) -> None:
-        def update(variable: Any, gradient: Any, rate: Any) -> None:
-            optimizer.update_step(gradient, variable, rate)
+    def apply(strategy: Any, gradients: list[Any], learning_rate: Any, *finite: Any) -> None:
+        def update(variable: Any, gradient: Any, rate: Any, *finite: Any) -> None:
+            if finite:
+                tf.cond(*finite, lambda: update(variable, gradient, rate), lambda: None)
+            else:
+                optimizer.update_step(gradient, variable, rate)
 
         for variable, gradient in zip(variables, gradients, strict=True):
-            strategy.extended.update(variable, update, (gradient, learning_rate), group=False)
+            arguments = (gradient, learning_rate, *finite)
+            strategy.extended.update(variable, update, arguments, group=False)
 
     def step(images: Any, labels: Any, learning_rate: Any, *weights: Any) -> tuple[Any, Any]:
         batch = (images, labels, *weights)
@@ -66,8 +79,12 @@ def train_step_function(
         replica = tf.distribute.get_replica_context()
         if strategy.num_replicas_in_sync > 1:
             gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        finite = []
+        if scale is not None:
+            gradients = [gradient / scale for gradient in gradients]
+            finite = [_all_finite(gradients)]
         gradients = _decayed_and_clipped(gradients, variables, schedule)
-        replica.merge_call(apply, args=(gradients, learning_rate))
+        replica.merge_call(apply, args=(gradients, learning_rate, *finite))
         return loss, correct
 
     step = tf.autograph.experimental.do_not_convert(step)
@@ -89,9 +106,12 @@ def predict_step_function(model: keras.Model) -> Callable[[Any, Any, Any], Any]:
 
 
 def _micro_step_function(
-    model: keras.Model, variables: list[Any], batch_size: int
+    model: keras.Model, variables: list[Any], batch_size: int, scale: float | None
 ) -> Callable[..., tuple[Any, Any, list[Any]]]:
-    """Returns the function of one micro-batch's (loss, correct, gradients), each to be summed."""
+    """Returns the function of one micro-batch's (loss, correct, gradients), each to be summed.
+
+    Gradients are those of the loss times `scale`, where one is given.
+    """
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(
         from_logits=True, reduction="sum", dtype=model.outputs[0].dtype
     )
@@ -103,7 +123,8 @@ def _micro_step_function(
             # So it is with weights too: over their sum, shares of other batches would not add up.
             loss = cross_entropy(labels, logits, *weights) / batch_size
         zero = tf.UnconnectedGradients.ZERO
-        gradients = tape.gradient(loss, variables, unconnected_gradients=zero)
+        seed = None if scale is None else tf.constant(scale, loss.dtype)
+        gradients = tape.gradient(loss, variables, seed, unconnected_gradients=zero)
         correct = tf.reduce_sum(_hits(labels, logits))
         return tf.cast(loss, tf.float32), correct, gradients
 
@@ -159,6 +180,16 @@ def _decayed_and_clipped(
     if schedule.clip_norm:
         gradients, _ = tf.clip_by_global_norm(gradients, schedule.clip_norm)
     return gradients
+
+
+def _loss_scale(model: keras.Model) -> float | None:
+    """Returns what the loss is multiplied by while gradients are taken, None for nothing."""
+    kinds = {getattr(layer, "compute_dtype", None) for layer in model._flatten_layers()}
+    return _LOSS_SCALE if "float16" in kinds else None
+
+
+def _all_finite(tensors: list[Any]) -> Any:
+    return tf.reduce_all([tf.reduce_all(tf.math.is_finite(tensor)) for tensor in tensors])
 
 
 def _hits(labels: Any, logits: Any) -> Any:

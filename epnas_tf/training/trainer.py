@@ -8,6 +8,8 @@ with synchronized batch norm where there is more than one replica.
 
 from __future__ import annotations
 
+import epnas_tf.backend
+
 import dataclasses
 import math
 import time
@@ -18,7 +20,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from epnas_tf import interrupts
+from epnas_tf import global_state, interrupts
 from epnas_tf.data.dataset import Data, Split
 from epnas_tf.training import batch_norm, pipeline, step
 from epnas_tf.training.accuracies import ClassHits
@@ -72,6 +74,7 @@ class TrainResult:
     finite: bool
 
 
+@global_state.tensorflow_set_aside()
 def train(
     model: keras.Model,
     data: Data,
@@ -101,7 +104,7 @@ def train(
       ValueError: the batch does not fit the training split or the replicas.
     """
     start = time.perf_counter()
-    with batch_norm.fused(model):
+    with global_state.set_aside(), batch_norm.fused(model):
         run_steps = _steps_function(model, data, schedule, strategy, seed, jit_compile)
         validate = _hits_function(model, data.validation, data, strategy, _EVALUATION_BATCH)
     run_epoch = _Epochs(run_steps)
@@ -133,6 +136,7 @@ def train(
     )
 
 
+@global_state.set_aside()
 def accuracy(
     model: keras.Model,
     split: Split,

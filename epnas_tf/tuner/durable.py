@@ -8,6 +8,8 @@ rebuilt from the trials' own files alone, and the lock is released.
 
 from __future__ import annotations
 
+import epnas_tf.backend
+
 import contextlib
 import json
 import logging

@@ -6,6 +6,8 @@ over the completed trials, so a reloaded project continues where it was.
 
 from __future__ import annotations
 
+import epnas_tf.backend
+
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -10,7 +10,7 @@ from epnas_tf.data.settings import VariationSettings
 from epnas_tf.fields import MAY_CHANGE, Settings, setting
 from epnas_tf.searching.settings import SearchSettings
 from epnas_tf.sharing.settings import SharingSettings
-from epnas_tf.training.settings import EarlyStopping, Speed
+from epnas_tf.training.settings import EarlyStopping, Precision, Speed
 from epnas_tf.tuner.run_limits import RunLimits
 
 
@@ -43,5 +43,5 @@ class Results(Settings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TunerSettings(ChildLimits, VariationSettings, Speed, Attempts, Results):
+class TunerSettings(ChildLimits, VariationSettings, Precision, Speed, Attempts, Results):
     """How each trial is carried out, and what is kept of it."""

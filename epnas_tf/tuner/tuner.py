@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import epnas_tf.backend
+
 import contextlib
 import dataclasses
 import os
@@ -15,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 from keras_tuner import errors
 
-from epnas_tf import fields, randomness
+from epnas_tf import fields, global_state, randomness
 from epnas_tf.architecture import resources
 from epnas_tf.architecture.budget import FAILED
 from epnas_tf.architecture.space import SearchSpace
@@ -207,7 +209,11 @@ class EPNASTuner(DurableTuner):
         with self.session.claimed():
             plan = self.session.begin(plan)
             given = (plan.data, plan.schedule, self.strategy, plan.budget, self._builders)
-            self._evaluator = Evaluator(*given, balanced=self._oracle.settings.balanced)
+            self._evaluator = Evaluator(
+                *given,
+                balanced=self._oracle.settings.balanced,
+                dtype_policy=self.settings.dtype_policy,
+            )
             self._mark = time.perf_counter()
             if not self._is_worker():
                 self._writer.begin(self._oracle)
@@ -288,7 +294,8 @@ class EPNASTuner(DurableTuner):
         """Returns a spec's untrained network of normalised images."""
         known = self.session.known_project()
         budget = self.session.budget(known.images, known.machine_gflops)
-        return evaluate.build_child(spec, budget, self.strategy, self._builders, seed)
+        policy = self.settings.dtype_policy
+        return evaluate.build_child(spec, budget, self.strategy, self._builders, seed, policy)
 
     def trained_network(self, trial: Trial) -> keras.Model:
         """Returns a trial's trained network; raises ValueError if its weights are not there."""
@@ -312,7 +319,7 @@ class EPNASTuner(DurableTuner):
         images, plan = self.session.known_project().images, self.schedule
         with self.strategy.scope():
             model = with_normalisation(network, images.full_scale, images.mean, images.std)
-            _compile(model, plan, images.one_hot)
+            _compile(model, plan, images.one_hot, self.settings.dtype_policy)
         return model
 
     def encode_labels(self, y: Any) -> np.ndarray:
@@ -377,13 +384,24 @@ def _outcome(evaluation: Evaluation, uses: Mapping[str, float], taken: float) ->
     )
 
 
-def _compile(model: keras.Model, plan: Schedule, one_hot: bool) -> None:
+@global_state.set_aside()
+def _compile(model: keras.Model, plan: Schedule, one_hot: bool, dtype_policy: str) -> None:
+    float32 = global_state.FLOAT32
     optimizer = keras.optimizers.SGD(plan.learning_rate, plan.momentum, plan.nesterov)
+    if dtype_policy == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(model.trainable_variables)  # so that a saved model reloads in silence
-    losses = keras.losses
-    kind = losses.CategoricalCrossentropy if one_hot else losses.SparseCategoricalCrossentropy
-    loss = kind(from_logits=True)
-    model.compile(optimizer, loss, metrics=["accuracy"])
+    losses, metrics = keras.losses, keras.metrics
+    loss = losses.CategoricalCrossentropy if one_hot else losses.SparseCategoricalCrossentropy
+    measure = metrics.CategoricalAccuracy if one_hot else metrics.SparseCategoricalAccuracy
+    # XLA leaves out roundings to 16 bits, and its accuracy would not be the one reported.
+    compiled = "auto" if dtype_policy == float32 else False
+    model.compile(
+        optimizer,
+        loss(from_logits=True, dtype=float32),
+        metrics=[measure(name="accuracy", dtype=float32)],
+        jit_compile=compiled,
+    )
 
 
 def schedule_of(given: Schedule | str) -> Schedule:

@@ -20,7 +20,7 @@ SCHEDULE = Schedule("test", epochs=1, batch_size=BATCH, learning_rate=0.1)
 
 def trained_weights(spec, strategy):
     with strategy.scope():
-        model = build_model(spec, SHAPE, CLASSES, seed=1, synchronized=True)
+        model = build_model(spec, SHAPE, CLASSES, seed=1, synchronized=True, dtype_policy="float64")
     step = train_step_function(model, SCHEDULE, strategy)
     share = BATCH // strategy.num_replicas_in_sync
     rng = np.random.default_rng(0)
@@ -46,7 +46,6 @@ def trained_weights(spec, strategy):
 def main():
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    keras.config.set_dtype_policy("float64")
     keras.config.set_floatx("float64")
     two = devices.make_strategy("mirrored")
     assert two.num_replicas_in_sync == 2

@@ -146,11 +146,7 @@ def test_convolutions_keep_the_variance_of_what_relu_halved():
 
 
 def test_logits_are_float32_also_where_the_rest_has_16_bits():
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        model = build_model(CHAIN, SHAPE, 10)
-    finally:
-        keras.config.set_dtype_policy("float32")
+    model = build_model(CHAIN, SHAPE, 10, dtype_policy="mixed_bfloat16")
     assert model.get_layer("stem_conv").output.dtype == "bfloat16"
     assert model.output.dtype == "float32"
 

@@ -99,3 +99,17 @@ def test_a_trained_model_is_saved_and_loaded_without_us(images, tmp_path):
     assert type(loaded.layers[2]) is keras.layers.BatchNormalization
     x = np.ones((2, 6, 6, 1), np.float32)
     np.testing.assert_array_equal(model(x), loaded(x))
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_in_16_bits_it_measures_as_keras_does_to_the_bit(policy):
+    inputs = keras.Input((6, 6, 16))
+    model = keras.Model(inputs, keras.layers.BatchNormalization(epsilon=1e-5, dtype=policy)(inputs))
+    rng = np.random.default_rng(0)
+    shift, spread = rng.normal(size=(3, 16)), rng.uniform(0.1, 3, 16)
+    model.set_weights([shift[0] + 2, *shift[1:], spread])
+    # So many that some lie where two ways to compute are rounded to either side.
+    x = rng.normal(size=(4000, 6, 6, 16)).astype(np.float32)
+    with batch_norm.fused(model):
+        measured = tf.cast(model(x, training=False), tf.float32)
+    np.testing.assert_array_equal(measured, tf.cast(model(x, training=False), tf.float32))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import types
 
 import keras
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
+from epnas_tf.modeling import build_model
 from epnas_tf.training import devices, step
 from epnas_tf.training.schedule import Schedule
 
@@ -69,3 +72,59 @@ def test_weights_change_the_loss_and_the_gradient_as_by_hand_and_no_hits(micro):
     assert float(correct) == 3.0
     slope = pixels.T @ ((odds - np.eye(3)[labels]) * weights[:, None]) / 4
     assert model.layers[-1].kernel.numpy() == pytest.approx(kernel - 0.1 * slope, abs=1e-6)
+
+
+# 16 bits
+
+
+def _small(dtype_policy: str) -> keras.Model:
+    layers = (LayerSpec("conv2d", 3, channels=4, activation="relu"),)
+    spec = LayerwiseSpec(layers, stem_filters=2)
+    return build_model(spec, (4, 4, 1), 3, seed=1, dtype_policy=dtype_policy)
+
+
+def _updated(model: keras.Model, images: np.ndarray, rate: float = 0.1) -> float:
+    """Takes one update without decay or clipping and returns the loss."""
+    plan = dataclasses.replace(_PLAN, weight_decay=0.0, clip_norm=0.0)
+    update = step.train_step_function(model, plan, devices.make_strategy("none"))
+    labels = tf.constant([[0, 1, 2, 0]])
+    run = tf.function(lambda: update(tf.constant(images)[None], labels, tf.constant(rate))[0])
+    return float(run())
+
+
+@pytest.fixture(name="images")
+def _images() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(4, 4, 4, 1)).astype(np.float32)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_an_update_in_16_bits_is_that_of_32_but_for_rounding(policy, images):
+    exact, rounded = _small("float32"), _small(policy)
+    loss = _updated(exact, images)
+    assert _updated(rounded, images) == pytest.approx(loss, rel=0.02)
+    assert {weight.dtype for weight in rounded.weights} == {"float32"}
+    for right, found in zip(exact.get_weights(), rounded.get_weights(), strict=True):
+        np.testing.assert_allclose(found, right, rtol=0.05, atol=0.01)
+
+
+def test_gradients_that_float16_would_lose_are_kept(images, monkeypatch):
+    moved = []
+    for scale in (step._LOSS_SCALE, 1.0):
+        monkeypatch.setattr(step, "_LOSS_SCALE", scale)
+        model = _small("mixed_float16")
+        kernel = model.get_layer("head_dense").kernel
+        kernel.assign(kernel * 1e-7)  # and so are the gradients of all layers below
+        before = model.get_layer("stem_bn").beta.numpy()
+        _updated(model, images, rate=1e6)
+        moved.append(np.abs(model.get_layer("stem_bn").beta.numpy() - before).max())
+    assert moved[1] < 0.5 * moved[0]
+
+
+def test_an_update_whose_gradients_are_not_finite_is_left_out(images):
+    model = _small("mixed_float16")
+    kernel = model.get_layer("head_dense").kernel
+    kernel.assign(kernel * 1e5)  # 65,504 is the largest number of float16
+    before = [weight.numpy() for weight in model.trainable_weights]
+    assert np.isfinite(_updated(model, images))
+    for weight, value in zip(model.trainable_weights, before, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), value)

@@ -173,8 +173,8 @@ def test_weights_beside_anything_but_arrays_are_refused(images, data):
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ({0: 1, 2: 1}, r"of each label in 0..2 and of no other, got none of 1$"),
-        ({0: 1, 1: 1, 2: 1, "cat": 2, 7: 1}, r"and of no other, got one of 'cat', 7$"),
+        ({0: 1, 2: 1}, "of each label, 0, 1, 2, and of no other, got none of 1$"),
+        ({0: 1, 1: 1, 2: 1, "cat": 2, 7: 1}, "and of no other, got one of cat, 7$"),
         ({1: 1, 3: 1}, r"got none of 0, 2, got one of 3$"),
         ({0: 1, 1: "2", 2: 1}, "class_weight of label 1 must be a number, got '2'"),
         ({0: 1, 1: -2, 2: 1}, "class_weight must hold finite numbers of at least 0, got -2.0"),

@@ -167,3 +167,29 @@ def test_the_log_is_replayed_where_a_signal_is_heard(make_tuner, data, quick, sh
     held = _replays(monkeypatch)
     make_tuner(parameter_sharing=sharing).search(data)
     assert held == [0]
+
+
+def test_in_16_bits_it_has_the_logged_accuracy_also_under_other_globals(
+    make_tuner, plan, images, pixels, tmp_path
+):
+    one = {"branches": 1, "steps": 1, "max_trials": 1}
+    tuner = make_tuner(schedule=plan, dtype_policy="mixed_bfloat16", **one)
+    tuner.search(*images, validation_data=pixels)
+    (best,) = tuner.oracle.best()
+    (model,) = tuner.get_best_models()
+    assert model.evaluate(*pixels, verbose=0)[1] == pytest.approx(best.outcome.accuracy, abs=1e-6)
+    assert model.layers[-1].get_layer("stem_conv").compute_dtype == "bfloat16"
+    assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
+    model.save(tmp_path / "best.keras")
+    keras.config.set_image_data_format("channels_first")
+    keras.config.set_floatx("float64")
+    keras.config.set_epsilon(0.1)
+    try:
+        again = keras.saving.load_model(tmp_path / "best.keras")
+        (read,) = tuner.get_best_models()
+        found = [m.evaluate(*pixels, verbose=0)[1] for m in (again, read)]
+    finally:
+        keras.config.set_image_data_format("channels_last")
+        keras.config.set_floatx("float32")
+        keras.config.set_epsilon(1e-7)
+    assert found == pytest.approx([best.outcome.accuracy] * 2, abs=1e-6)

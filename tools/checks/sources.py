@@ -14,7 +14,8 @@ FOLDERS = ("epnas_tf", "tools", "tests")
 # `epnas_tf` is the front: its public names are loaded when first used.
 LAYERS = (
     ("fields", "interrupts", "randomness", "untrusted"),
-    ("architecture",),
+    ("architecture", "backend"),
+    ("global_state",),
     ("modeling", "searching"),
     ("data",),
     ("workdir",),
@@ -29,13 +30,14 @@ LAYERS = (
     ("tools",),
 )
 _BASE = frozenset(LAYERS[0])
+_KERAS = frozenset({"backend", "global_state"})
 
 # Rooms that may import fewer than all lower ones: images know no networks, training knows no
 # search and no files, a report reads files alone.
 NARROWER: Mapping[str, Set[str]] = {
     "data": _BASE,
-    "sharing": _BASE | {"architecture", "modeling", "workdir"},
-    "training": _BASE | {"architecture", "modeling", "data", "sharing"},
+    "sharing": _BASE | _KERAS | {"architecture", "modeling", "workdir"},
+    "training": _BASE | _KERAS | {"architecture", "modeling", "data", "sharing"},
     "report": frozenset({"architecture", "searching", "workdir"}),
     "epnas_tf": frozenset(),
 }
@@ -46,6 +48,7 @@ PURE: Mapping[str, Set[str]] = {
     "interrupts": set(),
     "randomness": {"numpy"},
     "untrusted": set(),
+    "backend": set(),
     "architecture": {"numpy"},
     "searching": {"numpy"},
     "workdir": set(),

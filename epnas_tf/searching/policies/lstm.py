@@ -10,6 +10,8 @@ is legal comes from `architecture.choices`; the host draws from the probabilitie
 
 from __future__ import annotations
 
+import epnas_tf.backend
+
 from collections.abc import Generator, Sequence
 from typing import Any
 
@@ -17,11 +19,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from epnas_tf import global_state
 from epnas_tf.architecture import choices
 from epnas_tf.architecture.choices import Choice
 from epnas_tf.architecture.morph import Morph
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
+from epnas_tf.global_state import FLOAT32
 from epnas_tf.searching import features
 from epnas_tf.searching.policies.network import (
     DECODER_UNITS,
@@ -41,6 +45,7 @@ class LSTMPolicy:
 
     learns = True
 
+    @global_state.set_aside()
     def __init__(
         self,
         space: SearchSpace,
@@ -63,7 +68,7 @@ class LSTMPolicy:
         self._vocabulary = Vocabulary(space, settings.check_table_mix)
         seeds = Seeds(seed)
         width = sum(features.factor_sizes(space))
-        self._factors = keras.Variable(seeds.uniform()((width, EMBEDDING_SIZE)), name="factors")
+        self._factors = _table(seeds, width, "factors")
         self._network_cell = lstm_cell("network_lstm", NETWORK_UNITS, seeds)
         self._network_cell.build((None, EMBEDDING_SIZE))
         size = EMBEDDING_SIZE if part_inputs else 0
@@ -71,9 +76,7 @@ class LSTMPolicy:
         self._insert = Decoder("insert", self._vocabulary.edit_size, seeds)
         self._parts = None
         if part_inputs:
-            self._parts = keras.Variable(
-                seeds.uniform()((width + space.parts, EMBEDDING_SIZE)), name="parts"
-            )
+            self._parts = _table(seeds, width + space.parts, "parts")
         self._optimizer = keras.optimizers.Adam(settings.policy_learning_rate, name="adam")
         self._optimizer.build(self.variables)
         self._embed = tf.function(self._network_embedding, reduce_retracing=True)
@@ -102,6 +105,7 @@ class LSTMPolicy:
 
     # Acting
 
+    @global_state.set_aside()
     def propose(self, specs: Sequence[Spec], rngs: Sequence[np.random.Generator]) -> list[Morph]:
         """Returns a morph for each network, drawn with that network's generator."""
         walks = [_Walk(spec, self._space) for spec in specs]
@@ -171,6 +175,7 @@ class LSTMPolicy:
 
     # Learning
 
+    @global_state.set_aside()
     def update(
         self, specs: Sequence[Spec], actions: Sequence[Morph], advantages: np.ndarray
     ) -> None:
@@ -193,11 +198,13 @@ class LSTMPolicy:
         for _ in range(self._epochs):
             self._train_clipped(batch, weights, before)
 
+    @global_state.set_aside()
     def log_probability(self, specs: Sequence[Spec], actions: Sequence[Morph]) -> np.ndarray:
         """Returns log pi(action | network) of each, float [n]."""
         scale, edit = self._evaluate(self._batch(specs, actions))[:2]
         return np.asarray(scale + edit)
 
+    @global_state.set_aside()
     def statistics(self, specs: Sequence[Spec], actions: Sequence[Morph]) -> dict[str, Any]:
         """Returns the mean entropy of a choice in nats and the mean decision probabilities."""
         batch = self._batch(specs, actions)
@@ -285,6 +292,11 @@ class LSTMPolicy:
             real = mask[:, item, tf.newaxis]
             state = [tf.where(real, new, old) for new, old in zip(moved, state, strict=True)]
         return state[0]
+
+
+def _table(seeds: Seeds, rows: int, name: str) -> keras.Variable:
+    values = seeds.uniform()((rows, EMBEDDING_SIZE), FLOAT32)
+    return keras.Variable(values, dtype=FLOAT32, name=name)
 
 
 class _Walk:

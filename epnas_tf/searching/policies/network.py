@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import epnas_tf.backend
+
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from epnas_tf.global_state import FLOAT32
 
 EMBEDDING_SIZE = 32
 NETWORK_UNITS = 32
@@ -25,12 +29,15 @@ class Decoder:
         self.cell = lstm_cell(f"{name}_lstm", DECODER_UNITS, seeds)
         # Row 0 of the table stands for "no choice yet", row t + 1 for token t.
         self.table = keras.Variable(
-            seeds.uniform()((tokens + 1, EMBEDDING_SIZE)), name=f"{name}_tokens"
+            seeds.uniform()((tokens + 1, EMBEDDING_SIZE), FLOAT32),
+            dtype=FLOAT32,
+            name=f"{name}_tokens",
         )
         self.head = keras.layers.Dense(
             tokens,
             kernel_initializer=seeds.uniform(),
             bias_initializer=seeds.uniform(),
+            dtype=FLOAT32,
             name=f"{name}_head",
         )
         self.cell.build((None, NETWORK_UNITS + EMBEDDING_SIZE + focus_size))
@@ -87,6 +94,7 @@ def lstm_cell(name: str, units: int, seeds: Seeds) -> keras.layers.LSTMCell:
         recurrent_initializer=seeds.uniform(),
         bias_initializer=seeds.uniform(),
         unit_forget_bias=False,
+        dtype=FLOAT32,
         name=name,
     )
 

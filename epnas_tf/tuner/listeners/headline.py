@@ -26,7 +26,8 @@ def lines(plan: Plan, networks: int, work_dir: str) -> list[str]:
     shape = "x".join(str(size) for size in data.input_shape)
     said = [
         f"{data.name}: {len(data.train)} training and {len(data.validation)} validation images "
-        f"of {shape}, {data.num_classes} classes{_names(data)}{_uneven(data)}; {networks} networks in {work_dir}",
+        f"of {shape}, {data.num_classes} classes{_names(data)}{_uneven(data)}; "
+        f"{networks} networks in {work_dir}",
         _child(plan),
     ]
     if len(data.validation) < _ENOUGH:
