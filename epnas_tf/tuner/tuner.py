@@ -111,6 +111,7 @@ class EPNASTuner(DurableTuner):
         Raises:
           SettingError: a setting is not allowed.
           TypeError: there is no such setting.
+          ValueError: the project holds a search of other settings.
           BlockingIOError: overwrite, and another process searches there.
         """
         self.settings = TunerSettings(**settings)
@@ -142,8 +143,11 @@ class EPNASTuner(DurableTuner):
         return self.session.work_dir
 
     def reload(self) -> None:
-        """Reloads the trials and what they have in common: a project can be read without data."""
-        super().reload()
+        """Reloads the trials and what they have in common: a project can be read without data.
+
+        Raises:
+          ValueError: the project holds a search of other settings.
+        """
         self.session.open()
 
     @property
