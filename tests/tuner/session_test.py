@@ -110,7 +110,7 @@ def test_another_search_in_the_folder_is_refused(
         ({"seed": 1}, ["seed is 0, asked for 1"]),
         ({"branches": 1, "steps": 1}, ["branches is 2, asked for 1", "steps is 2, asked for 1"]),
         ({"episodes": 1}, ["episodes is 2, asked for 1"]),
-        ({"policy": "lstm", "screen": 1}, ["policy is random, asked for lstm", "screen is 64, ask"]),
+        ({"policy": "lstm", "screen": 1}, ["policy is random,", "screen is 64,"]),
         (
             {"constraints": [Constraint("params", upper=9, base=0.8)]},
             ["constraints.params.base is 0.9, asked", "constraints.params.upper is 90000, asked"],
