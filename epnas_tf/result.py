@@ -9,6 +9,7 @@ from epnas_tf.architecture.cost import Cost
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.data.dataset import Data
 from epnas_tf.report import table
+from epnas_tf.terminal import say
 from epnas_tf.training import trainer
 from epnas_tf.tuner.listeners import results
 from epnas_tf.tuner.listeners.console import limit_text
@@ -63,8 +64,14 @@ class SearchResult:
         return self.networks[0] if self.networks else None
 
 
-def finish(tuner: EPNASTuner, data: Data) -> SearchResult:
-    """Measures the best network on the test split, once, prints the table, returns the result."""
+def finish(tuner: EPNASTuner, data: Data, larger_limit: str) -> SearchResult:
+    """Measures the best network on the test split, once, prints the table, returns the result.
+
+    Args:
+      tuner: whose search has ended.
+      data: its images.
+      larger_limit: what to say of a limit that ended the run: who goes on.
+    """
     oracle: EPNASOracle = tuner.oracle
     best, trials = oracle.best(), oracle.completed()
     test_accuracy = _test_accuracy(tuner, data, best)
@@ -74,11 +81,11 @@ def finish(tuner: EPNASTuner, data: Data) -> SearchResult:
         measured = dataclasses.replace(found, test_accuracy=test_accuracy)
         best_json.write(tuner.work_dir, measured)
     if trials:
-        print(table.render(tuner.work_dir.path))
+        say(table.render(tuner.work_dir.path))
     if trials and not any(trial.feasible for trial in best):
-        print(_nearest(oracle, trials))
+        say(_nearest(oracle, trials))
     if oracle.stopped_by:
-        print(f"stopped at --{oracle.stopped_by}: the same command with a larger one goes on")
+        say(f"stopped at --{oracle.stopped_by}: {larger_limit}")
     networks = tuple(_network(trial, oracle.budget.cost(trial.proposal.spec)) for trial in best)
     return SearchResult(networks, test_accuracy, len(trials), tuner.work_dir.path)
 
@@ -101,7 +108,7 @@ def _test_accuracy(tuner: EPNASTuner, data: Data, best: Sequence[CompletedTrial]
     if stored is not None:
         return stored
     if not storage.exists(tuner.work_dir.model(best[0].slot.name)):
-        print(f"no test accuracy: the weights of {best[0].slot.name} are gone")
+        say(f"no test accuracy: the weights of {best[0].slot.name} are gone")
         return None
     (trial,) = tuner.oracle.get_best_trials()
     return trainer.accuracy(tuner.trained_network(trial), data.test, data, tuner.strategy)

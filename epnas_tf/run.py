@@ -15,6 +15,7 @@ from epnas_tf.data.dataset import Data
 from epnas_tf.data.names import absolute
 from epnas_tf.resolve import blamed_on
 from epnas_tf.result import SearchResult
+from epnas_tf.terminal import say
 from epnas_tf.training import devices
 from epnas_tf.tuner.oracle import EPNASOracle, Listener
 from epnas_tf.tuner.session import Plan
@@ -36,7 +37,7 @@ def search(config: SearchConfig, listeners: Sequence[Listener] = ()) -> SearchRe
     Raises:
       ConfigError: the configuration cannot be run, or work_dir holds another search; raised before
         anything is trained or written.
-      KeyboardInterrupt: the process was asked to stop; the same call goes on.
+      KeyboardInterrupt: the process was asked to stop; the same call goes on (without overwrite).
     """
     resolve.check_places(config)
     with blamed_on(config, "work_dir"):
@@ -58,9 +59,10 @@ def search(config: SearchConfig, listeners: Sequence[Listener] = ()) -> SearchRe
             kept = dataclasses.replace(resolve.from_anywhere(settled), resume=True, overwrite=False)
             storage.write_atomic(tuner.work_dir.flags, config_lib.to_flags_text(kept))
         if config.verbosity:
-            print(_headline(settled, plan, tuner), flush=True)
+            say(_headline(settled, plan, tuner))
         tuner.run(plan)
-        return result.finish(tuner, data)
+        larger_limit = config_lib.same_command(config, "with a larger one")
+        return result.finish(tuner, data, larger_limit)
 
 
 def make_tuner(config: SearchConfig, data: Data) -> EPNASTuner:

@@ -4,7 +4,8 @@ Example: epnas_search --preset=digits_quickstart --work_dir=/tmp/digits --max_pa
 From a checkout: python -m tools.search ...; `--help` lists all flags.
 
 Exit codes: 0 for a search that ended, also at one of its limits; 1 for an error; 2 for a bad
-configuration; 130 after Ctrl-C and 143 after SIGTERM. The same command goes on where it was.
+configuration; 130 after Ctrl-C and 143 after SIGTERM. The same command goes on where it was
+(without --overwrite or --noresume).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 
 import epnas_tf
 from epnas_tf import command_line, interrupts
+from epnas_tf import config as config_lib
 from epnas_tf.fields import ConfigError
 
 
@@ -27,7 +29,8 @@ def main(argv: Sequence[str]) -> int:
     try:
         with interrupts.listening():
             config = command_line.parse_to_go_on(argv)
-            kept = f"what was finished is kept in {config.work_dir}, the same command goes on"
+            goes_on = config_lib.same_command(config)
+            kept = f"what was finished is kept in {config.work_dir}, {goes_on}"
             epnas_tf.search(config)
     except ConfigError as error:
         return _say(str(error), 2)

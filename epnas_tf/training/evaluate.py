@@ -18,7 +18,7 @@ from epnas_tf.sharing.access import Sharing
 from epnas_tf.training import memory, trainer
 from epnas_tf.training.early_stopping import StopRule
 from epnas_tf.training.schedule import Schedule
-from epnas_tf.training.trainer import TrainResult
+from epnas_tf.training.trainer import TrainResult, Updates
 
 
 class BuildError(Exception):
@@ -78,13 +78,17 @@ def build_child(
 
 @dataclasses.dataclass(frozen=True)
 class Evaluator:
-    """Everything that the evaluation of a child needs besides its spec and seed."""
+    """Everything that the evaluation of a child needs besides its spec and seed.
+
+    `on_updates` hears how far a child's training is (`trainer.train`).
+    """
 
     data: Data
     schedule: Schedule
     strategy: tf.distribute.Strategy
     budget: Budget
     builders: Mapping[str, Builder] = dataclasses.field(default_factory=lambda: BUILDERS)
+    on_updates: Callable[[Updates], None] | None = None
 
     def evaluate(
         self,
@@ -119,6 +123,7 @@ class Evaluator:
                 self.strategy,
                 seed=seed,
                 on_epoch=None if stop_rule is None else stop_rule.on_epoch,
+                on_updates=self.on_updates,
             )
             whole = result.finite and len(result.epochs) == self.schedule.epochs
             if keep is not None and whole:

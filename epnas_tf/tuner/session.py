@@ -151,10 +151,7 @@ class Session:
             del child[name]
         constraints = [dataclasses.asdict(limit) for limit in self._oracle.constraints]
         return project_file.plain(
-            self._oracle.space.describe()
-            | fixed
-            | child
-            | {"constraints": constraints}
+            self._oracle.space.describe() | fixed | child | {"constraints": constraints}
         )
 
     def check(self, plan: Plan) -> None:

@@ -23,6 +23,7 @@ from epnas_tf.data.dataset import Data
 from epnas_tf.modeling.build import with_normalisation
 from epnas_tf.modeling.layers import BUILDERS, Builder
 from epnas_tf.report import table
+from epnas_tf.terminal import say
 from epnas_tf.training import devices, evaluate, schedule
 from epnas_tf.training.early_stopping import StopRule
 from epnas_tf.training.evaluate import Evaluation, Evaluator
@@ -77,7 +78,7 @@ class EPNASTuner(DurableTuner):
       settings: how each trial is carried out, and what is kept of it.
       strategy: where children are trained.
       session: the search in its folder.
-      console: prints a line per trial.
+      console: prints a line per trial, and draws bars in a terminal.
     """
 
     def __init__(
@@ -121,7 +122,7 @@ class EPNASTuner(DurableTuner):
         self._evaluator: Evaluator | None = None
         self._mark = time.perf_counter()
         self._oracle = oracle  # `self.oracle` is only a client of it in a worker
-        self.console = Console(verbose)
+        self.console = Console(verbose, leads=not self._is_worker())
         work_dir = WorkDir(os.path.join(directory or ".", project_name or "untitled_project"))
         role = Session if self._is_worker() else ChiefSession
         if overwrite and role is ChiefSession:  # a worker's folder is its chief's
@@ -143,11 +144,7 @@ class EPNASTuner(DurableTuner):
         return self.session.work_dir
 
     def reload(self) -> None:
-        """Reloads the trials and what they have in common: a project can be read without data.
-
-        Raises:
-          ValueError: the project holds a search of other settings.
-        """
+        """Reloads the trials and what they have in common: a project can be read without data."""
         self.session.open()
 
     @property
@@ -201,12 +198,14 @@ class EPNASTuner(DurableTuner):
         """
         with self.session.claimed():
             plan = self.session.begin(plan)
+            watch = self.console.progress.on_updates
             self._evaluator = Evaluator(
-                plan.data, plan.schedule, self.strategy, plan.budget, self._builders
+                plan.data, plan.schedule, self.strategy, plan.budget, self._builders, watch
             )
             self._mark = time.perf_counter()
             try:
-                super().search()
+                with self.console.watching(self._oracle, plan, self.settings.keep_models):
+                    super().search()
             except KeyboardInterrupt:
                 with contextlib.suppress(OSError):  # else it counts as a death: nothing is lost
                     self._oracle.put_back()
@@ -251,6 +250,7 @@ class EPNASTuner(DurableTuner):
             self._oracle.settings.seed, "child", slot.episode, slot.step, slot.branch
         )
         generations = self.session.generations
+        self.console.progress.child(slot.name)
         try:
             return evaluator.evaluate(
                 spec,
@@ -267,10 +267,8 @@ class EPNASTuner(DurableTuner):
             return evaluator.untrained(spec, FAILED, str(error))
 
     def _stop_rule(self, assignment: Assignment) -> StopRule | None:
-        margin, epochs = (
-            self._oracle.settings.stop_hopeless,
-            self._known_evaluator().schedule.epochs,
-        )
+        margin = self._oracle.settings.stop_hopeless
+        epochs = self._known_evaluator().schedule.epochs
         return StopRule(margin, assignment.reference or (), epochs) if margin else None
 
     # Models
@@ -310,16 +308,20 @@ class EPNASTuner(DurableTuner):
 
     def results_summary(self, num_trials: int = 10) -> None:
         """Prints the best networks in a table and, if one ended the last `search`, the limit."""
-        print(table.render(self.work_dir.path, num_trials))
+        say(table.render(self.work_dir.path, num_trials))
         if self._oracle.stopped_by:
-            print(f"stopped at {self._oracle.stopped_by}: a search with a larger one goes on")
+            say(f"stopped at {self._oracle.stopped_by}: a search with a larger one goes on")
 
     def search_space_summary(self, extended: bool = False) -> None:
         """Prints the fields of the search space and their choices."""
-        space = self._oracle.space
-        print(f"Search space: {space.pattern}, at most {space.max_items} items")
-        for field in space.fields:
-            print(f"  {field.name}: {', '.join(map(str, field.choices)) or 'an earlier output'}")
+        say(_space_text(self._oracle.space))
+
+
+def _space_text(space: SearchSpace) -> str:
+    lines = [f"Search space: {space.pattern}, at most {space.max_items} items"]
+    for field in space.fields:
+        lines.append(f"  {field.name}: {', '.join(map(str, field.choices)) or 'an earlier output'}")
+    return "\n".join(lines)
 
 
 def _check_builders(space: SearchSpace, builders: Mapping[str, Builder]) -> None:

@@ -97,8 +97,8 @@ def _unlike(
         if old == new or grew:
             continue
         title = f"{of}.{name}" if of else name
-        tables = _table(old), _table(new)
-        within = _unlike(title, *tables, may_grow) if tables[0] and tables[1] else []
+        was, wants = _table(old), _table(new)
+        within = _unlike(title, was, wants, may_grow) if was and wants else []
         phrases += within or [f"{title} is {old}, asked for {new}"]
     return phrases
 

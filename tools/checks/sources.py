@@ -13,7 +13,7 @@ FOLDERS = ("epnas_tf", "tools", "tests")
 # The import law: rooms by layer, lowest first. A room may import rooms of lower layers only.
 # `epnas_tf` is the front: its public names are loaded when first used.
 LAYERS = (
-    ("fields", "interrupts", "randomness", "untrusted"),
+    ("fields", "interrupts", "randomness", "terminal", "untrusted"),
     ("architecture",),
     ("modeling", "searching"),
     ("data",),
@@ -45,6 +45,7 @@ PURE: Mapping[str, Set[str]] = {
     "fields": set(),
     "interrupts": set(),
     "randomness": {"numpy"},
+    "terminal": set(),
     "untrusted": set(),
     "architecture": {"numpy"},
     "searching": {"numpy"},
