@@ -160,7 +160,7 @@ def _time(needs: Needs) -> str:
         return f"{duration(limit)} at most (--max_hours={limit / 3600:g})"
     again = needs.networks > len(needs.first)  # there is more than the first step
     if seconds is None:
-        return "said after the first step how long" if again else "nobody knows how long"
+        return "how long is said after the first step" if again else "how long is not known"
     if needs.each:
         return f"about {duration(seconds)} (as before)"
     return f"about {duration(seconds)} (a guess{', said again after the first step' * again})"
@@ -177,6 +177,6 @@ def _shorter(seconds: float, networks: int, trials: int) -> list[str]:
         return []
     most = trials - networks + max(1, int(float(f"{networks * _LONG / seconds:.2g}")))
     return [
-        f"to make it shorter: --max_hours=1, --max_trials={most}, a smaller --train_fraction or "
-        "fewer --episodes (the first and the last may grow again)"
+        f"to make it shorter: --max_hours=1 or --max_trials={most} (a later run goes on), fewer "
+        "--episodes (more may follow) or a smaller --train_fraction"
     ]

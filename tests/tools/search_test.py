@@ -68,6 +68,23 @@ def test_other_errors_keep_their_traceback_and_say_how_to_go_on(monkeypatch, cap
     assert errors.splitlines()[-1] == f"{last}the same command goes on"
 
 
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--overwrite"], " without --overwrite"),
+        (["--noresume"], " without --noresume"),
+        (["--noresume", "--overwrite"], " without --overwrite and without --noresume"),
+    ],
+)
+def test_what_would_not_go_on_is_said_to_be_left_out(monkeypatch, capsys, flags, words):
+    def break_down(config):
+        raise ValueError("in the middle of training")
+
+    monkeypatch.setitem(vars(epnas_tf), "search", break_down)
+    assert search.main(["epnas_search", "--work_dir=here", *flags]) == 1
+    assert capsys.readouterr().err.endswith(f"the same command{words} goes on\n")
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_is_an_exit_code_of_its_own(monkeypatch, capsys, number, code):
     def asked_to_stop(config):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import shutil
 import sys
 import threading
 import time
@@ -37,15 +38,15 @@ class _Bar(tqdm):
             total=total,
             file=sys.stdout,
             leave=False,
-            dynamic_ncols=True,
             ascii=not terminal.draws_unicode(sys.stdout),
             bar_format="{desc} |{bar:20}| {text}",
         )
 
     @property
     def format_dict(self) -> dict[str, Any]:
-        """What the line is made of."""
-        return super().format_dict | {"text": self.text}
+        """What the line is made of; it stays within the window, whatever its size is by now."""
+        width = shutil.get_terminal_size().columns - 1
+        return super().format_dict | {"text": self.text, "ncols": width}
 
     def draw(self, done: int, text: str) -> None:
         """Draws the bar with so much done and a text behind it."""
