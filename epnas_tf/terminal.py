@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
+from collections.abc import Iterator
 from typing import TextIO
 
 
 def say(text: str) -> None:
     """Prints a text at once; characters that the terminal has not are written as escapes."""
     print(shown(text, sys.stdout), flush=True)
+
+
+@contextlib.contextmanager
+def escaping() -> Iterator[None]:
+    """Lets what others print while the body runs be written as `say` writes it."""
+    stream = sys.stdout
+    if not isinstance(stream, io.TextIOWrapper):  # a notebook's takes all
+        yield
+        return
+    before = stream.errors
+    stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        stream.reconfigure(errors=before)
 
 
 def shown(text: str, stream: TextIO) -> str:

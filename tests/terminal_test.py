@@ -34,6 +34,18 @@ def test_what_a_terminal_has_not_is_written_as_an_escape():
         assert finished.stdout.splitlines() == [expected, b"next"]
 
 
+def test_what_others_print_is_escaped_for_a_while(monkeypatch):
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, "ascii", write_through=True)
+    monkeypatch.setattr(sys, "stdout", stream)
+    with pytest.raises(KeyError), terminal.escaping():
+        print("caf\xe9")
+        raise KeyError
+    assert written.getvalue() == b"caf\\xe9\n"
+    with pytest.raises(UnicodeEncodeError):
+        print("caf\xe9")
+
+
 def test_a_stream_without_an_encoding_takes_all():
     assert terminal.shown("caf\xe9", object()) == "caf\xe9"
     assert terminal.draws_unicode(io.StringIO())

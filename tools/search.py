@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Sequence
 
 import epnas_tf
-from epnas_tf import command_line, interrupts
+from epnas_tf import command_line, interrupts, terminal
 from epnas_tf import config as config_lib
 from epnas_tf.fields import ConfigError
 
@@ -27,7 +27,7 @@ def main(argv: Sequence[str]) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     kept = "nothing was begun"
     try:
-        with interrupts.listening():
+        with terminal.escaping(), interrupts.listening():
             config = command_line.parse_to_go_on(argv)
             goes_on = config_lib.same_command(config)
             kept = f"what was finished is kept in {config.work_dir}, {goes_on}"
