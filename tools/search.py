@@ -25,12 +25,13 @@ def main(argv: Sequence[str]) -> int:
     """Runs the search that argv describes and returns its exit code."""
     # TensorFlow reads this when it is first imported: its notes on the build help nobody here.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    kept = "nothing was begun"
+    kept, cure = "nothing was begun", ""
     try:
         with terminal.escaping(), interrupts.listening():
             config = command_line.parse_to_go_on(argv)
             goes_on = config_lib.same_command(config)
             kept = f"what was finished is kept in {config.work_dir}, {goes_on}"
+            cure = " once its cause is gone"
             epnas_tf.search(config)
     except ConfigError as error:
         return _say(str(error), 2)
@@ -38,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
         return _say(f"{stopped}; {kept}", 128 + stopped.signum)
     except Exception:
         traceback.print_exc()
-        return _say(f"stopped by the error above; {kept}", 1)
+        return _say(f"stopped by the error above; {kept}{cure}", 1)
     return 0
 
 
