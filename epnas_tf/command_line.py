@@ -11,6 +11,7 @@ from typing import Any
 from epnas_tf import config as config_lib
 from epnas_tf.config import SearchConfig
 from epnas_tf.fields import OF_ONE_RUN, ConfigError, flag, read, settings_in, text_of
+from epnas_tf.terminal import say
 from epnas_tf.workdir import storage
 from epnas_tf.workdir.layout import WorkDir
 
@@ -118,7 +119,7 @@ def _flags_of(argv: Sequence[str]) -> Any:
         ({"--help", "-help", "-h"}, _help),
     ):
         if not spellings.isdisjoint(argv[1:]):
-            print("\n".join(text()))
+            say("\n".join(text()))
             raise SystemExit(0)
 
     def parsed(before: Sequence[str]) -> Any:

@@ -172,6 +172,18 @@ def refuse_other(stored: SearchConfig, asked: Mapping[str, Any]) -> None:
         )
 
 
+def same_command(config: SearchConfig, change: str = "") -> str:
+    """Returns what goes on with a search, in words; some flags of a first start would not.
+
+    Args:
+      config: of the run that ended.
+      change: what has to be another the next time, such as "with a larger one".
+    """
+    first = {"without --overwrite": config.overwrite, "without --noresume": not config.resume}
+    changes = [words for words, said in first.items() if said] + [change] * bool(change)
+    return " ".join(["the same command", " and ".join(changes)]).strip() + " goes on"
+
+
 def gone_on(stored: SearchConfig, asked: SearchConfig) -> SearchConfig:
     """Returns the stored configuration with what `asked` may change of it."""
     free = {

@@ -34,6 +34,7 @@ class _State:
 
     asked: int | None = None
     held = 0
+    drawing = False
 
 
 def check() -> None:
@@ -55,6 +56,19 @@ def held() -> Iterator[None]:
         _State.held -= 1
     if threading.current_thread() is threading.main_thread():
         check()
+
+
+@contextlib.contextmanager
+def drawing() -> Iterator[None]:
+    """Says, while the body runs, that the cursor stands in a line that is drawn anew.
+
+    What a signal prints then takes the place of that line.
+    """
+    _State.drawing = True
+    try:
+        yield
+    finally:
+        _State.drawing = False
 
 
 @contextlib.contextmanager
@@ -84,5 +98,6 @@ def _ask(signum: int, _: FrameType | None) -> None:
     _State.asked = signum
     # Not print: the reader of a pipe may be gone, and Python's own buffer is in use perhaps.
     with contextlib.suppress(OSError):
-        os.write(2, b"stopping; the same again kills at once\n")
+        clear = b"\r\x1b[K" if _State.drawing and os.isatty(2) else b""
+        os.write(2, clear + b"stopping; the same again kills at once\n")
     check()

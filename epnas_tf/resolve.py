@@ -96,7 +96,10 @@ def stored_config(asked: SearchConfig) -> SearchConfig | None:
     if asked.overwrite:
         return None
     if not asked.resume and (storage.exists(work_dir.flags) or storage.exists(work_dir.project)):
-        raise ConfigError(f"{where}: holds a search; --resume goes on, --overwrite deletes it")
+        raise ConfigError(
+            f"{where}: holds a search; --resume goes on if it is of this configuration, "
+            "--overwrite deletes it"
+        )
     if not storage.exists(work_dir.flags):
         return None
     try:

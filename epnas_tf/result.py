@@ -9,6 +9,7 @@ from epnas_tf.architecture.cost import Cost
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.data.dataset import Data
 from epnas_tf.report import table
+from epnas_tf.terminal import say
 from epnas_tf.tuner import last_measures
 from epnas_tf.tuner.listeners.console import limit_text
 from epnas_tf.tuner.listeners.results import ResultsWriter
@@ -62,19 +63,25 @@ class SearchResult:
         return self.networks[0] if self.networks else None
 
 
-def finish(tuner: EPNASTuner, data: Data) -> SearchResult:
-    """Measures the best network on the test split, once, prints the table, returns the result."""
+def finish(tuner: EPNASTuner, data: Data, larger_limit: str) -> SearchResult:
+    """Measures the best network on the test split, once, prints the table, returns the result.
+
+    Args:
+      tuner: whose search has ended.
+      data: its images.
+      larger_limit: what to say of a limit that ended the run: who goes on.
+    """
     oracle: EPNASOracle = tuner.oracle
     best, trials = oracle.best(), oracle.completed()
     splits = {"validation": data.validation} | ({} if data.test is None else {"test": data.test})
     measured = last_measures.of_best(tuner, data, splits)
     ResultsWriter(tuner.work_dir, tuner.settings.keep_models).write(oracle, measured)
     if trials:
-        print(table.render(tuner.work_dir.path))
+        say(table.render(tuner.work_dir.path))
     if trials and not any(trial.feasible for trial in best):
-        print(_nearest(oracle, trials))
+        say(_nearest(oracle, trials))
     if oracle.stopped_by:
-        print(f"stopped at --{oracle.stopped_by}: the same command with a larger one goes on")
+        say(f"stopped at --{oracle.stopped_by}: {larger_limit}")
     networks = tuple(_network(trial, oracle.budget.cost(trial.proposal.spec)) for trial in best)
     test_accuracy = None if measured is None else measured.test_accuracy
     return SearchResult(networks, test_accuracy, len(trials), tuner.work_dir.path)

@@ -37,7 +37,7 @@ def search(config: SearchConfig, listeners: Sequence[Listener] = ()) -> SearchRe
     Raises:
       ConfigError: the configuration cannot be run, or work_dir holds another search; raised before
         anything is trained or written.
-      KeyboardInterrupt: the process was asked to stop; the same call goes on.
+      KeyboardInterrupt: the process was asked to stop; the same call goes on (without overwrite).
     """
     with blamed_on(config, "strategy"):
         devices.refuse_scope()
@@ -62,7 +62,8 @@ def search(config: SearchConfig, listeners: Sequence[Listener] = ()) -> SearchRe
             kept = dataclasses.replace(resolve.from_anywhere(settled), resume=True, overwrite=False)
             storage.write_atomic(tuner.work_dir.flags, config_lib.to_flags_text(kept))
         tuner.run(plan)
-        return result.finish(tuner, data)
+        larger_limit = config_lib.same_command(config, "with a larger one")
+        return result.finish(tuner, data, larger_limit)
 
 
 def make_tuner(config: SearchConfig, data: Data) -> EPNASTuner:

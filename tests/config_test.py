@@ -164,3 +164,22 @@ def test_sizes_are_text_in_python_too():
 def test_a_path_that_no_flagfile_could_hold_is_refused(folder):
     with pytest.raises(ConfigError, match="--work_dir=.*: must be one line of text"):
         SearchConfig(work_dir=folder)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "the same command goes on"),
+        ({"overwrite": True}, "the same command without --overwrite goes on"),
+        ({"resume": False}, "the same command without --noresume goes on"),
+    ],
+)
+def test_what_goes_on_is_said_of_the_flags_that_would_not(settings, words):
+    assert config_lib.same_command(SearchConfig(**settings)) == words
+
+
+def test_a_change_of_the_command_is_said_last():
+    said = config_lib.same_command(SearchConfig(overwrite=True), "with a larger one")
+    assert said == "the same command without --overwrite and with a larger one goes on"
+    said = config_lib.same_command(SearchConfig(), "with a larger one")
+    assert said == "the same command with a larger one goes on"

@@ -176,7 +176,10 @@ def test_cells_are_searched_by_the_learning_policy(tmp_path, capsys):
     assert lines[0].endswith(f" of 8x8x1, 10 classes; 2 networks in {config.work_dir}")
     assert lines[1].startswith("a child: epochs 1, batches of ")
     assert lines[2].startswith("note: on 359 validation images an accuracy is known to +-0.05")
-    assert [line[:5] for line in lines[3:5]] == ["[1/2]", "[2/2]"]
+    assert lines[3].startswith("expected: at most 2 networks, about ")
+    assert lines[4].startswith("[1/2]")
+    assert lines[5].startswith("the first step took ")
+    assert lines[6].startswith("[2/2]")
     (best,) = (line for line in lines if line.startswith("best: "))
     assert best.startswith(f"best: {result.best.slot}, validation accuracy ")
     assert f"test accuracy {result.test_accuracy:.4f}" in best
@@ -187,9 +190,10 @@ def test_cells_are_searched_by_the_learning_policy(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("sharing", ["none", "dictionary", "lineage"])
-def test_the_sharing_of_parameters_reaches_the_oracle(tiny, sharing):
+def test_the_sharing_of_parameters_reaches_the_oracle(tiny, sharing, tmp_path):
     data = resolve.load_data(tiny)
-    changes = {"parameter_sharing": sharing, "stop_hopeless": 0.2, "max_disk": None}
+    changes = {"work_dir": str(tmp_path / "new")}
+    changes |= {"parameter_sharing": sharing, "stop_hopeless": 0.2, "max_disk": None}
     config = resolve.resolved(dataclasses.replace(tiny, **changes), data, threads=1)
     tuner = run.make_tuner(config, data)
     assert tuner.oracle.settings.parameter_sharing == sharing
@@ -212,9 +216,10 @@ def _starting_networks(tmp_path, **settings):
 
 
 @pytest.mark.parametrize("reuse", [0, 1])
-def test_the_oracle_is_told_what_becomes_of_repeated_networks(tiny, reuse):
+def test_the_oracle_is_told_what_becomes_of_repeated_networks(tiny, reuse, tmp_path):
     data = resolve.load_data(tiny)
-    config = resolve.resolved(dataclasses.replace(tiny, reuse_duplicates=reuse), data, threads=1)
+    changes = {"work_dir": str(tmp_path / "new"), "reuse_duplicates": reuse}
+    config = resolve.resolved(dataclasses.replace(tiny, **changes), data, threads=1)
     tuner = run.make_tuner(config, data)
     assert tuner.oracle.settings.reuse_duplicates is bool(reuse)
 

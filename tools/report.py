@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from absl import flags
 
 from epnas_tf.report import table
+from epnas_tf.terminal import say
 from epnas_tf.workdir import layout, storage
 
 
 def main(argv: Sequence[str]) -> int:
     """Prints the report that argv asks for; returns the exit code, 2 for bad flags."""
     if "--help" in argv:
-        print(__doc__.strip())
+        say(__doc__.strip())
         return 0
     # Flags of our own, not absl's global ones: libraries add theirs to those.
     values = flags.FlagValues()
@@ -32,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
     except flags.Error as error:
         print(f"epnas_report: {error}", file=sys.stderr)
         return 2
-    print(table.render(work_dir.value, top.value))
+    say(table.render(work_dir.value, top.value))
     return 0
 
 

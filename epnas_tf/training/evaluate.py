@@ -21,7 +21,7 @@ from epnas_tf.sharing.access import Sharing
 from epnas_tf.training import memory, trainer
 from epnas_tf.training.early_stopping import StopRule
 from epnas_tf.training.schedule import Schedule
-from epnas_tf.training.trainer import TrainResult
+from epnas_tf.training.trainer import TrainResult, Updates
 
 
 class BuildError(Exception):
@@ -94,6 +94,8 @@ class Evaluator:
       budget: what it may cost.
       builders: of its operations.
       balanced: whether networks are compared by balanced accuracy.
+      dtype_policy: in which children compute.
+      on_updates: hears how far a child's training is (`trainer.train`).
     """
 
     data: Data
@@ -103,6 +105,7 @@ class Evaluator:
     builders: Mapping[str, Builder] = dataclasses.field(default_factory=lambda: BUILDERS)
     balanced: bool = False
     dtype_policy: str = global_state.FLOAT32
+    on_updates: Callable[[Updates], None] | None = None
 
     def evaluate(
         self,
@@ -137,6 +140,7 @@ class Evaluator:
                 self.strategy,
                 seed=seed,
                 on_epoch=None if stop_rule is None else stop_rule.on_epoch,
+                on_updates=self.on_updates,
             )
             whole = result.finite and len(result.epochs) == self.schedule.epochs
             balanced = result.balanced_accuracy if self.balanced else None

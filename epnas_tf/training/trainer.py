@@ -52,6 +52,25 @@ class EpochResult:
 
 
 @dataclasses.dataclass(frozen=True)
+class Updates:
+    """How far a training run is.
+
+    Attributes:
+      epoch: the running one, counted from 0.
+      epochs: planned.
+      done: updates so far, over all epochs.
+      total: updates of all planned epochs.
+      accuracy: share of the running epoch's images classified correctly so far.
+    """
+
+    epoch: int
+    epochs: int
+    done: int
+    total: int
+    accuracy: float
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainResult:
     """What a training run gave.
 
@@ -85,6 +104,7 @@ def train(
     jit_compile: bool = False,
     validate_each_epoch: bool = False,
     on_epoch: Callable[[EpochResult], bool | None] | None = None,
+    on_updates: Callable[[Updates], None] | None = None,
 ) -> TrainResult:
     """Trains a model on the training split and measures it on the validation split.
 
@@ -99,6 +119,7 @@ def train(
       validate_each_epoch: whether to measure validation accuracy after every epoch, rather than
         after the last alone.
       on_epoch: called after each epoch; a true answer makes it the last.
+      on_updates: called about once a second, and after each epoch's updates; changes nothing.
 
     Raises:
       ValueError: the batch does not fit the training split or the replicas.
@@ -107,13 +128,13 @@ def train(
     with global_state.set_aside(), batch_norm.fused(model):
         run_steps = _steps_function(model, data, schedule, strategy, seed, jit_compile)
         validate = _hits_function(model, data.validation, data, strategy, _EVALUATION_BATCH)
-    run_epoch = _Epochs(run_steps)
     ready = time.perf_counter()
 
     rates = _learning_rates(schedule, len(data.train) // schedule.batch_size)
+    run_epoch = _Epochs(run_steps, rates, schedule.batch_size, on_updates)
     epochs: list[EpochResult] = []
     for epoch, epoch_rates in enumerate(rates):
-        loss, hits = run_epoch(epoch_rates)
+        loss, hits = run_epoch(epoch)
         correct = float(hits / np.float32(len(epoch_rates) * schedule.batch_size))
         finite = math.isfinite(loss)
         last = epoch + 1 == len(rates)
@@ -181,17 +202,33 @@ class _Pace:
 class _Epochs:
     """Runs the updates of an epoch."""
 
-    def __init__(self, run_steps: Callable[[Any, Any, Any], tuple[Any, Any]]):
+    def __init__(
+        self,
+        run_steps: Callable[[Any, Any, Any], tuple[Any, Any]],
+        rates: np.ndarray,
+        batch_size: int,
+        on_updates: Callable[[Updates], None] | None,
+    ):
         self._run_steps = run_steps
+        self._rates, self._batch_size = rates, batch_size
+        self._on_updates = on_updates
         self._pace = _Pace()
 
-    def __call__(self, rates: np.ndarray) -> tuple[float, np.float32]:
-        """Returns the mean loss of the updates and the number of hits."""
+    def __call__(self, epoch: int) -> tuple[float, np.float32]:
+        """Returns the mean loss of an epoch's updates and the number of hits."""
+        rates = self._rates[epoch]
         loss, hits = tf.constant(0.0), tf.constant(0.0)
         for part in self._pace(len(rates)):
             loss, hits = self._run_steps(tf.constant(rates[part]), loss, hits)
             float(loss)  # waits for the graph
+            if self._on_updates is not None:
+                self._on_updates(self._updates(epoch, part.stop, float(hits)))
         return float(loss.numpy() / np.float32(len(rates))), hits.numpy()
+
+    def _updates(self, epoch: int, done: int, hits: float) -> Updates:
+        epochs, steps = self._rates.shape
+        accuracy = hits / (done * self._batch_size)
+        return Updates(epoch, epochs, epoch * steps + done, epochs * steps, accuracy)
 
 
 def _learning_rates(schedule: Schedule, steps_per_epoch: int) -> np.ndarray:

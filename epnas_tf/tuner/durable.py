@@ -25,7 +25,7 @@ from keras_tuner.src.engine import oracle as keras_tuner_oracle
 from keras_tuner.src.engine.trial import Trial
 from keras_tuner.src.engine.trial import TrialStatus as Status
 
-from epnas_tf import interrupts, untrusted
+from epnas_tf import interrupts, terminal, untrusted
 from epnas_tf.workdir import storage
 
 __all__ = ["DurableOracle", "DurableTuner", "Status", "Trial", "metrics", "values"]
@@ -41,6 +41,10 @@ _log = logging.getLogger(__name__)
 
 class DurableTuner(keras_tuner.Tuner):
     """A tuner whose state survives a kill at any moment."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        with terminal.escaping():  # it prints the path that it reloads from
+            super().__init__(*args, **kwargs)
 
     def _populate_initial_space(self) -> None:
         """Reloads: the trials' files are the truth, also where the tuner's own file is missing.

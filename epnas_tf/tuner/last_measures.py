@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import keras
 
 from epnas_tf.data.dataset import Data, Split
+from epnas_tf.terminal import say
 from epnas_tf.training import accuracies, trainer
 from epnas_tf.tuner.listeners import results
 from epnas_tf.tuner.session import ChiefSession
@@ -58,7 +59,7 @@ def of_best(tuner: EPNASTuner, data: Data, splits: Mapping[str, Split]) -> Best 
     network, reason = _network(tuner, best)
     if network is None:
         if "test" in missing and best.test_accuracy is None:
-            print(f"no test accuracy: {reason}")
+            say(f"no test accuracy: {reason}")
         return best
     return _measured(network, tuner, data, missing, best)
 

@@ -49,6 +49,11 @@ class RunWatch:
         """Returns the seconds since the run began."""
         return time.monotonic() - self._begun
 
+    @property
+    def seconds(self) -> float:
+        """The seconds that the run may take, 0 for any number."""
+        return self._limits.max_hours * 3600
+
     def reached(self, trials: int, folder: str) -> str:
         """Returns the limit that allows no other trial, such as "max_hours=8"; "" for none.
 

@@ -28,6 +28,9 @@ from epnas_tf.workdir import project_file, storage
 from epnas_tf.workdir.layout import WorkDir
 from epnas_tf.workdir.project_file import Images, Project
 
+# Settings that are known with the data alone.
+_LATER = ("schedule", "data")
+
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
@@ -64,11 +67,18 @@ class Session:
         self._oracle, self._settings = oracle, settings
 
     def open(self) -> None:
-        """Reads what the trials have in common: a project can be read without its data."""
+        """Reads what the trials have in common: a project can be read without its data.
+
+        Raises:
+          ValueError: the folder holds a search of other settings.
+        """
         self.project = project_file.read(self.work_dir)
         if self.project is not None:
             with untrusted.reading(self.work_dir.project):
                 schedule_of(self.project)
+            # What the data decide is compared when they are there.
+            later = {name: value for name, value in self.project.settings.items() if name in _LATER}
+            self._compare(dataclasses.replace(self.project, settings=self._own() | later))
         if self._oracle.settings.parameter_sharing != "none":
             self.generations = self._generations()
 
@@ -139,6 +149,15 @@ class Session:
 
     def _all(self, data: Data, schedule: Schedule) -> dict[str, Any]:
         """Returns the settings that decide a search's trials."""
+        later = {
+            "schedule": dataclasses.asdict(schedule),
+            "data": splits_of(data),
+            "augmentation": dataclasses.asdict(data.augmentation),
+        }
+        return self._own() | project_file.plain(later)
+
+    def _own(self) -> dict[str, Any]:
+        """Returns those of them that are known without the data."""
         fixed = _fixed(self._oracle.settings, OracleSettings) | {"steps": self._oracle.steps}
         child = _fixed(self._settings, TunerSettings)
         # These have their own place in the project.
@@ -146,22 +165,21 @@ class Session:
             del child[name]
         constraints = [dataclasses.asdict(limit) for limit in self._oracle.constraints]
         return project_file.plain(
-            self._oracle.space.describe()
-            | fixed
-            | child
-            | {"constraints": constraints, "schedule": dataclasses.asdict(schedule)}
-            | {"data": splits_of(data), "augmentation": dataclasses.asdict(data.augmentation)}
+            self._oracle.space.describe() | fixed | child | {"constraints": constraints}
         )
 
     def check(self, plan: Plan) -> None:
         """Raises ValueError where the folder holds another search than the planned one."""
+        self._compare(plan.project)
+
+    def _compare(self, asked: Project) -> None:
         if self.project is None:
             return
-        differing = project_file.differences(self.project, plan.project, _may_grow(OracleSettings))
+        differing = project_file.differences(self.project, asked, _may_grow(OracleSettings))
         if differing:
             raise ValueError(
-                f"{self.work_dir.path} holds another search (overwriting deletes it): "
-                + "; ".join(differing)
+                f"{self.work_dir.path} holds another search (give the values that it has, or "
+                "another folder; overwriting deletes it): " + "; ".join(differing)
             )
 
     @contextlib.contextmanager
@@ -188,8 +206,12 @@ class ChiefSession(Session):
         self._claimed = False
 
     def open(self) -> None:
-        """Reads what is there and tells the oracle of the images."""
+        """Reads what is there and tells the oracle of the images.
+
+        The trials come last: held against other settings, healthy ones would look corrupt.
+        """
         super().open()
+        self._oracle.reload()
         if self.project is not None:
             self._oracle.bind(self.budget(self.project.images, self.project.machine_gflops))
 
@@ -214,8 +236,7 @@ class ChiefSession(Session):
             return
         with storage.exclusive(self.work_dir.lock):
             self.work_dir.sweep()
-            self._oracle.reload()  # another process may have searched since this one looked
-            self.open()
+            self.open()  # another process may have searched since this one looked
             self._claimed = True
             try:
                 yield

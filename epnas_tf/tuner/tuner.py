@@ -29,6 +29,7 @@ from epnas_tf.data.settings import VariationSettings
 from epnas_tf.modeling.build import with_normalisation
 from epnas_tf.modeling.layers import BUILDERS, Builder
 from epnas_tf.report import table
+from epnas_tf.terminal import say
 from epnas_tf.training import devices, evaluate, schedule
 from epnas_tf.training.early_stopping import StopRule
 from epnas_tf.training.evaluate import Evaluation, Evaluator
@@ -83,7 +84,7 @@ class EPNASTuner(DurableTuner):
       settings: how each trial is carried out, and what is kept of it.
       strategy: where children are trained.
       session: the search in its folder.
-      console: prints a line per trial.
+      console: prints a line per trial, and draws bars in a terminal.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class EPNASTuner(DurableTuner):
         Raises:
           SettingError: a setting is not allowed, or another strategy's scope is around the call.
           TypeError: there is no such setting.
+          ValueError: the project holds a search of other settings.
           BlockingIOError: overwrite, and another process searches there.
         """
         self.settings = TunerSettings(**settings)
@@ -127,7 +129,7 @@ class EPNASTuner(DurableTuner):
         self._evaluator: Evaluator | None = None
         self._mark = time.perf_counter()
         self._oracle = oracle  # `self.oracle` is only a client of it in a worker
-        self.console = Console(verbose)
+        self.console = Console(verbose, leads=not self._is_worker())
         work_dir = WorkDir(os.path.join(directory or ".", project_name or "untitled_project"))
         role = Session if self._is_worker() else ChiefSession
         if overwrite and role is ChiefSession:  # a worker's folder is its chief's
@@ -150,7 +152,6 @@ class EPNASTuner(DurableTuner):
 
     def reload(self) -> None:
         """Reloads the trials and what they have in common: a project can be read without data."""
-        super().reload()
         self.session.open()
 
     @property
@@ -213,12 +214,15 @@ class EPNASTuner(DurableTuner):
                 *given,
                 balanced=self._oracle.settings.balanced,
                 dtype_policy=self.settings.dtype_policy,
+                on_updates=self.console.progress.on_updates,
             )
             self._mark = time.perf_counter()
             if not self._is_worker():
                 self._writer.begin(self._oracle)
             try:
-                super().search()
+                keep = self.settings.keep_models
+                with self.console.watching(self._oracle, plan, keep, self.work_dir.path):
+                    super().search()
             except KeyboardInterrupt:
                 with contextlib.suppress(OSError):  # else it counts as a death: nothing is lost
                     self._oracle.put_back()
@@ -266,6 +270,7 @@ class EPNASTuner(DurableTuner):
             self._oracle.settings.seed, "child", slot.episode, slot.step, slot.branch
         )
         generations = self.session.generations
+        self.console.progress.child(slot.name)
         try:
             return evaluator.evaluate(
                 spec,
@@ -282,10 +287,8 @@ class EPNASTuner(DurableTuner):
             return evaluator.untrained(spec, FAILED, str(error))
 
     def _stop_rule(self, assignment: Assignment) -> StopRule | None:
-        margin, epochs = (
-            self._oracle.settings.stop_hopeless,
-            self._known_evaluator().schedule.epochs,
-        )
+        margin = self._oracle.settings.stop_hopeless
+        epochs = self._known_evaluator().schedule.epochs
         return StopRule(margin, assignment.reference or (), epochs) if margin else None
 
     # Models
@@ -339,16 +342,20 @@ class EPNASTuner(DurableTuner):
 
     def results_summary(self, num_trials: int = 10) -> None:
         """Prints the best networks in a table and, if one ended the last `search`, the limit."""
-        print(table.render(self.work_dir.path, num_trials))
+        say(table.render(self.work_dir.path, num_trials))
         if self._oracle.stopped_by:
-            print(f"stopped at {self._oracle.stopped_by}: a search with a larger one goes on")
+            say(f"stopped at {self._oracle.stopped_by}: a search with a larger one goes on")
 
     def search_space_summary(self, extended: bool = False) -> None:
         """Prints the fields of the search space and their choices."""
-        space = self._oracle.space
-        print(f"Search space: {space.pattern}, at most {space.max_items} items")
-        for field in space.fields:
-            print(f"  {field.name}: {', '.join(map(str, field.choices)) or 'an earlier output'}")
+        say(_space_text(self._oracle.space))
+
+
+def _space_text(space: SearchSpace) -> str:
+    lines = [f"Search space: {space.pattern}, at most {space.max_items} items"]
+    for field in space.fields:
+        lines.append(f"  {field.name}: {', '.join(map(str, field.choices)) or 'an earlier output'}")
+    return "\n".join(lines)
 
 
 def _check_builders(space: SearchSpace, builders: Mapping[str, Builder]) -> None:

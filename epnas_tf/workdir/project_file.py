@@ -104,11 +104,23 @@ def _unlike(
         if old == new or grew:
             continue
         title = f"{of}.{name}" if of else name
-        if isinstance(old, dict) and isinstance(new, dict):
-            phrases += _unlike(title, old, new, may_grow)
-        else:
-            phrases.append(f"{title} is {old}, asked for {new}")
+        was, wants = _table(old), _table(new)
+        within = _unlike(title, was, wants, may_grow) if was and wants else []
+        phrases += within or [f"{title} is {old}, asked for {new}"]
     return phrases
+
+
+def _table(value: Any) -> dict[str, Any] | None:
+    """Returns a table of values; a list of tables with a name each, such as limits, is one too."""
+    if isinstance(value, dict):
+        return value
+    entries = value if isinstance(value, list) else []
+    tables = [entry for entry in entries if isinstance(entry, dict)]
+    for key in ("name", "metric"):
+        named = {t[key]: t for t in tables if isinstance(t.get(key), str)}
+        if len(named) == len(entries):
+            return named
+    return None
 
 
 def write(work_dir: WorkDir, project: Project) -> None:

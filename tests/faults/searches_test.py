@@ -216,7 +216,7 @@ def test_nothing_is_resumed_or_deleted_unless_said(tmp_path, whole):
     shutil.copytree(whole, work_dir)
     (work_dir / "notes.txt").write_text("mine")
     before = (work_dir / "trials.csv").read_text()
-    with pytest.raises(ConfigError, match="--resume goes on, --overwrite deletes it"):
+    with pytest.raises(ConfigError, match="--resume goes on if .*, --overwrite deletes it"):
         _search_here(work_dir, "--noresume")
     assert (work_dir / "trials.csv").read_text() == before
     result = _search_here(work_dir, "--overwrite", "--seed=5", "--max_trials=2")
@@ -230,6 +230,9 @@ def test_nothing_is_resumed_or_deleted_unless_said(tmp_path, whole):
 
 def test_limits_end_a_search_with_everything_reported(tmp_path, short, capsys):
     work_dir = tmp_path / "limited"
+    _search_here(work_dir, "--max_trials=1", "--overwrite")
+    last = "the same command without --overwrite and with a larger one goes on"
+    assert capsys.readouterr().out.splitlines()[-1] == f"stopped at --max_trials=1: {last}"
     cases = [("--max_trials=1", 1), ("--max_disk=1k", 1), ("--max_hours=1e-9", 1)]
     for flag, trials in cases:
         assert _search_here(work_dir, _SHORT, flag).trials == trials

@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from epnas_tf import command_line
@@ -71,6 +72,20 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, other_search):
         assert all(word in ours[0] for word in words), ours
     assert not new.exists()
     assert {path.name: path.read_bytes() for path in other_search.iterdir()} == before
+
+
+def test_a_terminal_of_ascii_gets_a_whole_search_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    pixels, labels = np.arange(40 * 64).reshape(40, 8, 8) % 255, np.arange(40) % 2
+    np.savez(tmp_path / "b\u00fccher.npz", x_train=pixels, y_train=labels)
+    flags = [flag for flag in _FLAGS if not flag.startswith(("--dataset", "--train_fraction"))]
+    dataset = f"--dataset=npz:{tmp_path}/b\u00fccher.npz"
+    process = _start(*flags, dataset, f"--work_dir={tmp_path}/\u00fc\u2714", "--max_trials=1")
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert output.startswith(f"npz:{tmp_path}/b\\xfccher.npz: ")
+    assert f" networks in {tmp_path}/\\xfc\\u2714\n" in output
+    assert "Traceback" not in errors
 
 
 def test_best_json_of_a_whole_search_is_complete(tmp_path):

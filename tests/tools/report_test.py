@@ -1,5 +1,8 @@
 """The command epnas_report: bad input is one line and exit code 2, a work_dir gives its table."""
 
+import io
+import sys
+
 import pytest
 
 from epnas_tf.report import table
@@ -33,6 +36,15 @@ def test_the_table_of_the_work_dir_is_printed(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(table, "render", lambda work_dir, top: f"{top} rows of {work_dir}")
     assert report.main(["epnas_report", f"--work_dir={tmp_path}", "--top=3"]) == 0
     assert capsys.readouterr().out == f"3 rows of {tmp_path}\n"
+
+
+def test_a_terminal_that_lacks_a_character_gets_an_escape(monkeypatch, tmp_path):
+    storage.write_atomic(layout.WorkDir(str(tmp_path)).trials_csv, "slot\n")
+    monkeypatch.setattr(table, "render", lambda work_dir, top: "b\u00fccher")
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "ascii", write_through=True))
+    assert report.main(["epnas_report", f"--work_dir={tmp_path}"]) == 0
+    assert written.getvalue() == b"b\\xfccher\n"
 
 
 def test_help_is_printed(capsys):

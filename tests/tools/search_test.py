@@ -65,7 +65,26 @@ def test_other_errors_keep_their_traceback_and_say_how_to_go_on(monkeypatch, cap
     errors = capsys.readouterr().err
     assert 'raise ValueError("in the middle of training")' in errors
     last = "epnas_search: stopped by the error above; what was finished is kept in here, "
-    assert errors.splitlines()[-1] == f"{last}the same command goes on"
+    assert errors.splitlines()[-1] == f"{last}the same command goes on once its cause is gone"
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--overwrite"], " without --overwrite"),
+        (["--noresume"], " without --noresume"),
+        (["--noresume", "--overwrite"], " without --overwrite and without --noresume"),
+    ],
+)
+def test_what_would_not_go_on_is_said_to_be_left_out(monkeypatch, capsys, flags, words):
+    def break_down(config):
+        raise ValueError("in the middle of training")
+
+    monkeypatch.setitem(vars(epnas_tf), "search", break_down)
+    assert search.main(["epnas_search", "--work_dir=here", *flags]) == 1
+    assert capsys.readouterr().err.endswith(
+        f"the same command{words} goes on once its cause is gone\n"
+    )
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

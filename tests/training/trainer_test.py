@@ -12,7 +12,7 @@ from epnas_tf.data.augment import Augmentation
 from epnas_tf.data.dataset import Data
 from epnas_tf.training import devices, trainer
 from epnas_tf.training.schedule import Schedule, fit_to, for_dataset, schedule
-from epnas_tf.training.trainer import TrainResult
+from epnas_tf.training.trainer import TrainResult, Updates
 
 NONE = devices.make_strategy("none")
 
@@ -201,6 +201,23 @@ def test_validation_is_measured_after_the_last_epoch(digits: Data) -> None:
     rarely = run(conv_net(digits), digits, short(epochs=2))
     assert [epoch.validation_accuracy is None for epoch in rarely.epochs] == [True, False]
     assert rarely.validation_accuracy == rarely.epochs[-1].validation_accuracy
+
+
+def test_whoever_listens_hears_of_updates_and_changes_no_bit(digits: Data) -> None:
+    heard: list[Updates] = []
+    models = [conv_net(digits), conv_net(digits)]
+    alone = run(models[0], digits, short(epochs=2))
+    listened = trainer.train(
+        models[1], digits, short(epochs=2), NONE, seed=3, on_updates=heard.append
+    )
+    assert largest_difference(*models) == 0
+    assert listened.epochs == alone.epochs
+    assert [(each.epoch, each.epochs, each.total) for each in heard] == [
+        (epoch, 2, 4) for epoch in sorted(each.epoch for each in heard)
+    ]
+    done = [each.done for each in heard]
+    assert done == sorted(set(done)) and done[-1] == 4 and 2 in done  # the end of each epoch
+    assert heard[-1].accuracy == listened.epochs[1].accuracy
 
 
 def test_training_ends_when_on_epoch_says_so(digits: Data) -> None:

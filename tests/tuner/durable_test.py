@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pathlib
 import re
+import sys
 import threading
 from collections.abc import Sequence
 
@@ -354,3 +356,11 @@ def test_a_store_that_cannot_be_read_is_no_torn_file(finished, monkeypatch):
     monkeypatch.setattr(storage, "read_text", unavailable)
     with pytest.raises(tf.errors.UnavailableError):
         _Tuner(finished)
+
+
+def test_a_project_is_reloaded_in_a_terminal_of_ascii(quick, make_tuner, data, monkeypatch):
+    make_tuner("b\u00fccher", max_trials=1).search(data)
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "ascii", write_through=True))
+    make_tuner("b\u00fccher")
+    assert b"b\\xfccher" in written.getvalue()

@@ -44,3 +44,8 @@ def test_the_first_that_is_reached_is_named(tmp_path, clock):
     limits = RunWatch(RunLimits(max_trials=1, max_hours=1))
     clock[0] += 4000
     assert limits.reached(1, str(tmp_path)) == "max_trials=1"
+
+
+def test_the_seconds_of_a_run_are_those_of_its_hours():
+    assert RunWatch(RunLimits(max_hours=1.5)).seconds == 5400
+    assert RunWatch(RunLimits()).seconds == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from epnas_tf.data.arrays import Split
 from epnas_tf.training import calibrate
 from epnas_tf.training.evaluate import Evaluator
 from epnas_tf.tuner import session
+from epnas_tf.tuner.tuner import EPNASTuner
 from epnas_tf.workdir import project_file, storage
 
 
@@ -97,11 +99,72 @@ def test_another_search_in_the_folder_is_refused(
     tuner = make_tuner()
     tuner.search(data)
     before = storage.read_text(tuner.work_dir.project)
-    message = rf"search holds another search \(overwriting deletes it\): .*{phrase}"
+    message = rf"search holds another search \(.*overwriting deletes it\): .*{phrase}"
     with pytest.raises(ValueError, match=message):
         make_tuner(**changed).search(data, **arguments)
     assert storage.read_text(tuner.work_dir.project) == before
     make_tuner(**changed, overwrite=True).search(data, **arguments)
+
+
+@pytest.mark.parametrize("role", ["chief", "worker"])
+@pytest.mark.parametrize(
+    ("changed", "phrases"),
+    [
+        ({"seed": 1}, ["seed is 0, asked for 1"]),
+        ({"branches": 1, "steps": 1}, ["branches is 2, asked for 1", "steps is 2, asked for 1"]),
+        ({"episodes": 1}, ["episodes is 2, asked for 1"]),
+        ({"policy": "lstm", "screen": 1}, ["policy is random,", "screen is 64,"]),
+        (
+            {"constraints": [Constraint("params", upper=9, base=0.8)]},
+            ["constraints.params.base is 0.9, asked", "constraints.params.upper is 90000, asked"],
+        ),
+        ({"constraints": []}, ["constraints is [{'metric': 'params'"]),
+        ({"skip_over": 3.0}, ["skip_over is 2.0, asked for 3.0"]),
+        ({"max_items": 3}, ["max_items is 4, asked for 3"]),
+        ({"fields": {"channels": (4, 8)}}, ["fields.channels.choices is [4, 8, 16], asked for "]),
+    ],
+)
+def test_a_project_of_other_settings_is_not_even_opened(
+    quick, make_tuner, data, space, caplog, monkeypatch, role, changed, phrases
+):
+    first = {"constraints": [Constraint("params", upper=90_000)], "episodes": 2}
+    make_tuner(**first).search(data)
+    if role == "worker":
+        monkeypatch.setattr(EPNASTuner, "_is_worker", lambda self: True)
+    changed = dict(changed)
+    choices = changed.pop("fields", {})
+    fields = tuple(
+        dataclasses.replace(field, choices=choices.get(field.name, field.choices))
+        for field in space.fields
+    )
+    items = changed.pop("max_items", space.max_items)
+    other = dataclasses.replace(space, fields=fields, max_items=items)
+    with pytest.raises(ValueError, match="holds another search") as caught:
+        make_tuner(**first | changed, space=other)
+    message = str(caught.value)
+    assert all(phrase in message for phrase in phrases), message
+    assert message.count("asked for") == len(phrases)  # and nothing that is alike is named
+    assert not caplog.records  # healthy trials were not called corrupt
+    make_tuner(**first)
+    assert not caplog.records
+
+
+def test_a_project_may_be_opened_with_what_may_change_or_grow(quick, make_tuner, data, caplog):
+    make_tuner(max_trials=2).search(data)
+    more = {"max_trials": 0, "max_hours": 1.0, "max_disk": None, "keep_models": 1}
+    tuner = make_tuner(**more, episodes=2, max_attempts=2, machine_gflops=3.0, schedule="plain")
+    assert len(tuner.oracle.get_best_trials(9)) == 2
+    assert tuner.oracle.total == 10
+    assert not caplog.records
+
+
+def test_other_settings_are_seen_before_the_lock_and_after_it(quick, make_tuner, data):
+    make_tuner("other", seed=1).search(data)
+    tuner = make_tuner("search")
+    plan = tuner.plan(data)
+    os.rename(make_tuner("other", seed=1).work_dir.path, tuner.work_dir.path)  # meanwhile
+    with pytest.raises(ValueError, match="seed is 1, asked for 0"):
+        tuner.run(plan)
 
 
 def test_other_images_are_refused(quick, make_tuner, data, images):

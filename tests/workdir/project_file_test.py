@@ -47,6 +47,21 @@ def test_differences_are_named_one_by_one():
     assert project_file.differences(stored, dataclasses.replace(stored, machine_gflops=20.0)) == []
 
 
+def test_of_lists_of_named_tables_each_differing_value_is_named():
+    old = {"fields": [{"name": "op", "choices": ["a"]}, {"name": "width", "choices": [1]}]}
+    new = {"fields": [{"name": "op", "choices": ["a"]}, {"name": "width", "choices": [1, 3]}]}
+    phrases = ["fields.width.choices is [1], asked for [1, 3]"]
+    stored = Project(_IMAGES, 10.0, old)
+    assert project_file.differences(stored, dataclasses.replace(stored, settings=new)) == phrases
+    turned = dataclasses.replace(stored, settings={"fields": old["fields"][::-1]})
+    (phrase,) = project_file.differences(stored, turned)
+    assert phrase.startswith("fields is [{")  # another order is another list
+    for edited in (1, [1], [{"name": []}], [{"name": "op"}] * 2, {}, [{}]):
+        stored = Project(_IMAGES, 10.0, {"fields": edited})
+        (phrase,) = project_file.differences(stored, dataclasses.replace(stored, settings=old))
+        assert phrase.startswith(f"fields is {edited}, asked for ")
+
+
 @pytest.mark.parametrize("edited", [1, "x", {}, {"train": {"images": 3}}, {"train": 1}, [1]])
 def test_data_that_a_hand_wrote_are_others(edited):
     told = {"train": {"images": 7}, "validation": {"images": 2}}

@@ -13,7 +13,7 @@ FOLDERS = ("epnas_tf", "tools", "tests")
 # The import law: rooms by layer, lowest first. A room may import rooms of lower layers only.
 # `epnas_tf` is the front: its public names are loaded when first used.
 LAYERS = (
-    ("fields", "interrupts", "randomness", "untrusted"),
+    ("fields", "interrupts", "randomness", "terminal", "untrusted"),
     ("architecture", "backend"),
     ("global_state",),
     ("modeling", "searching"),
@@ -47,6 +47,7 @@ PURE: Mapping[str, Set[str]] = {
     "fields": set(),
     "interrupts": set(),
     "randomness": {"numpy"},
+    "terminal": set(),
     "untrusted": set(),
     "backend": set(),
     "architecture": {"numpy"},

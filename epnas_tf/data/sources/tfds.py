@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -77,8 +78,18 @@ def _notes(splits: list[Split]) -> tuple[str, ...]:
 def _builder(name: str, data_dir: str) -> Any:
     if data_dir and not tf.io.gfile.isdir(data_dir):
         raise SettingError("data_dir", f"must name a directory, {data_dir!r} does not exist")
+    namespace, _, rest = name.partition(":")
+    if rest and not re.match(r"[\d*]|experimental", rest):  # else a version
+        raise SettingError(
+            "dataset",
+            f"must be {names.FORMS} or the name of a tfds data set, got {name!r} ({namespace}: is "
+            "no source, and nothing is downloaded: save its images as a folder or an .npz file)",
+        )
     try:
         builder = tfds.builder(name, data_dir=data_dir or None, try_gcs=False)
+    except ImportError as error:
+        reason = f"{name!r} needs a library that is not installed ({error})"
+        raise SettingError("dataset", reason) from error
     except (tfds.core.DatasetNotFoundError, ValueError, AssertionError) as error:
         raise SettingError(
             "dataset", f"must be {names.FORMS} or the name of a tfds data set, got {name!r}"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import datetime
+import contextlib
 import textwrap
+from collections.abc import Iterator
 
 from epnas_tf.architecture import morph
 from epnas_tf.architecture.limits import Constraint
+from epnas_tf.report import forecast
+from epnas_tf.report.forecast import Tally
 from epnas_tf.report.units import short
 from epnas_tf.tuner.listeners import headline
+from epnas_tf.tuner.listeners.progress import Progress, best_text, clock
+from epnas_tf.tuner.listeners.timing import Timing
 from epnas_tf.tuner.oracle import EPNASOracle
 from epnas_tf.tuner.session import Plan
 from epnas_tf.tuner.trial_data import CompletedTrial
@@ -19,43 +24,61 @@ class Console:
 
     Attributes:
       verbose: 0 prints nothing, 2 the network as well.
+      progress: the bars below the lines.
     """
 
-    def __init__(self, verbose: int = 1):
+    def __init__(self, verbose: int = 1, leads: bool = True):
         self.verbose = verbose
-        self._seen = 0
+        self._leads = leads  # a worker knows its own trials alone
+        self._timing = Timing()
+        self.progress = Progress(self._timing)
 
-    def begin(self, plan: Plan, oracle: EPNASOracle, work_dir: str) -> None:
-        """Says what a search is about to do."""
-        if self.verbose:
-            print("\n".join(headline.lines(plan, oracle.total, work_dir)), flush=True)
+    @contextlib.contextmanager
+    def watching(
+        self, oracle: EPNASOracle, plan: Plan, keep_models: int, work_dir: str
+    ) -> Iterator[None]:
+        """Says what a search will take, and draws its bars while the body runs it."""
+        if self._leads:
+            self._timing.begin(oracle)
+        if not self.verbose or not self._leads:
+            yield
+            return
+        expected = forecast.lines(self._timing.needs(oracle, plan, keep_models))
+        for said in headline.lines(plan, oracle.total, work_dir) + list(expected):
+            self.progress.write(said)
+        with self.progress.shown(oracle):
+            yield
 
     def __call__(self, oracle: EPNASOracle, finished: CompletedTrial) -> None:
         """Prints the trial's line."""
-        self._seen += oracle.counts(finished.proposal)
-        if self.verbose:
-            print(line(oracle, finished, self._seen), flush=True)
+        self.progress.trial_ended(oracle)
+        if not self.verbose:
+            return
+        tally = self._timing.tally(oracle)
+        self.progress.write(line(oracle, finished, tally))
         if self.verbose > 1:
-            print(f"    {finished.proposal.spec.to_json()}", flush=True)
+            self.progress.write(f"    {finished.proposal.spec.to_json()}")
+        if tally.ended == oracle.settings.branches and not tally.before:
+            for said in forecast.after_first_step(tally):
+                self.progress.write(said)
 
 
-def line(oracle: EPNASOracle, finished: CompletedTrial, seen: int) -> str:
+def line(oracle: EPNASOracle, finished: CompletedTrial, tally: Tally) -> str:
     """Returns a trial's line.
 
     Args:
       oracle: holds the trials so far.
       finished: the trial.
-      seen: number of trials that count and this run has finished, for the time a trial takes.
+      tally: how far the search is.
     """
     done, total = oracle.done, oracle.total
-    elapsed = oracle.watch.elapsed()
     words = [
         f"[{done:>{len(str(total))}}/{total}] {finished.slot.name}",
         morph.describe(finished.proposal.action),
         _outcome(finished),
         *(limit_text(finished, constraint) for constraint in oracle.constraints),
-        _best(oracle),
-        f"{_clock(elapsed)}, ETA {_clock(elapsed / max(seen, 1) * (total - done))}",
+        best_text(oracle),
+        f"{clock(tally.elapsed)}, ETA {clock(forecast.seconds_left(tally))}",
     ]
     return " | ".join(words)
 
@@ -82,16 +105,3 @@ def limit_text(trial: CompletedTrial, constraint: Constraint) -> str:
     low = "" if constraint.lower is None else f"{short(constraint.lower)} <= "
     high = "" if constraint.upper is None else f" <= {short(constraint.upper)}"
     return f"{low}{said}{high}"
-
-
-def _best(oracle: EPNASOracle) -> str:
-    best = next(iter(oracle.best()), None)
-    if best is None or not best.feasible:
-        return "none feasible yet"
-    balanced = best.outcome.balanced_accuracy
-    text = f"{best.outcome.accuracy:.4f}" if balanced is None else f"balanced {balanced:.4f}"
-    return f"best {text} ({best.slot.name})"
-
-
-def _clock(seconds: float) -> str:
-    return str(datetime.timedelta(seconds=round(seconds)))

@@ -20,6 +20,34 @@ def test_an_unknown_name_is_refused(tmp_path: Path) -> None:
         dataset.load("nosuchset", data_dir=str(tmp_path))
 
 
+@pytest.mark.parametrize("name", ["huggingface:mnist", "kubric:a", "floder:photos", "mnist:x"])
+def test_a_namespace_is_no_source_and_nothing_is_asked_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(tfds, "builder", None)  # which would ask the network, or miss a library
+    namespace = name.partition(":")[0]
+    message = f"dataset must be digits, .* got '{name}' \\({namespace}: is no source, and nothing "
+    with pytest.raises(ValueError, match=message):
+        dataset.load(name, data_dir=str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["tiny:1.0.0", "tiny:1.*.*", "tiny:experimental_latest"])
+def test_a_version_is_no_namespace(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="or the name of a tfds data set, got '[^']+'$"):
+        dataset.load(name, data_dir=str(tmp_path))
+
+
+def test_a_set_whose_library_is_missing_says_which(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def builder(*_: Any, **__: Any) -> None:
+        raise ModuleNotFoundError("No module named 'pretty_midi'")
+
+    monkeypatch.setattr(tfds, "builder", builder)
+    with pytest.raises(ValueError, match="'cifar10' needs a library .* named 'pretty_midi'"):
+        dataset.load("cifar10", data_dir=str(tmp_path))
+
+
 def test_a_missing_data_dir_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="data_dir must name a directory, .*nowhere.* not exist"):
         dataset.load("cifar10", data_dir=str(tmp_path / "nowhere"))

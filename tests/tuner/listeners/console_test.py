@@ -15,6 +15,7 @@ from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
 from epnas_tf.searching.trials import Proposal, Slot, ranked
 from epnas_tf.tuner.listeners import console
 from epnas_tf.tuner.listeners.console import Console
+from epnas_tf.tuner.listeners.timing import Timing
 from epnas_tf.tuner.trial_data import Assignment, CompletedTrial, Outcome
 
 _SPEC = LayerwiseSpec((LayerSpec("conv2d", 3, None, 8, "relu"),), 4)
@@ -23,21 +24,29 @@ _COST = Cost(12_345, 2_500_000, 250_000)
 _LIMITS = (Constraint("params", upper=20_000), Constraint("intensity", lower=8, upper=9.5))
 
 
-def _trial(slot, action=None, accuracy=0.9712, status="trained", feasible=True) -> CompletedTrial:
+def _trial(
+    slot, action=None, accuracy=0.9712, status="trained", feasible=True, seconds=1.0
+) -> CompletedTrial:
     proposal = Proposal(slot, _SPEC, action and "e01s02b0", action)
-    outcome = Outcome(accuracy, accuracy, status, resources.uses_of(_COST), 1.0, 1.0)
+    outcome = Outcome(accuracy, accuracy, status, resources.uses_of(_COST), seconds, 1.0)
     return CompletedTrial("0000", Assignment(proposal, 1, "tuner0"), outcome, feasible)
 
 
-def _oracle(*trials, total=28, seconds=100.0, constraints=(), limited=False):
+def _oracle(*trials, total=28, seconds=100.0, constraints=(), limit=0.0):
     return types.SimpleNamespace(
         done=len(trials),
-        counts=lambda proposal: not (proposal.reuse and limited),
+        completed=lambda: list(trials),
         best=lambda: ranked(trials),
         total=total,
-        watch=types.SimpleNamespace(elapsed=lambda: seconds),
+        watch=types.SimpleNamespace(elapsed=lambda: seconds, seconds=limit),
         constraints=constraints,
+        settings=types.SimpleNamespace(branches=4),
     )
+
+
+def _line(oracle, finished):
+    """Returns the line of a trial of a run that has trained all there are."""
+    return console.line(oracle, finished, Timing().tally(oracle))
 
 
 _FIRST = _trial(Slot(1, 0, 0))
@@ -59,7 +68,7 @@ def test_balanced_accuracy_stands_in_the_line_where_networks_are_compared_by_it(
 
 def test_a_line_is_literally_this():
     oracle = _oracle(_FIRST, _BETTER, constraints=_LIMITS[:1])
-    assert console.line(oracle, _BETTER, seen=2) == (
+    assert _line(oracle, _BETTER) == (
         "[ 2/28] e01s03b2 | part 2 channels up; insert max_pool 2x2 after 0 | acc 0.9800"
         " | params 12.3k <= 20k | best 0.9800 (e01s03b2) | 0:01:40, ETA 0:21:40"
     )
@@ -67,39 +76,39 @@ def test_a_line_is_literally_this():
 
 def test_a_starting_network_without_limits():
     oracle = _oracle(_FIRST, total=4, seconds=3700.4)
-    assert console.line(oracle, _FIRST, seen=1) == (
+    assert _line(oracle, _FIRST) == (
         "[1/4] e01s00b0 | start | acc 0.9712 | best 0.9712 (e01s00b0) | 1:01:40, ETA 3:05:01"
     )
 
 
 def test_a_reused_result_names_its_trial():
-    line = console.line(_oracle(_FIRST, _BETTER, _REUSED), _REUSED, seen=3)
+    line = _line(_oracle(_FIRST, _BETTER, _REUSED), _REUSED)
     assert line.startswith("[ 3/28] e01s04b0 | ")
     assert " | acc 0.9800 (as e01s03b2) | best 0.9800 (e01s03b2) | " in line
 
 
-def test_the_time_left_leaves_out_what_does_not_count(capsys):
-    # Of the two trials that this run finished, one took the 100 s and nothing is left of the other.
-    printer, oracle = Console(1), _oracle(_FIRST, _BETTER, total=4, limited=True)
-    printer(oracle, _REUSED)
-    assert capsys.readouterr().out.endswith("0:01:40, ETA 0:03:20\n")
-    printer(oracle, _BETTER)
-    assert capsys.readouterr().out.endswith("0:01:40, ETA 0:03:20\n")
-    printer(_oracle(_FIRST, _BETTER, total=4), _REUSED)  # without a limit it counts
-    assert capsys.readouterr().out.endswith("0:01:40, ETA 0:01:40\n")
+def test_the_time_left_is_at_most_what_max_hours_leaves():
+    oracle = _oracle(_FIRST, _BETTER, limit=1800.0)
+    assert _line(oracle, _BETTER).endswith("0:01:40, ETA 0:21:40")
+    oracle = _oracle(_FIRST, _BETTER, limit=600.0)
+    assert _line(oracle, _BETTER).endswith("0:01:40, ETA 0:08:20")
+
+
+def test_where_nothing_was_trained_yet_nobody_knows_the_time_left():
+    skipped = _trial(Slot(1, 0, 1), status="over_limits", accuracy=0.1, seconds=0.0)
+    assert _line(_oracle(skipped), skipped).endswith("0:01:40, ETA ?")
 
 
 def test_a_broken_limit_is_marked_and_both_sides_are_shown():
     finished = _trial(Slot(1, 0, 1), feasible=False)
     oracle = _oracle(finished, constraints=_LIMITS)
-    line = console.line(oracle, finished, seen=1)
+    line = _line(oracle, finished)
     assert " | params 12.3k <= 20k | intensity 10 > 9.5 | none feasible yet | " in line
 
 
 def test_an_untrained_network_says_why():
     skipped = _trial(Slot(1, 0, 1), status="over_limits", accuracy=0.1)
-    oracle = _oracle(_FIRST, skipped)
-    line = console.line(oracle, skipped, seen=2)
+    line = _line(_oracle(_FIRST, skipped), skipped)
     assert " | not trained: over_limits | best 0.9712 (e01s00b0) | " in line
 
 
@@ -107,16 +116,26 @@ def test_what_went_wrong_is_said_in_short():
     failed = _trial(Slot(1, 0, 1), status="failed", accuracy=0.1)
     outcome = dataclasses.replace(failed.outcome, reason="cannot be built:\n" + "deep " * 30)
     failed = dataclasses.replace(failed, outcome=outcome)
-    line = console.line(_oracle(_FIRST, failed), failed, seen=2)
+    line = _line(_oracle(_FIRST, failed), failed)
     assert " | not trained: failed (cannot be built: deep deep " in line
     assert "deep [...]) | best 0.9712" in line
     assert "\n" not in line
 
 
-def test_the_time_left_counts_this_runs_trials_alone():
-    # A resumed run: 27 of 28 are done, this run did one of them in 100 s.
-    oracle = _oracle(*[_FIRST] * 27)
-    assert console.line(oracle, _FIRST, seen=1).endswith("0:01:40, ETA 0:01:40")
+def _slots(count):
+    return [
+        dataclasses.replace(_trial(Slot(1, 0, branch)), trial_id=f"{branch:04d}")
+        for branch in range(count)
+    ]
+
+
+def test_the_first_step_is_followed_by_how_long_the_others_take(capsys):
+    trials = _slots(4)
+    Console()(_oracle(*trials[:3]), trials[2])
+    assert capsys.readouterr().out.count("\n") == 1
+    Console()(_oracle(*trials), trials[3])
+    said = capsys.readouterr().out.splitlines()[1]
+    assert said == "the first step took 2 minutes: about 10 minutes more for 24 networks"
 
 
 @pytest.mark.parametrize(("metric", "use"), [("flops", "2.5M"), ("traffic", "250k")])
@@ -130,11 +149,11 @@ def test_verbosity_0_prints_nothing(capsys):
     assert capsys.readouterr().out == ""
     printer.verbose = 1
     printer(_oracle(_FIRST, _BETTER), _BETTER)
-    assert capsys.readouterr().out.endswith("0:01:40, ETA 0:21:40\n")  # it counted both
+    assert capsys.readouterr().out.endswith("0:01:40, ETA 0:21:40\n")
 
 
 def test_verbosity_2_prints_the_network_below(capsys):
     Console(2)(_oracle(_FIRST), _FIRST)
     line, network = capsys.readouterr().out.splitlines()
-    assert line == console.line(_oracle(_FIRST), _FIRST, seen=1)
+    assert line == _line(_oracle(_FIRST), _FIRST)
     assert network == f"    {_SPEC.to_json()}"
