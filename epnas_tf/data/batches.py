@@ -16,6 +16,9 @@ from epnas_tf.data import arrays, copies
 
 # Images per batch of a data set that comes without batches.
 _BATCH = 256
+# Bytes of batches that are poured into one block: the system takes back large ones at once, and the
+# memory of small ones serves the next.
+_BLOCK = 2**25
 # Of a data set that does not say how long it is, so many images are read before anybody asks
 # whether they only repeat, and so many times each: one that is drawn on for ever does.
 _REPEATS_FROM, _REPEATS = 1_000, 4
@@ -128,25 +131,30 @@ def _joined(
     """
     images: list[np.ndarray] = []
     labels: list[np.ndarray] = []
+    pending: list[np.ndarray] = []
     watch = None if length is not None else _Repeats(name)
     size = 0
     for x, y in batches:
-        images.append(x)
+        pending.append(x)
         labels.append(y)
         size += x.nbytes
+        if sum(part.nbytes for part in pending) >= _BLOCK:
+            images.append(_poured(pending, name))
         arrays.check_memory(name, size, "resize the images, or take(n) of a set without an end")
         if watch is not None:
             watch.check(x)
-    if not images:
+    if not labels:
         raise ValueError(f"{name} must hold images, got none")
-    shapes = {x.shape[1:] for x in images}
+    if pending:
+        images.append(_poured(pending, name))
+    return _poured(images, name), np.concatenate(labels)
+
+
+def _poured(parts: list[np.ndarray], name: str) -> np.ndarray:
+    """Returns the parts as one array and empties their list, so that they are not held twice."""
+    shapes = {part.shape[1:] for part in parts}
     if len(shapes) > 1:
         raise ValueError(f"{name}: its images must be of one size, got {sorted(shapes)[:3]}")
-    return _poured(images), np.concatenate(labels)
-
-
-def _poured(parts: list[np.ndarray]) -> np.ndarray:
-    """Returns the parts as one array and empties their list, so that they are not held twice."""
     kind = np.result_type(*{part.dtype for part in parts})
     whole = np.empty((sum(map(len, parts)), *parts[0].shape[1:]), kind)
     end = len(whole)

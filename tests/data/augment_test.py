@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from epnas_tf.data import augment, dataset
 from epnas_tf.data.augment import Augmentation, suited_to
+from epnas_tf.data.settings import VariationSettings
+from epnas_tf.fields import SettingError
 from epnas_tf.training import devices, pipeline, schedule
 
 
@@ -126,3 +128,30 @@ def test_float_images_keep_their_scale() -> None:
 def test_strengths_out_of_range_are_refused(field: str, value: float, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Augmentation(**{field: value})
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, Augmentation(4, True, 0.1, 0.2)),
+        ({"flip": "false"}, Augmentation(4, False, 0.1, 0.2)),
+        ({"crop_padding": 0, "brightness": 0, "contrast": 0}, Augmentation(0, True, 0.0, 0.0)),
+        ({"crop_padding": 6, "contrast": 0.5}, Augmentation(6, True, 0.1, 0.5)),
+    ],
+)
+def test_what_is_asked_for_takes_the_place_of_what_suits(asked, expected) -> None:
+    assert augment.chosen(suited_to((32, 32, 3)), VariationSettings(**asked)) == expected
+    assert augment.chosen(Augmentation(), VariationSettings(flip="true")).flip
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"flip": "maybe"}, "flip must be one of auto, true, false, got maybe"),
+        ({"crop_padding": -2}, "crop_padding must be at least -1"),
+        ({"contrast": 1.0}, "contrast must be at most 0.99"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused_by_name(asked, message) -> None:
+    with pytest.raises(SettingError, match=message):
+        VariationSettings(**asked)

@@ -193,3 +193,39 @@ def test_in_16_bits_it_has_the_logged_accuracy_also_under_other_globals(
         keras.config.set_floatx("float32")
         keras.config.set_epsilon(1e-7)
     assert found == pytest.approx([best.outcome.accuracy] * 2, abs=1e-6)
+
+
+def test_models_take_the_labels_that_the_search_took_one_hot(make_tuner, images):
+    x, y = images
+    given = np.eye(3)[y]
+    tuner = make_tuner(episodes=1, steps=1, schedule="quick")
+    tuner.search(x, given, epochs=1)
+    best, fresh = (
+        tuner.get_best_models()[0],
+        tuner.hypermodel.build(tuner.get_best_hyperparameters()[0]),
+    )
+    found = best.evaluate(x, given, verbose=0, return_dict=True)
+    assert found["accuracy"] == pytest.approx(np.mean(best.predict(x, verbose=0).argmax(1) == y))
+    fresh.fit(x, given, verbose=0)
+    np.testing.assert_array_equal(tuner.encode_labels(given), given)
+    np.testing.assert_array_equal(make_tuner(episodes=1, steps=1).encode_labels(y), given)
+
+
+def test_labels_of_text_are_mapped_for_models_too(make_tuner, images):
+    x, y = images
+    named = np.array(["pear", "fig", "apple"])[y]
+    tuner = make_tuner(episodes=1, steps=1, schedule="quick")
+    with pytest.raises(RuntimeError, match="search.. must be called first"):
+        tuner.encode_labels(named)
+    tuner.search(x, named, epochs=1)
+    encoded = make_tuner(episodes=1, steps=1).encode_labels(named)
+    assert encoded.tolist() == (2 - y).tolist()
+    best = tuner.get_best_models()[0]
+    found = best.evaluate(x, encoded, verbose=0, return_dict=True)
+    assert found["accuracy"] == pytest.approx(
+        np.mean(best.predict(x, verbose=0).argmax(1) == encoded)
+    )
+    with pytest.raises(
+        ValueError, match="y must hold labels of the training split, apple, fig, pear"
+    ):
+        tuner.encode_labels(["plum"])

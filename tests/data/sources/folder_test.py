@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from epnas_tf.data import arrays, dataset, decoding
 from epnas_tf.data.sources import folder
+from tests.data.images import rows, splits_of
 
 
 def bmp(pixels: np.ndarray) -> bytes:
@@ -190,3 +191,44 @@ def test_a_class_without_images_is_named(tmp_path: Path) -> None:
 def test_no_path_is_no_folder() -> None:
     with pytest.raises(ValueError, match="folder:PATH must name a directory, '' does not exist"):
         dataset.load("folder:")
+
+
+def test_a_file_that_cannot_be_read_comes_or_goes_without_a_trace(tmp_path: Path) -> None:
+    for name in "ab":
+        fill(tmp_path, name, 9)
+    whole = dataset.load(f"folder:{tmp_path}", seed=3)
+    (tmp_path / "a" / "0 Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0 a table of small pictures")
+    cut_off = jpeg(smooth(40, 40, 3, 90))[:200]
+    (tmp_path / "b" / "00.jpg").write_bytes(cut_off)
+    again = dataset.load(f"folder:{tmp_path}", seed=3)
+    for one, two in zip(splits_of(whole), splits_of(again), strict=True):
+        np.testing.assert_array_equal(one.images, two.images)
+        np.testing.assert_array_equal(one.labels, two.labels)
+
+
+def test_copies_in_folders_are_on_one_side_and_counted(tmp_path: Path) -> None:
+    for name in "ab":
+        fill(tmp_path / "train", name, 9)
+        fill(tmp_path / "valid", name, 4)
+    for path in sorted((tmp_path / "train" / "a").iterdir())[:3]:
+        (tmp_path / "valid" / "a" / f"copy of {path.name}").write_bytes(path.read_bytes())
+        (tmp_path / "train" / "a" / f"copy of {path.name}").write_bytes(path.read_bytes())
+    source = dataset.load(f"folder:{tmp_path}")
+    assert (len(source.train), len(source.validation)) == (21, 8)
+    assert not rows(source.train) & rows(source.validation)
+    assert source.notes[0] == (
+        "3 images are copies of others and stay on one side of the split; "
+        "left out as copies of images in an earlier split: 3 of the validation split"
+    )
+
+
+def test_names_of_classes_stand_in_their_order_and_images_of_one_colour_are_said(
+    tmp_path: Path,
+) -> None:
+    fill(tmp_path, "zebra", 5)
+    fill(tmp_path, "Ant", 5)
+    for index in range(2):
+        (tmp_path / "Ant" / f"blank{index}.png").write_bytes(png(smooth(8, 8 + index, 3, 7)))
+    source = dataset.load(f"folder:{tmp_path}")
+    assert source.classes.names == ("Ant", "zebra")
+    assert source.notes == ("2 of 12 images are of a single colour: do they show anything?",)
