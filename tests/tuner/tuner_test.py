@@ -294,8 +294,8 @@ def test_another_search_in_the_folder_is_told_by_the_setting(evaluated, make_tun
         make_tuner(reuse_duplicates=False).search(data)
 
 
-def test_a_worker_remembers_what_it_never_saw(make_tuner, data, plan, space):
-    tuner = make_tuner(schedule=plan, seed=2, **vars(PAPER))
+def test_a_worker_remembers_what_it_never_saw(quick, make_tuner, data, space):
+    tuner = make_tuner(seed=2, **vars(PAPER))
     tuner.search(data)
     (reused,) = (record for record in tuner.oracle.completed() if record.proposal.reuse)
     trial = tuner.oracle.get_trial(reused.trial_id)
