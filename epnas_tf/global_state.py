@@ -125,8 +125,8 @@ def check_eager() -> None:
     """Raises ConfigError where TensorFlow builds graphs only: this cannot be set aside."""
     if not tf.executing_eagerly():
         raise ConfigError(
-            "TensorFlow must execute eagerly, but tf.compat.v1.disable_eager_execution() was called "
-            "or a tf.Graph is entered: search without"
+            "TensorFlow must execute eagerly, but tf.compat.v1.disable_eager_execution() was "
+            "called or a tf.Graph is entered: search without"
         )
 
 
