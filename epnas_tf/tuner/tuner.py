@@ -200,14 +200,8 @@ class EPNASTuner(DurableTuner):
         """
         with self.session.claimed():
             plan = self.session.begin(plan)
-            self._evaluator = Evaluator(
-                plan.data,
-                plan.schedule,
-                self.strategy,
-                plan.budget,
-                self._builders,
-                self.settings.dtype_policy,
-            )
+            own = self._builders, self.settings.dtype_policy
+            self._evaluator = Evaluator(plan.data, plan.schedule, self.strategy, plan.budget, *own)
             self._mark = time.perf_counter()
             try:
                 super().search()
