@@ -27,6 +27,8 @@ from tensorflow.python.eager import context
 from tensorflow.python.framework import op_callbacks, ops
 from tensorflow.python.ops.numpy_ops import np_dtypes
 
+from epnas_tf.fields import ConfigError
+
 FLOAT32 = "float32"
 
 
@@ -117,6 +119,15 @@ _tensorflow = _SetAside(
     _of_module(ops, "_numpy_style_slicing", False),
     _of_module(np_dtypes, "_prefer_float32", False),
 )
+
+
+def check_eager() -> None:
+    """Raises ConfigError where TensorFlow builds graphs only: this cannot be set aside."""
+    if not tf.executing_eagerly():
+        raise ConfigError(
+            "TensorFlow must execute eagerly, but tf.compat.v1.disable_eager_execution() was "
+            "called or a tf.Graph is entered: search without"
+        )
 
 
 @contextlib.contextmanager

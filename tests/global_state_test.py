@@ -20,6 +20,7 @@ from epnas_tf import global_state
 from epnas_tf.architecture.space import layerwise_space
 from epnas_tf.architecture.spec import BranchSpec, CellSpec, LayerSpec, LayerwiseSpec
 from epnas_tf.data import dataset as data_lib
+from epnas_tf.fields import ConfigError
 from epnas_tf.modeling import build_model, cost_of_model
 from epnas_tf.modeling.build import with_normalisation
 from epnas_tf.modeling.layers import BUILDERS
@@ -300,3 +301,12 @@ def test_a_policy_proposes_as_without():
 def test_all_that_a_policy_computes_is_computed_with_globals_set_aside(name):
     within = inspect.unwrap(getattr(LSTMPolicy, name), stop=lambda f: f.__code__ is _DECORATED)
     assert within.__code__ is _DECORATED
+
+
+def test_a_search_within_a_graph_is_refused():
+    global_state.check_eager()
+    with (
+        tf.Graph().as_default(),
+        pytest.raises(ConfigError, match="must execute eagerly, but .* or a tf.Graph is entered"),
+    ):
+        global_state.check_eager()

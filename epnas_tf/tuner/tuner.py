@@ -191,6 +191,7 @@ class EPNASTuner(DurableTuner):
         Raises:
           ValueError: space and data do not fit, or the project holds another search.
         """
+        global_state.check_eager()
         _check_builders(self._oracle.space, self._builders)
         given = self._schedule or schedule.for_dataset(data.name, images=len(data.train))
         overrides = overrides or {}

@@ -21,6 +21,7 @@ from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.ops import OpDef
 from epnas_tf.architecture.space import Field, SearchSpace
 from epnas_tf.data.arrays import Split
+from epnas_tf.fields import ConfigError
 from epnas_tf.modeling import layers
 from epnas_tf.searching.settings import PAPER
 from epnas_tf.training import pipeline, trainer
@@ -466,6 +467,16 @@ def test_an_operation_without_a_builder_is_named_before_training(make_tuner, ima
     with pytest.raises(ValueError, match=r"builders must cover every op .* \['scale'\]"):
         tuner.search(*images)
     assert tuner.oracle.trials == {}
+
+
+def test_a_graph_around_a_search_is_refused_before_anything_is_written(
+    make_tuner, images, tmp_path
+):
+    tuner = make_tuner()
+    before = sorted(tmp_path.rglob("*"))
+    with tf.Graph().as_default(), pytest.raises(ConfigError, match="must execute eagerly"):
+        tuner.search(*images)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_what_an_own_builder_cannot_build_is_not_tried_again(make_tuner, images, capsys):
