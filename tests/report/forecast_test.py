@@ -74,7 +74,7 @@ def test_the_first_networks_are_known_and_later_ones_larger():
 def test_a_long_search_is_said_with_what_makes_it_shorter():
     assert forecast.lines(_LONG) == [
         "expected: at most 1208 networks, about 6 hours (a guess, said again after the first "
-        "step); disk 11.6MB; memory 1.05GB (images 184MB, as tensors 150MB more)",
+        "step); disk 11.6MB; memory 1.25GB (images 184MB, as tensors 150MB more)",
         "to make it shorter: --max_hours=1 or --max_trials=200 (a later run goes on), fewer "
         "--episodes (more may follow) or a smaller --train_fraction",
     ]

@@ -65,6 +65,7 @@ class Progress:
         self._search: _Bar | None = None
         self._child: _Bar | None = None
         self._oracle: EPNASOracle | None = None
+        self._done, self._text = 0, ""
         self._left: float | None = None
         self._said = self._next = 0.0
 
@@ -126,7 +127,12 @@ class Progress:
             child.close()
 
     def _count(self, oracle: EPNASOracle) -> None:
+        """Takes what changes with a trial alone: a thousand are not sorted at each drawing."""
         self._left, self._said = self._timing.left(oracle), time.monotonic()
+        self._done, total = oracle.done, oracle.total
+        self._text = f"{self._done}/{total} | {best_text(oracle)}"
+        if self._search is not None:
+            self._search.total = total
 
     def _draw_search(self) -> None:
         oracle, search = self._oracle, self._search
@@ -135,9 +141,8 @@ class Progress:
         left = self._left
         if left is not None:  # as it was estimated last, and time has passed since
             left = max(0.0, left - (time.monotonic() - self._said))
-        search.total = oracle.total
-        done = f"{oracle.done}/{oracle.total} | {best_text(oracle)}"
-        search.draw(oracle.done, f"{done} | {clock(oracle.watch.elapsed())}, ETA {clock(left)}")
+        time_text = f"{clock(oracle.watch.elapsed())}, ETA {clock(left)}"
+        search.draw(self._done, f"{self._text} | {time_text}")
 
 
 def best_text(oracle: EPNASOracle) -> str:
