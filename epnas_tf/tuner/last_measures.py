@@ -70,7 +70,7 @@ def _network(tuner: EPNASTuner, best: Best) -> tuple[keras.Model | None, str]:
         return None, f"the weights of {best.slot} are gone"
     (trial,) = tuner.oracle.get_best_trials()
     try:
-        return tuner.trained_network(trial), ""
+        return tuner.models.trained(trial), ""
     except ValueError as error:  # the search has its result all the same
         return None, str(error)
 

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
-import keras_tuner
 import numpy as np
 import tensorflow as tf
 from keras_tuner import errors
@@ -21,12 +20,9 @@ from epnas_tf import fields, global_state, randomness
 from epnas_tf.architecture import resources
 from epnas_tf.architecture.budget import FAILED
 from epnas_tf.architecture.space import SearchSpace
-from epnas_tf.architecture.spec import Spec, spec_from_json
 from epnas_tf.data import augment
 from epnas_tf.data.dataset import Data
-from epnas_tf.data.labels import Classes
 from epnas_tf.data.settings import VariationSettings
-from epnas_tf.modeling.build import with_normalisation
 from epnas_tf.modeling.layers import BUILDERS, Builder
 from epnas_tf.report import table
 from epnas_tf.terminal import say
@@ -38,11 +34,12 @@ from epnas_tf.tuner import durable, inputs, last_measures, session
 from epnas_tf.tuner.durable import DurableTuner, Trial
 from epnas_tf.tuner.listeners.console import Console
 from epnas_tf.tuner.listeners.results import ResultsWriter
+from epnas_tf.tuner.models import Models, SpecHyperModel
 from epnas_tf.tuner.oracle import EPNASOracle
 from epnas_tf.tuner.session import ChiefSession, Plan, Session
 from epnas_tf.tuner.settings import TunerSettings
 from epnas_tf.tuner.trial_data import Assignment, Outcome
-from epnas_tf.workdir import storage, weights
+from epnas_tf.workdir import weights
 from epnas_tf.workdir.layout import WorkDir
 
 # What may go wrong with a single child: another attempt, then a low reward. Anything else is an
@@ -62,18 +59,6 @@ EXPECTED_FAILURES = (
 POLL_SECONDS = 0.05
 
 
-class SpecHyperModel(keras_tuner.HyperModel):
-    """Builds the network of a trial's hyperparameters, as `tuner.hypermodel.build(hp)`."""
-
-    def __init__(self, tuner: EPNASTuner):
-        super().__init__()
-        self._tuner = tuner
-
-    def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
-        """Returns the untrained network that `hp["spec"]` holds as JSON, ready for `fit`."""
-        return self._tuner.model_of(self._tuner.network(spec_from_json(hp.get("spec"))))
-
-
 class EPNASTuner(DurableTuner):
     """Trains and measures the networks of an EPNASOracle.
 
@@ -84,6 +69,7 @@ class EPNASTuner(DurableTuner):
       settings: how each trial is carried out, and what is kept of it.
       strategy: where children are trained.
       session: the search in its folder.
+      models: makes Keras models of specs and trials.
       console: prints a line per trial, and draws bars in a terminal.
     """
 
@@ -135,9 +121,10 @@ class EPNASTuner(DurableTuner):
         if overwrite and role is ChiefSession:  # a worker's folder is its chief's
             session.delete(work_dir)
         self.session: Session = role(oracle, work_dir, self.settings)
+        self.models = Models(self.session, oracle.space, self.settings, self.strategy, builders)
         super().__init__(
             oracle,
-            hypermodel=SpecHyperModel(self),
+            hypermodel=SpecHyperModel(self.models),
             directory=directory,
             project_name=project_name,
         )
@@ -294,37 +281,9 @@ class EPNASTuner(DurableTuner):
 
     # Models
 
-    def network(self, spec: Spec, seed: int = 0) -> keras.Model:
-        """Returns a spec's untrained network of normalised images."""
-        known = self.session.known_project()
-        budget = self.session.budget(known.images, known.machine_gflops)
-        policy = self.settings.dtype_policy
-        return evaluate.build_child(spec, budget, self.strategy, self._builders, seed, policy)
-
-    def trained_network(self, trial: Trial) -> keras.Model:
-        """Returns a trial's trained network; raises ValueError if its weights are not there."""
-        assignment = Assignment.from_values(durable.values(trial), self._oracle.space)
-        path = self.work_dir.model(assignment.slot.name)
-        if not storage.exists(path):
-            raise ValueError(
-                f"weights of {assignment.slot.name} are not in {self.work_dir.models}; those of "
-                f"the best {self.settings.keep_models} are kept (keep_models)"
-            )
-        network = self.network(assignment.proposal.spec)
-        weights.read_into(network, path)
-        return network
-
     def load_model(self, trial: Trial) -> keras.Model:
         """Returns a trial's trained model of the images as `search` took them, compiled."""
-        return self.model_of(self.trained_network(trial))
-
-    def model_of(self, network: keras.Model) -> keras.Model:
-        """Returns a compiled model that normalises images and runs the network (logits out)."""
-        images, plan = self.session.known_project().images, self.schedule
-        with self.strategy.scope():
-            model = with_normalisation(network, images.full_scale, images.mean, images.std)
-            _compile(model, plan, images.one_hot, self.settings.dtype_policy)
-        return model
+        return self.models.of_pixels(self.models.trained(trial))
 
     def encode_labels(self, y: Any) -> np.ndarray:
         """Returns labels as the models take them: int32 [n] from 0, or one-hot where y was so.
@@ -335,9 +294,7 @@ class EPNASTuner(DurableTuner):
         Raises:
           ValueError: one stands for no class of the search.
         """
-        images = self.session.known_project().images
-        labels = Classes(images.class_names, images.one_hot).encode(y)
-        return np.eye(images.num_classes, dtype=np.float32)[labels] if images.one_hot else labels
+        return self.models.encode_labels(y)
 
     # What a person reads
 
@@ -389,26 +346,6 @@ def _outcome(evaluation: Evaluation, uses: Mapping[str, float], taken: float) ->
         curve=() if training is None else tuple(epoch.accuracy for epoch in training.epochs),
         reason=evaluation.reason,
         balanced_accuracy=evaluation.balanced_accuracy,
-    )
-
-
-@global_state.set_aside()
-def _compile(model: keras.Model, plan: Schedule, one_hot: bool, dtype_policy: str) -> None:
-    float32 = global_state.FLOAT32
-    optimizer = keras.optimizers.SGD(plan.learning_rate, plan.momentum, plan.nesterov)
-    if dtype_policy == "mixed_float16":
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    optimizer.build(model.trainable_variables)  # so that a saved model reloads in silence
-    losses, metrics = keras.losses, keras.metrics
-    loss = losses.CategoricalCrossentropy if one_hot else losses.SparseCategoricalCrossentropy
-    measure = metrics.CategoricalAccuracy if one_hot else metrics.SparseCategoricalAccuracy
-    # XLA leaves out roundings to 16 bits, and its accuracy would not be the one reported.
-    compiled = "auto" if dtype_policy == float32 else False
-    model.compile(
-        optimizer,
-        loss(from_logits=True, dtype=float32),
-        metrics=[measure(name="accuracy", dtype=float32)],
-        jit_compile=compiled,
     )
 
 

@@ -46,14 +46,14 @@ def test_it_takes_grey_images_without_their_channel(searched, pixels):
 
 def test_a_trained_network_is_of_normalised_images(searched, data, pixels):
     (trial,) = searched.oracle.get_best_trials()
-    network, model = searched.trained_network(trial), searched.load_model(trial)
+    network, model = searched.models.trained(trial), searched.load_model(trial)
     none = devices.make_strategy("none")
     best = searched.oracle.best()[0]
     assert trainer.accuracy(network, data.validation, data, none) == best.outcome.accuracy
     images = normalised(pixels[0].astype(np.float32) / 255, data.mean, data.std)
     logits = model.predict(pixels[0], verbose=0)
     np.testing.assert_allclose(network(images), logits, rtol=1e-4, atol=1e-4)
-    assert (searched.model_of(network).predict(pixels[0], verbose=0) == logits).all()
+    assert (searched.models.of_pixels(network).predict(pixels[0], verbose=0) == logits).all()
 
 
 def test_trained_again_from_its_seed_it_is_the_same_network(searched):
@@ -66,7 +66,7 @@ def test_trained_again_from_its_seed_it_is_the_same_network(searched):
         randomness.seed_of(0, "child", *slot),
         keep=lambda network: kept.extend(network.get_weights()),
     )
-    stored = searched.trained_network(trial).get_weights()
+    stored = searched.models.trained(trial).get_weights()
     assert all((a == b).all() for a, b in zip(kept, stored, strict=True))
 
 
@@ -103,7 +103,7 @@ def test_without_a_search_there_is_nothing_to_build_for(make_tuner, searched):
     (trial,) = searched.oracle.get_best_trials()
     spec = spec_from_json(durable.values(trial)["spec"])
     with pytest.raises(RuntimeError, match=r"search\(\) must be called first"):
-        make_tuner().network(spec)
+        make_tuner().models.untrained(spec)
     with pytest.raises(RuntimeError, match=r"search\(\) must be called first"):
         make_tuner().hypermodel.build(trial.hyperparameters)
 

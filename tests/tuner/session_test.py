@@ -263,7 +263,7 @@ def test_float_pixels_are_normalised_by_their_own_scale(make_tuner, images, spac
     floats = data_lib.from_arrays(x / 255.0, y)
     tuner.session.begin(tuner.plan(floats))
     spec = tuner.oracle.search.ask()[0].spec
-    model = tuner.model_of(tuner.network(spec))
+    model = tuner.models.of_pixels(tuner.models.untrained(spec))
     other = make_tuner("bytes")
     # The same split of the same images: the order depends on an image's bytes.
     train, held = (
@@ -272,7 +272,7 @@ def test_float_pixels_are_normalised_by_their_own_scale(make_tuner, images, spac
     )
     bytes_of = dataclasses.replace(floats, train=train, validation=held, full_scale=255.0)
     other.session.begin(other.plan(bytes_of))
-    same = other.model_of(other.network(spec))
+    same = other.models.of_pixels(other.models.untrained(spec))
     np.testing.assert_allclose(
         model.predict(x / 255.0, verbose=0), same.predict(x, verbose=0), rtol=1e-3, atol=1e-4
     )

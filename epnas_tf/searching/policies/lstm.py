@@ -46,13 +46,7 @@ class LSTMPolicy:
     learns = True
 
     @global_state.set_aside()
-    def __init__(
-        self,
-        space: SearchSpace,
-        settings: LSTMSettings | None = None,
-        *,
-        seed: int = 0,
-    ):
+    def __init__(self, space: SearchSpace, settings: LSTMSettings | None = None, *, seed: int = 0):
         """Makes the policy with fresh weights.
 
         Args:
