@@ -54,6 +54,7 @@ setuptools.setup(
         "test": [
             "hypothesis>=6.100",
             "mypy>=1.11",
+            "pillow-heif>=0.18",
             "psutil>=5.9",
             "pytest>=8.2",
             "pytest-xdist>=3.6",

@@ -31,6 +31,7 @@ def all_targets(folder: str) -> list[Target]:
         *other_files.store_targets(folder),
         *other_files.flags_targets(folder),
         other_files.npz_target(folder),
+        other_files.image_target(),
     ]
 
 

@@ -30,7 +30,7 @@ def test_every_reader_gives_data_or_its_documented_error(tmp_path):
     readers = (
         "spec json trial module_trial values metrics project steps trials_csv best index offer"
     )
-    assert list(tallies) == [*readers.split(), "flags", "flagfile", "arguments", "npz"]
+    assert list(tallies) == [*readers.split(), "flags", "flagfile", "arguments", "npz", "image"]
     for name, tally in tallies.items():
         assert tally.accepted > 0, name
         assert tally.refused > tally.accepted / 10, name

@@ -7,12 +7,15 @@ import hashlib
 import io
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from epnas_tf import command_line
 from epnas_tf import config as config_lib
 from epnas_tf.data import dataset as data_lib
+from epnas_tf.data import decoding
 from epnas_tf.sharing.rules import Entry, Run, Values, shapes_of
 from epnas_tf.sharing.store import Offer, ParamStore
 from tests.fuzzing.changes import changed_json, changed_member, changed_words
@@ -122,8 +125,8 @@ def npz_target(folder: str) -> Target:
     path = f"{folder}/images.npz"
     x, y = np.arange(60 * 16, dtype=np.float32).reshape(60, 4, 4), np.arange(60) % 3
     arrays = (
-        {"x_train": (x % 256).astype(np.uint8), "y_train": y},
-        {"x_train": x, "y_train": np.eye(3)[y], "x_val": x[-6:], "y_val": y[-6:]},
+        {"x_train": (x % 251).astype(np.uint8), "y_train": y},
+        {"x_train": x, "y_train": np.eye(3)[y], "x_val": x[-6:] + 1, "y_val": y[-6:]},
     )
     seeds = []
     for named in arrays:
@@ -136,3 +139,24 @@ def npz_target(folder: str) -> Target:
         return len(data_lib.load(f"npz:{path}").train) > 0
 
     return Target("npz", seeds, read, [changed_member], 10)
+
+
+def _saved(image: Image.Image, form: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def image_target() -> Target:
+    pixels = np.arange(6 * 5 * 4, dtype=np.uint8).reshape(6, 5, 4)
+    clear, opaque = Image.fromarray(pixels), Image.fromarray(pixels[..., :3].copy())
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    seeds = [
+        _saved(clear, "PNG"),
+        _saved(opaque, "JPEG", exif=exif.tobytes()),
+        _saved(opaque.quantize(8), "GIF", transparency=0),
+        _saved(clear, "WEBP", lossless=True),
+        *(_saved(opaque, form) for form in ("TIFF", "BMP", "PPM")),
+    ]
+    return Target("image", seeds, lambda data: decoding.decode(data).size > 0, [], 5)
