@@ -109,8 +109,8 @@ def test_the_table_says_what_a_room_answers_and_may_import():
     heavy = "yes, but for `searching/policies/lstm.py`, `searching/policies/network.py`"
     assert cells == [
         ["1", "`fields`", "Settings.", "yes", "nothing"],
-        ["3", "`searching`", "What comes next.", heavy, "layers 1 to 2"],
-        ["4", "`data`", "Images and labels.", "", "layer 1"],
+        ["4", "`searching`", "What comes next.", heavy, "layers 1 to 3"],
+        ["5", "`data`", "Images and labels.", "", "layer 1"],
     ]
 
 
