@@ -127,7 +127,7 @@ def test_another_search_in_the_folder_is_refused(
 def test_a_project_of_other_settings_is_not_even_opened(
     quick, make_tuner, data, space, caplog, monkeypatch, role, changed, phrases
 ):
-    first = {"constraints": [Constraint("params", upper=90_000)], "episodes": 2}
+    first = {"constraints": [Constraint("params", upper=90_000)], "episodes": 2, "max_trials": 1}
     make_tuner(**first).search(data)
     if role == "worker":
         monkeypatch.setattr(EPNASTuner, "_is_worker", lambda self: True)
