@@ -5,6 +5,8 @@ Batches are poured into one array and checked while they come: a data set may be
 
 from __future__ import annotations
 
+import epnas_tf.backend
+
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import epnas_tf.backend
+
 import dataclasses
 import numbers
 from collections.abc import Mapping

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import epnas_tf.backend
+
 import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import epnas_tf.backend
+
 from collections.abc import Mapping
 from typing import Any
 

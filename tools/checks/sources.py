@@ -35,7 +35,7 @@ _KERAS = frozenset({"backend", "global_state"})
 # Rooms that may import fewer than all lower ones: images know no networks, training knows no
 # search and no files, a report reads files alone.
 NARROWER: Mapping[str, Set[str]] = {
-    "data": _BASE,
+    "data": _BASE | {"backend"},
     "sharing": _BASE | _KERAS | {"architecture", "modeling", "workdir"},
     "training": _BASE | _KERAS | {"architecture", "modeling", "data", "sharing"},
     "report": frozenset({"architecture", "searching", "workdir"}),
