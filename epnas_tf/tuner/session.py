@@ -29,7 +29,7 @@ from epnas_tf.workdir.layout import WorkDir
 from epnas_tf.workdir.project_file import Images, Project
 
 # Settings that are known with the data alone.
-_LATER = ("schedule", "data")
+_LATER = ("schedule", "data", "augmentation")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -85,7 +85,7 @@ def test_labels_that_cannot_be_classes_are_refused(labels):
 
 
 def test_a_fingerprint_covers_weights_where_there_are_any() -> None:
-    split = dataset.from_arrays(GOOD_X, GOOD_Y, (GOOD_X, GOOD_Y)).train
+    split = dataset.from_arrays(GOOD_X, GOOD_Y, (255 - GOOD_X, GOOD_Y)).train
     ones, twos = split.weighted(np.ones(20)), split.weighted(np.full(20, 2.0))
     assert len({split.fingerprint, ones.fingerprint, twos.fingerprint}) == 3
     assert ones.take(np.arange(20)[::-1]).fingerprint == ones.fingerprint
@@ -98,6 +98,6 @@ def test_the_fingerprint_of_images_and_labels_stays_what_it_was() -> None:
 
 
 def test_weights_are_multiplied_and_taken_with_their_images() -> None:
-    split = dataset.from_arrays(GOOD_X, GOOD_Y, (GOOD_X, GOOD_Y)).train
+    split = dataset.from_arrays(GOOD_X, GOOD_Y, (255 - GOOD_X, GOOD_Y)).train
     both = split.weighted(np.arange(20)).weighted(np.full((20, 1), 0.5))
     assert list(both.take(np.array([3, 1])).weights) == [1.5, 0.5]
