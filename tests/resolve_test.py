@@ -74,7 +74,10 @@ def test_a_search_that_is_to_be_overwritten_decides_nothing(stored):
 
 
 def test_a_search_is_not_gone_on_with_against_ones_word(stored):
-    with pytest.raises(ConfigError, match="holds a search; --resume goes on, --overwrite deletes"):
+    with pytest.raises(
+        ConfigError,
+        match="holds a search; --resume goes on if it is of this",
+    ):
         resolve.stored_config(dataclasses.replace(stored, resume=False))
 
 

@@ -103,9 +103,7 @@ def _is_transparent(content: bytes) -> bool:
 
 def _by_pillow(content: bytes) -> np.ndarray:
     if content[4:8] == b"ftyp" and content[8:12] in _HEIF_BRANDS and "HEIF" not in _readable():
-        raise UnreadableImageError(
-            "is a HEIC photograph: pip install 'epnas_tf[heic]' lets it be read"
-        )
+        raise UnreadableImageError("is a HEIC photograph: pip install pillow-heif lets it be read")
     try:
         image = _opened(content)
         _check_size(image.width * image.height)

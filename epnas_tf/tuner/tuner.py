@@ -170,7 +170,10 @@ class EPNASTuner(DurableTuner):
             self.console.verbose = 1 if verbose == "auto" else int(verbose)
         overrides = inputs.overrides_of(kwargs)
         data = inputs.data_of(x, y, kwargs, self._oracle.settings.seed)
-        self.run(self.plan(data, overrides))
+        plan = self.plan(data, overrides)
+        with self.session.claimed():
+            self.run(plan)
+            last_measures.store(self, data)
 
     def plan(self, data: Data, overrides: Mapping[str, Any] | None = None) -> Plan:
         """Returns what a search of the data would do; writes nothing.
@@ -217,7 +220,6 @@ class EPNASTuner(DurableTuner):
                 raise
             if not self._is_worker():
                 self._writer.prune(self._oracle)  # where no trial was left to do it
-            last_measures.store(self, plan.data)
 
     def pre_create_trial(self) -> None:
         """Waits a little where the oracle is waiting for others: Keras Tuner would spin."""

@@ -230,7 +230,7 @@ def test_nothing_is_resumed_or_deleted_unless_said(tmp_path, whole):
 
 def test_limits_end_a_search_with_everything_reported(tmp_path, short, capsys):
     work_dir = tmp_path / "limited"
-    _search_here(work_dir, "--max_trials=1", "--overwrite")
+    _search_here(work_dir, _SHORT, "--max_trials=1", "--overwrite")
     last = "the same command without --overwrite and with a larger one goes on"
     assert capsys.readouterr().out.splitlines()[-1] == f"stopped at --max_trials=1: {last}"
     cases = [("--max_trials=1", 1), ("--max_disk=1k", 1), ("--max_hours=1e-9", 1)]

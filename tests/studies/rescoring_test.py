@@ -69,7 +69,7 @@ def test_an_infeasible_network_is_better_than_none(work_dir):
 
 def test_a_network_is_trained_once_a_seed():
     data = data_lib.load("digits", train_fraction=0.1)
-    plan = schedule.schedule("plain", epochs=1)
+    plan = schedule.schedule("plain", epochs=4)
     found = rescoring.scores(_spec(2), data, plan, 2)
     assert len(found) == 2
     assert found[0] != found[1]

@@ -53,7 +53,7 @@ def load(path: str, request: Request) -> Raw:
         stacked[1],
         stacked[2] if len(stacked) > 2 else None,
         Classes(folder.classes),
-        notes=(*folder.notes, *notes, *_of_one_colour(stacked)),
+        notes=(*folder.notes, *reader.notes(), *notes, *_of_one_colour(stacked)),
     )
 
 
@@ -69,6 +69,7 @@ class _Reader:
         self.images: dict[Path, np.ndarray] = {}
         self.reasons: dict[Path, str] = {}
         self._size = size
+        self._read_in_all = 0
 
     def failed(self, paths: Sequence[Path]) -> set[Path]:
         """Reads files and returns those that cannot be."""
@@ -79,6 +80,7 @@ class _Reader:
                     self.reasons[path] = found
                 else:
                     self.images[path] = found
+                    self._read_in_all += 1
         return {path for path in paths if path in self.reasons}
 
     def _read(self, path: Path) -> np.ndarray | str:
@@ -107,6 +109,11 @@ class _Reader:
                 f"images of class {classes[label]} must be readable, none of {len(lost)} files is: "
                 f"{first}: {self.reasons[first]}"
             )
+
+    def notes(self) -> tuple[str, ...]:
+        """Says how many files were skipped."""
+        skipped, every = len(self.reasons), len(self.reasons) + self._read_in_all
+        return (f"{skipped} of {every} files were skipped, as said above",) if skipped else ()
 
     def warn(self) -> None:
         """Names what was skipped on stderr."""

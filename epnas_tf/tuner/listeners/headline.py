@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from epnas_tf.data.dataset import Data
 from epnas_tf.data.labels import shortened
 from epnas_tf.report import classes
@@ -25,14 +27,20 @@ def lines(plan: Plan, networks: int, work_dir: str) -> list[str]:
     data = plan.data
     shape = "x".join(str(size) for size in data.input_shape)
     said = [
-        f"{data.name}: {len(data.train)} training and {len(data.validation)} validation images "
-        f"of {shape}, {data.num_classes} classes{_names(data)}{_uneven(data)}; "
+        f"{data.name}: {len(data.train)} training{_test(data)} and {len(data.validation)} "
+        f"validation images of {shape}, {data.num_classes} classes{_names(data)}{_uneven(data)}; "
         f"{networks} networks in {work_dir}",
         _child(plan),
     ]
     if len(data.validation) < _ENOUGH:
         said.append(_uncertain(len(data.validation)))
+    if accuracies.largest_class(data.validation, data.num_classes) is not None:
+        said.append(_uneven_training(data))
     return said + [f"note: {note}" for note in data.notes]
+
+
+def _test(data: Data) -> str:
+    return "" if data.test is None else f", {len(data.test)} test"
 
 
 def _names(data: Data) -> str:
@@ -43,6 +51,17 @@ def _uneven(data: Data) -> str:
     """Returns what a network that always answers the largest class reaches, where it is much."""
     largest = accuracies.largest_class(data.validation, data.num_classes)
     return "" if largest is None else f", {classes.share_text(largest)}"
+
+
+def _uneven_training(data: Data) -> str:
+    counts = np.bincount(data.train.labels, minlength=data.num_classes)
+    of = shortened(
+        f"{name} {count}" for name, count in zip(data.classes.names, counts, strict=True)
+    )
+    return (
+        f"note: classes are uneven ({of} training images): --objective=balanced_accuracy and "
+        "--class_weight=balanced let small ones count as much as large ones"
+    )
 
 
 def _child(plan: Plan) -> str:

@@ -85,6 +85,7 @@ def test_broken_files_are_named_and_skipped(
     (tmp_path / "a" / ".hidden").write_text("never looked at")
     source = dataset.load(f"folder:{tmp_path}")
     assert sum(map(len, (source.train, source.validation, source.test))) == 15
+    assert source.notes == ("3 of 18 files were skipped, as said above",)
     warnings = capsys.readouterr().err.splitlines()
     assert len(warnings) == 3
     for name in ("3.png", "notes.txt", "empty.jpg"):

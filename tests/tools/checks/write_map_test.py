@@ -110,7 +110,7 @@ def test_the_table_says_what_a_room_answers_and_may_import():
     assert cells == [
         ["1", "`fields`", "Settings.", "yes", "nothing"],
         ["4", "`searching`", "What comes next.", heavy, "layers 1 to 3"],
-        ["5", "`data`", "Images and labels.", "", "layer 1"],
+        ["5", "`data`", "Images and labels.", "", "layer 1, `backend`"],
     ]
 
 

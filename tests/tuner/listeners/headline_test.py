@@ -30,6 +30,14 @@ def test_names_of_classes_are_said_in_their_order(make_tuner):
     assert lines[-1].startswith("note: labels cat, dog are classes 0, 1 of the networks")
 
 
+def test_uneven_classes_are_said_with_what_helps(make_tuner):
+    labels = (np.arange(60) % 6 == 0).astype(int)
+    lines = _lines(make_tuner, data_lib.from_arrays(noise(60, 8, 8), labels))
+    assert "2 classes, largest class 0.8333; " in lines[0]
+    (said,) = (line for line in lines if "uneven" in line)
+    assert said.startswith("note: classes are uneven (0 40, 1 8 training images): --objective=")
+
+
 @pytest.mark.parametrize(
     ("count", "said"),
     [
