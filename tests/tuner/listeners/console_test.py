@@ -62,7 +62,8 @@ _REUSED = dataclasses.replace(
 
 def test_balanced_accuracy_stands_in_the_line_where_networks_are_compared_by_it():
     outcome = dataclasses.replace(_FIRST.outcome, balanced_accuracy=0.5)
-    line = console.line(_oracle(trial := dataclasses.replace(_FIRST, outcome=outcome)), trial, 1)
+    trial = dataclasses.replace(_FIRST, outcome=outcome)
+    line = _line(_oracle(trial), trial)
     assert "| acc 0.9712, balanced 0.5000 | best balanced 0.5000 (e01s00b0) |" in line
 
 
