@@ -2,10 +2,12 @@
 
 Examples:
   python -m tools.checks.soak memory --children=100
+  python -m tools.checks.soak images --children=400 --growth=0.05
   python -m tools.checks.soak kills --kills=40 --work_dir=/tmp/soak
 
 `memory` runs one search in this process and compares its resident memory after a fifth of the
-children and at the end; `kills` runs a search as a process that is killed (SIGKILL) at moments
+children and at the end; `images` does so with larger networks on images of CIFAR-10's shape, from
+the 100th child on; `kills` runs a search as a process that is killed (SIGKILL) at moments
 drawn from a clock and gone on with, and compares its files with those of one that was left alone.
 Exit code 1 says that a promise was broken. tools/checks/soak.sh runs both, and the fuzzer.
 """
@@ -21,6 +23,7 @@ import tempfile
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from absl import app, flags
 
 from epnas_tf import command_line
@@ -43,15 +46,40 @@ _NETWORKS = (
 )
 
 
-def memory(children: int, growth: float, work_dir: str) -> bool:
-    """Prints the memory after every tenth of the children; says whether it stayed flat."""
+# Larger networks on images of CIFAR-10's shape, so few of them that a child takes about 2 seconds.
+_ON_IMAGES = (
+    *("--channels=8,16,24,32,48,64", "--max_layers=8", "--machine_gflops=16"),
+    *("--threads_per_child=1", "--batch_size=32", "--max_child_minutes=0.2"),
+)
+
+
+def noise(path: str, images: int) -> str:
+    """Writes random images of CIFAR-10's shape to an .npz file and returns its data set's name."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (images, 32, 32, 3), dtype=np.uint8)
+    np.savez(path, x_train=pixels, y_train=np.arange(images) % 10)
+    return f"npz:{path}"
+
+
+def memory(
+    children: int, growth: float, work_dir: str, networks: Sequence[str], since: int
+) -> bool:
+    """Prints the memory after every tenth of the children; says whether it stayed flat.
+
+    Args:
+      children: number of children in all, those that are repeated not counted.
+      growth: largest growth that passes, as a share.
+      work_dir: folder of the search.
+      networks: flags of the data and the networks.
+      since: number of children from which on it must not grow.
+    """
     import psutil
 
     from epnas_tf import run
 
     episodes = children  # more than enough
-    arguments = [*_NETWORKS, "--epochs=1", f"--episodes={episodes}", f"--max_trials={children}"]
-    config = command_line.parse(["", *arguments, f"--work_dir={work_dir}/memory", "--verbosity=0"])
+    arguments = [*networks, "--epochs=1", f"--episodes={episodes}", f"--max_trials={children}"]
+    config = command_line.parse(["", *arguments, f"--work_dir={work_dir}", "--verbosity=0"])
     process, used = psutil.Process(), []
 
     def note(oracle: Any, finished: Any) -> None:
@@ -61,8 +89,8 @@ def memory(children: int, growth: float, work_dir: str) -> bool:
             print(f"{len(used)} children: {used[-1] / 2**20:.0f} MiB", flush=True)
 
     run.search(config, listeners=[note])
-    early, late = used[children // 5 - 1], used[-1]
-    print(f"growth from child {children // 5} to {len(used)}: {late / early - 1:+.1%}")
+    early, late = used[since - 1], used[-1]
+    print(f"growth from child {since} to {len(used)}: {late / early - 1:+.1%}")
     return late / early - 1 < growth
 
 
@@ -105,13 +133,18 @@ def _search(arguments: list[str], seconds: float | None = None) -> bool:
 def main(argv: Sequence[str]) -> int:
     """Runs the checks that the arguments name; returns the exit code."""
     checks = argv[1:]
-    if not checks or not {"memory", "kills"}.issuperset(checks):
-        raise app.UsageError(f"say memory, kills or both, got {list(checks)}")
+    if not checks or not {"memory", "images", "kills"}.issuperset(checks):
+        raise app.UsageError(f"say memory, images, kills or several, got {list(checks)}")
     good = True
     with tempfile.TemporaryDirectory() as temporary:
         folder = _WORK_DIR.value or temporary
         if "memory" in checks:
-            good &= memory(_CHILDREN.value, _GROWTH.value, folder)
+            fifth = _CHILDREN.value // 5
+            good &= memory(_CHILDREN.value, _GROWTH.value, f"{folder}/memory", _NETWORKS, fifth)
+        if "images" in checks:
+            since = min(100, _CHILDREN.value // 2)
+            flags_of_all = [*_ON_IMAGES, f"--dataset={noise(f'{folder}/noise.npz', 400)}"]
+            good &= memory(_CHILDREN.value, _GROWTH.value, f"{folder}/images", flags_of_all, since)
         if "kills" in checks:
             good &= kills(_KILLS.value, _SEED.value, folder)
     return 0 if good else 1

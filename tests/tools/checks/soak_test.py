@@ -38,4 +38,4 @@ def test_the_memory_of_a_search_stays_flat():
 def test_what_is_to_be_soaked_must_be_said(arguments):
     ended = _soak(*arguments)
     assert ended.returncode == 1
-    assert "say memory, kills or both" in ended.stdout + ended.stderr
+    assert "say memory, images, kills or several" in ended.stdout + ended.stderr
