@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import io
-import warnings
 
 import numpy as np
 import tensorflow as tf
@@ -115,9 +114,8 @@ def _by_pillow(content: bytes) -> np.ndarray:
 
 
 def _opened(content: bytes) -> Image.Image:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # we look at the size
-        return Image.open(io.BytesIO(content), formats=_readable())
+    # Pillow's warnings stay: to catch them is for one thread, and images are read by several.
+    return Image.open(io.BytesIO(content), formats=_readable())
 
 
 @functools.cache
