@@ -3,6 +3,10 @@
 Every `tf.custom_gradient` traced in a graph (swish, an all-reduce) enters a registry of the whole
 process and pins its graph for ever: 30 to 40 MiB per child, whatever is deleted (KERAS_TUNER
 section 5; tensorflow#97697). What a child added is taken out again at its end.
+
+Two caches grow with each new shape of a tensor, not with each child: TensorFlow's kernels, emptied
+here now and then, and oneDNN's compiled primitives, which nothing can empty. Of these each thread
+that runs operations keeps the last 1,024, about 100 MiB (TF_ENABLE_ONEDNN_OPTS=0 does without).
 """
 
 from __future__ import annotations
@@ -10,11 +14,19 @@ from __future__ import annotations
 import epnas_tf.backend
 
 import contextlib
+import ctypes
 import gc
+import itertools
+import sys
 from collections.abc import Iterator
 
 import keras
+from tensorflow.python.eager import context
 from tensorflow.python.framework import ops
+
+# Children from one emptying of the caches to the next.
+EMPTIED_EVERY = 50
+_ended = itertools.count(1)
 
 
 @contextlib.contextmanager
@@ -43,6 +55,17 @@ def child_graphs() -> Iterator[None]:
         # child's functions leave the cache when they are collected.
         gc.collect()
         gc.unfreeze()
+        if next(_ended) % EMPTIED_EVERY == 0:
+            _empty_caches()
+
+
+def _empty_caches() -> None:
+    """Frees what was kept for shapes of earlier children, and gives freed memory to the system."""
+    with contextlib.suppress(AttributeError):  # no public name either
+        context.context().clear_kernel_cache()
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError):  # a C library other than glibc
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def _gradient_registry() -> dict[str, object]:

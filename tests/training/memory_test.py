@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import gc
+import itertools
+import types
 
 import keras
 import numpy as np
@@ -18,13 +20,15 @@ def live_graphs() -> int:
     return sum(isinstance(thing, func_graph.FuncGraph) for thing in gc.get_objects())
 
 
-def train_child(source: dataset.Data) -> None:
+def train_child(source: dataset.Data) -> float:
     inputs = keras.Input(source.input_shape)
     # swish is a custom gradient: what the registry would keep.
     h = keras.layers.Conv2D(4, 3, activation="swish")(inputs)
     outputs = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(h))
     plan = schedule.Schedule("s", epochs=1, batch_size=8, learning_rate=0.1)
-    trainer.train(keras.Model(inputs, outputs), source, plan, devices.make_strategy("none"), seed=0)
+    model = keras.Model(inputs, outputs)
+    result = trainer.train(model, source, plan, devices.make_strategy("none"), seed=0)
+    return result.epochs[-1].loss
 
 
 def test_graphs_of_children_do_not_pile_up() -> None:
@@ -82,14 +86,45 @@ def test_unnamed_layers_have_the_same_names_in_every_child() -> None:
     assert names == [["dense", "dense_1"]] * 3
 
 
-def test_graphs_of_before_are_not_optimised_anew() -> None:
+def test_graphs_of_before_are_seldom_optimised_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keras' clear_session empties the cache that holds what is ready to run."""
     double = tf.function(lambda x: 2 * x)
     double(tf.ones(3))
     kernels = context.context()
     cleared = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(kernels), "clear_kernel_cache", lambda self: cleared.append(self))
+    monkeypatch.setattr(type(kernels), "clear_kernel_cache", lambda self: cleared.append(self))
+    monkeypatch.setattr(memory, "_ended", itertools.count(1))
+    for ended in range(1, 2 * memory.EMPTIED_EVERY + 1):
         with memory.child_graphs():
-            keras.layers.Dense(2)(tf.ones((1, 2)))
-    assert cleared == []
+            if ended == 1:
+                keras.layers.Dense(2)(tf.ones((1, 2)))
+        assert cleared == [kernels] * (ended // memory.EMPTIED_EVERY)
+
+
+def test_emptied_caches_change_no_result() -> None:
+    x = np.random.default_rng(0).integers(0, 255, (32, 6, 6, 1)).astype(np.uint8)
+    source = dataset.from_arrays(x, np.arange(32) % 2, (x, np.arange(32) % 2))
+    inputs = keras.Input((4,))
+    policy = keras.Sequential([inputs, keras.layers.Dense(2, activation="swish")])
+    act = tf.function(lambda x: policy(x))
+    before, losses = act(tf.ones((1, 4))), []
+    for _ in range(2):
+        keras.utils.set_random_seed(1)
+        losses.append(train_child(source))
+        memory._empty_caches()
+    assert losses[0] == losses[1]
+    np.testing.assert_array_equal(before, act(tf.ones((1, 4))))
+
+
+@pytest.mark.parametrize("system", ["win32", "darwin", "linux"])
+def test_memory_is_given_back_where_that_can_be_asked(
+    monkeypatch: pytest.MonkeyPatch, system: str
+) -> None:
+    asked = []
+    monkeypatch.setattr(memory.sys, "platform", system)
+    library = types.SimpleNamespace(malloc_trim=asked.append)
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: library)
+    memory._empty_caches()
+    assert asked == ([0] if system == "linux" else [])
+    del library.malloc_trim  # as in musl
+    memory._empty_caches()
