@@ -103,7 +103,7 @@ def test_graphs_of_before_are_seldom_optimised_anew(monkeypatch: pytest.MonkeyPa
 
 def test_emptied_caches_change_no_result() -> None:
     x = np.random.default_rng(0).integers(0, 255, (32, 6, 6, 1)).astype(np.uint8)
-    source = dataset.from_arrays(x, np.arange(32) % 2, (x, np.arange(32) % 2))
+    source = dataset.from_arrays(x, np.arange(32) % 2, (255 - x, np.arange(32) % 2))
     inputs = keras.Input((4,))
     policy = keras.Sequential([inputs, keras.layers.Dense(2, activation="swish")])
     act = tf.function(lambda x: policy(x))
