@@ -9,7 +9,7 @@ Examples:
 children and at the end; `images` does so with larger networks on images of CIFAR-10's shape, from
 the 100th child on; `kills` runs a search as a process that is killed (SIGKILL) at moments
 drawn from a clock and gone on with, and compares its files with those of one that was left alone.
-Exit code 1 says that a promise was broken. tools/checks/soak.sh runs both, and the fuzzer.
+Exit code 1 says that a promise was broken. tools/checks/soak.sh runs all, and the fuzzer.
 """
 
 from __future__ import annotations

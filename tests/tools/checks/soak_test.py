@@ -34,6 +34,13 @@ def test_the_memory_of_a_search_stays_flat():
     assert "growth from child 8 to 40: " in ended.stdout
 
 
+@pytest.mark.nightly  # too short to see whether memory grows: tools/checks/soak.sh does
+def test_a_search_on_images_of_cifars_shape_can_be_soaked():
+    ended = _soak("images", "--children=20", "--growth=1")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "growth from child 10 to 20: " in ended.stdout
+
+
 @pytest.mark.parametrize("arguments", [(), ("sleep",)])
 def test_what_is_to_be_soaked_must_be_said(arguments):
     ended = _soak(*arguments)
