@@ -32,29 +32,19 @@ def test_layerwise_settings_reach_the_space():
 
 
 def test_module_settings_reach_the_space():
-    config = SearchConfig(
-        pattern="module",
-        branch_types=("conv-conv",),
-        channels=(8, 12),
-        filter_widths=(1,),
-        pool_widths=(3,),
-        max_branches=3,
-        parts=2,
-        filters=4,
-        cells_per_stage=2,
-        width_multiplier=1.5,
-    )
-    expected = module_space(
-        branch_types=("conv-conv",),
-        channels=(8, 12),
-        filter_widths=(1,),
-        pool_widths=(3,),
-        max_branches=3,
-        parts=2,
-        filters=4,
-        cells_per_stage=2,
-        width_multiplier=1.5,
-    )
+    said = {
+        "branch_types": ("conv-conv",),
+        "channels": (8, 12),
+        "filter_widths": (1,),
+        "pool_widths": (3,),
+        "max_branches": 3,
+        "parts": 2,
+        "filters": 4,
+        "cells_per_stage": 2,
+        "width_multiplier": 1.5,
+    }
+    config = SearchConfig(pattern="module", **said)
+    expected = module_space(**said)
     assert fields.pick(config, SpaceSettings).space((8, 8)) == expected
 
 
