@@ -126,13 +126,10 @@ def resolved(config: SearchConfig, data: Data, threads: int) -> SearchConfig:
     Raises:
       ConfigError: the schedule does not fit.
     """
-    asked: dict[str, Any] = {
-        name: getattr(config, name)
-        for name, left_open in _LEFT_OPEN.items()
-        if getattr(config, name) != left_open
-    }
     with blamed_on(config, "schedule"):
-        plan = schedule.for_dataset(config.dataset, config.schedule, len(data.train), **asked)
+        plan = schedule.for_dataset(
+            config.dataset, config.schedule, len(data.train), **_asked(config)
+        )
     height, width, _ = data.input_shape
     micro = plan.micro_batch_size
     if not micro and plan.batch_size >= calibrate.LEAST_BATCH:
@@ -167,7 +164,11 @@ def _micro_batch(plan: Schedule, data: Data, config: SearchConfig) -> int:
 
 def make_schedule(config: SearchConfig) -> Schedule:
     """Returns the schedule of a resolved configuration."""
-    chosen = {name: getattr(config, name) for name in _LEFT_OPEN}
-    if not config.batch_size:
-        chosen["batch_size"] = schedule.for_dataset(config.dataset, config.schedule).batch_size
-    return schedule.schedule(config.schedule, **chosen, **fields.values_of(config, Optimisation))
+    others = fields.values_of(config, Optimisation)
+    return schedule.for_dataset(config.dataset, config.schedule, **_asked(config), **others)
+
+
+def _asked(config: SearchConfig) -> dict[str, Any]:
+    """Returns what a configuration says of its schedule and does not leave to it."""
+    said = {name: getattr(config, name) for name in _LEFT_OPEN}
+    return {name: value for name, value in said.items() if value != _LEFT_OPEN[name]}

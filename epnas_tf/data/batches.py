@@ -135,13 +135,14 @@ def _joined(
     labels: list[np.ndarray] = []
     pending: list[np.ndarray] = []
     watch = None if length is not None else _Repeats(name)
-    size = 0
+    size = poured = 0  # bytes so far, and those of them that are in blocks
     for x, y in batches:
         pending.append(x)
         labels.append(y)
         size += x.nbytes
-        if sum(part.nbytes for part in pending) >= _BLOCK:
+        if size - poured >= _BLOCK:
             images.append(_poured(pending, name))
+            poured = size
         arrays.check_memory(name, size, "resize the images, or take(n) of a set without an end")
         if watch is not None:
             watch.check(x)

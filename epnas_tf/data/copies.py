@@ -17,13 +17,14 @@ import numpy as np
 Digests = np.ndarray
 
 
+def digest_of(content: bytes) -> int:
+    """Returns a number of 64 bits that tells a content from others."""
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
+
+
 def digests_of(images: np.ndarray) -> Digests:
     """Returns uint64 [n], equal where images are equal in every byte."""
-    found = np.empty(len(images), np.uint64)
-    for index, image in enumerate(images):
-        digest = hashlib.blake2b(image.tobytes(), digest_size=8).digest()
-        found[index] = int.from_bytes(digest, "little")
-    return found
+    return np.fromiter((digest_of(image.tobytes()) for image in images), np.uint64, len(images))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,14 +65,28 @@ def outside(digests: Digests, *earlier: Digests) -> np.ndarray:
     return np.sort(first[~np.isin(digests[first], np.concatenate(earlier))])
 
 
-def some(indices: np.ndarray, title: str) -> np.ndarray:
-    """Returns what is left of a split without its copies; raises ValueError for nothing."""
-    if not len(indices):
-        raise ValueError(
-            f"the {title} split must hold images of its own, "
-            "each of them is a copy of one in an earlier split"
-        )
-    return indices
+def without(digests: Mapping[str, Digests]) -> dict[str, np.ndarray]:
+    """Returns, for each split but the first, sorted indices of what no earlier one has.
+
+    Args:
+      digests: of each split's examples, by its title, in the order of the splits.
+
+    Raises:
+      ValueError: nothing is left of a split.
+    """
+    titles = list(digests)
+    own = {
+        title: outside(digests[title], *(digests[earlier] for earlier in titles[:place]))
+        for place, title in enumerate(titles)
+        if place
+    }
+    for title, indices in own.items():
+        if not len(indices):
+            raise ValueError(
+                f"the {title} split must hold images of its own, "
+                "each of them is a copy of one in an earlier split"
+            )
+    return own
 
 
 def report(left_out: Mapping[str, int], within: int = 0) -> str:

@@ -129,9 +129,8 @@ def _readable() -> list[str]:
 
 def _pixels(image: Image.Image) -> np.ndarray:
     if image.mode.startswith("I"):  # 16 bits per pixel, in whatever order
-        return np.clip(np.asarray(image).astype(np.int64) // 257, 0, 255).astype(np.uint8)[
-            ..., None
-        ]
+        eight_bits = np.clip(np.asarray(image).astype(np.int64) // 257, 0, 255)
+        return eight_bits.astype(np.uint8)[..., None]
     if image.mode == "F":
         raise UnreadableImageError("holds floats, which have no full scale: save it with 8 bits")
     if image.mode in ("1", "L"):

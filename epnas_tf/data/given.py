@@ -15,7 +15,7 @@ from epnas_tf.data.sources.common import Raw, Request
 # Images and labels.
 Pair = tuple[Any, Any]
 
-_SPLITS = {"train": "training", "val": "validation", "test": "test"}
+_TITLES = {"train": "training", "val": "validation", "test": "test"}
 
 
 def prepared(
@@ -43,27 +43,27 @@ def prepared(
     splits, classes, scale = _checked(given, titles, request.image_size)
     if weights is not None:
         splits["train"] = splits["train"].weighted(weights)
-    digests = {name: copies.digests_of(split.images) for name, split in splits.items()}
-    orders = {
-        name: np.lexsort((split.labels, digests[name])) if by_content else np.arange(len(split))
-        for name, split in splits.items()
-    }
+    orders, digests = {}, {}
+    for name, split in splits.items():
+        found = copies.digests_of(split.images)
+        order = np.lexsort((split.labels, found)) if by_content else np.arange(len(split))
+        orders[name], digests[_TITLES[name]] = order, found[order]
     labels = splits["train"].labels[orders["train"]]
-    found = copies.among(digests["train"][orders["train"]], labels)
+    within = copies.among(digests[_TITLES["train"]], labels)
     shares = [] if "val" in given else [share]
-    chosen = request.choose(labels, *shares, copies=found, names=classes.names)
+    chosen = request.choose(labels, *shares, copies=within, names=classes.names)
     train, *held = (splits["train"].take(orders["train"][indices]) for indices in chosen)
     arrays.check_some_weight(train)
     kept = [train, *(split.unweighted() for split in held)]
-    left_out = {}
-    earlier = [digests["train"]]
-    for name in [name for name in ("val", "test") if name in splits]:
-        own = orders[name][copies.outside(digests[name][orders[name]], *earlier)]
-        left_out[_SPLITS[name]] = len(splits[name]) - len(own)
-        kept.append(splits[name].take(copies.some(own, _SPLITS[name])))
-        earlier.append(digests[name])
+    own = copies.without(digests)
+    kept += [
+        split.take(orders[name][own[_TITLES[name]]])
+        for name, split in splits.items()
+        if name != "train"
+    ]
+    left_out = {title: len(digests[title]) - len(indices) for title, indices in own.items()}
     test = kept[2] if len(kept) > 2 else None
-    return Raw(kept[0], kept[1], test, classes, scale, _notes(classes, found.count, left_out))
+    return Raw(kept[0], kept[1], test, classes, scale, _notes(classes, within.count, left_out))
 
 
 def _checked(

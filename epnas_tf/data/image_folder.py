@@ -7,12 +7,14 @@ where they hold folders of classes, else they are classes themselves (DECISIONS 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
+import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+
+from epnas_tf.data import copies
 
 # What people call a split, in any case.
 _SPLITS = {
@@ -85,12 +87,12 @@ def digests_of(files: Collection[Files]) -> list[np.ndarray]:
 
     Only files that share their size with another one are read.
     """
-    sizes = Counter(path.stat().st_size for split in files for path in split.paths)
+    sizes = {path: path.stat().st_size for split in files for path in split.paths}
+    files_of = Counter(sizes.values())
 
     def digest(path: Path) -> int:
-        alone = sizes[path.stat().st_size] == 1
-        content = str(path).encode("utf-8", "surrogateescape") if alone else path.read_bytes()
-        return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
+        alone = files_of[sizes[path]] == 1
+        return copies.digest_of(os.fsencode(path) if alone else path.read_bytes())
 
     return [np.array([digest(path) for path in each.paths], np.uint64) for each in files]
 

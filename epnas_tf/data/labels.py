@@ -47,13 +47,14 @@ class Classes:
             raise ValueError(f"{title} must have {len(self.names)} columns, got {width}")
         present, where = np.unique(values, return_inverse=True)
         known = {name: label for label, name in enumerate(self.names)}
-        unknown = [_name(value) for value in present if _name(value) not in known]
+        present_names = list(map(str, present))
+        unknown = [name for name in present_names if name not in known]
         if unknown:
             raise ValueError(
                 f"{title} must hold labels of the training split, {shortened(self.names)}, "
                 f"got {shortened(unknown)}"
             )
-        return np.array([known[_name(value)] for value in present], np.int32)[where.reshape(-1)]
+        return np.array([known[name] for name in present_names], np.int32)[where.reshape(-1)]
 
 
 def numbers(count: int) -> tuple[str, ...]:
@@ -77,7 +78,7 @@ def classes_of(labels: Any, title: str = "y") -> Classes:
         )
     if len(present) < 2:
         raise ValueError(f"there must be at least 2 classes, got {len(present)}")
-    return Classes(tuple(map(_name, present)), one_hot=bool(width))
+    return Classes(tuple(map(str, present)), one_hot=bool(width))
 
 
 def shortened(names: Any, most: int = 10) -> str:
@@ -86,10 +87,6 @@ def shortened(names: Any, most: int = 10) -> str:
     if len(names) <= most:
         return ", ".join(names)
     return f"{', '.join(names[: most - 1])}, ... {names[-1]} ({len(names)} in all)"
-
-
-def _name(value: Any) -> str:
-    return str(value)
 
 
 def _values(labels: Any, title: str) -> tuple[np.ndarray, int]:
@@ -131,9 +128,7 @@ def _texts(labels: np.ndarray, title: str) -> np.ndarray:
     values = labels.tolist()
     mixed = {type(value).__name__ for value in values if not isinstance(value, str | bytes)}
     if not mixed:
-        return np.array(
-            [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in values]
-        )
+        return np.array([_decoded(value) for value in values])
     try:  # objects that are numbers, as a column of a table may have them
         numbered = np.array(values)
     except ValueError:

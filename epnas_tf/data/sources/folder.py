@@ -128,13 +128,13 @@ def _splits(
     folder: Folder, request: Request, reader: _Reader
 ) -> tuple[list[Files], tuple[str, ...]]:
     """Returns the files of the two or three splits, all of them read, and what to say of copies."""
-    digests = image_folder.digests_of(folder.splits.values())
-    splits, within = _chosen(folder, digests[0], request, reader)
+    found = image_folder.digests_of(folder.splits.values())
+    digests = dict(zip(folder.splits, found, strict=True))
+    splits, within = _chosen(folder, digests["train"], request, reader)
     left_out = {}
-    for place, (title, files) in enumerate(folder.splits.items()):
-        if not place:
-            continue
-        own = files.take(copies.some(copies.outside(digests[place], *digests[:place]), title))
+    for title, indices in copies.without(digests).items():
+        files = folder.splits[title]
+        own = files.take(indices)
         left_out[title] = len(files.paths) - len(own.paths)
         readable = own.without(reader.failed(own.paths))
         reader.check_classes(readable, own, folder.classes)
@@ -175,9 +175,9 @@ def _chosen(
 def _of_one_colour(splits: Sequence[Split]) -> tuple[str, ...]:
     """Says how many images show nothing: of one colour, as a lost or transparent drawing is."""
     count = sum(
-        int((split.images == split.images[:, :1, :1]).all((1, 2, 3)).sum()) for split in splits
+        int((split.images.max((1, 2)) == split.images.min((1, 2))).all(1).sum()) for split in splits
     )
+    if not count:
+        return ()
     of = sum(map(len, splits))
-    return (
-        (f"{count} of {of} images are of a single colour: do they show anything?",) if count else ()
-    )
+    return (f"{count} of {of} images are of a single colour: do they show anything?",)

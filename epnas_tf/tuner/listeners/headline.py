@@ -26,15 +26,17 @@ def lines(plan: Plan, networks: int, work_dir: str) -> list[str]:
     """
     data = plan.data
     shape = "x".join(str(size) for size in data.input_shape)
+    largest = accuracies.largest_class(data.validation, data.num_classes)
+    uneven = "" if largest is None else f", {classes.share_text(largest)}"
     said = [
         f"{data.name}: {len(data.train)} training{_test(data)} and {len(data.validation)} "
-        f"validation images of {shape}, {data.num_classes} classes{_names(data)}{_uneven(data)}; "
+        f"validation images of {shape}, {data.num_classes} classes{_names(data)}{uneven}; "
         f"{networks} networks in {work_dir}",
         _child(plan),
     ]
     if len(data.validation) < _ENOUGH:
         said.append(_uncertain(len(data.validation)))
-    if accuracies.largest_class(data.validation, data.num_classes) is not None:
+    if uneven:
         said.append(_uneven_training(data))
     return said + [f"note: {note}" for note in data.notes]
 
@@ -45,12 +47,6 @@ def _test(data: Data) -> str:
 
 def _names(data: Data) -> str:
     return "" if data.classes.numbered else f" ({shortened(data.classes.names)})"
-
-
-def _uneven(data: Data) -> str:
-    """Returns what a network that always answers the largest class reaches, where it is much."""
-    largest = accuracies.largest_class(data.validation, data.num_classes)
-    return "" if largest is None else f", {classes.share_text(largest)}"
 
 
 def _uneven_training(data: Data) -> str:

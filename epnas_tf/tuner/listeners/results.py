@@ -37,7 +37,7 @@ class ResultsWriter:
     def begin(self, oracle: EPNASOracle) -> None:
         """Warns of weights that an earlier run kept and this one will delete; deletes nothing."""
         ranks = {trial.slot.name: rank for rank, trial in enumerate(oracle.best(), start=1)}
-        weights, kept = set(self._weights()), self._kept(oracle)
+        weights, kept = set(self._weights()), self._kept(oracle, list(ranks))
         known = [name for name in ranks if f"{name}.weights.h5" in weights]
         lost = [name for name in known if name not in kept]
         if not lost:
@@ -73,7 +73,7 @@ class ResultsWriter:
         if len(steps) != self._steps_written:
             steps_jsonl.write(self._work_dir, steps)
             self._steps_written = len(steps)
-        self.prune(oracle)
+        self._delete_but(self._kept(oracle, [trial.slot.name for trial in best]))
 
     def _best_of(self, trial: CompletedTrial, oracle: EPNASOracle) -> Best:
         if not self._class_names:
@@ -83,15 +83,17 @@ class ResultsWriter:
 
     def prune(self, oracle: EPNASOracle) -> None:
         """Deletes all weights but those of the best trials and of running ones; no other file."""
-        kept = self._kept(oracle)
+        self._delete_but(self._kept(oracle, [trial.slot.name for trial in oracle.best()]))
+
+    def _delete_but(self, kept: set[str]) -> None:
         for name in self._weights():
             if name.partition(".")[0] not in kept:
                 storage.remove(os.path.join(self._work_dir.models, name))
 
-    def _kept(self, oracle: EPNASOracle) -> set[str]:
-        best = {trial.slot.name for trial in oracle.best()[: self._keep_models]}
+    def _kept(self, oracle: EPNASOracle, ranked: Sequence[str]) -> set[str]:
+        """Returns the names of the trials, best first in `ranked`, whose weights stay."""
         running = map(oracle.log.assignment, oracle.ongoing_trials.values())
-        return best | {assignment.slot.name for assignment in running}
+        return {*ranked[: self._keep_models], *(assignment.slot.name for assignment in running)}
 
     def _weights(self) -> list[str]:
         return [n for n in storage.names(self._work_dir.models) if n.endswith(".weights.h5")]
