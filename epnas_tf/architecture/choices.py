@@ -153,7 +153,7 @@ def _taken(choice: Choice, action: Morph) -> object:
         mine = [scale for scale in action.scales if scale.part == choice.part]
         return dataclasses.replace(mine[0], part=0) if mine else None
     if choice.head == "decision":
-        return {Insert: INSERT, Remove: REMOVE, Keep: KEEP}[type(edit)]
+        return {Insert: INSERT, Remove: REMOVE, Keep: KEEP}.get(type(edit))  # none is Replace
     if isinstance(edit, Remove):
         return edit.index
     assert isinstance(edit, Insert), edit

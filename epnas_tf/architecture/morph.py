@@ -1,4 +1,4 @@
-"""How a network changes: Scale, Insert, Remove, Keep, and the Morph that a step makes of them.
+"""How a network changes: Scale, Insert, Remove, Replace, Keep, and the Morph made of them.
 
 A morph is a pure function of (spec, action, space): it draws nothing and mutates nothing. What is
 illegal is refused with `IllegalActionError`; a search never meets it: `choices.py` offers only
@@ -58,14 +58,25 @@ class Remove:
 
 
 @dataclasses.dataclass(frozen=True)
+class Replace:
+    """Puts another layer or branch in the place of `index`, counted from 1.
+
+    No policy chooses it: it is what neighbours differ by (`neighbours.py`).
+    """
+
+    index: int
+    item: Item
+
+
+@dataclasses.dataclass(frozen=True)
 class Morph:
     """A step's whole action: scalings of different parts first, then one edit."""
 
     scales: tuple[Scale, ...] = ()
-    edit: Insert | Remove | Keep = Keep()
+    edit: Insert | Remove | Replace | Keep = Keep()
 
 
-Action = Keep | Scale | Insert | Remove | Morph
+Action = Keep | Scale | Insert | Remove | Replace | Morph
 
 
 def apply(spec: Spec, action: Action, space: SearchSpace) -> Spec:
@@ -83,6 +94,8 @@ def apply(spec: Spec, action: Action, space: SearchSpace) -> Spec:
         return _insert(spec, action, space)
     if isinstance(action, Remove):
         return _remove(spec, action, space)
+    if isinstance(action, Replace):
+        return _replace(spec, action, space)
     return spec
 
 
@@ -158,7 +171,7 @@ def _check_halvings(spec: Spec, space: SearchSpace) -> None:
         raise IllegalActionError(str(error)) from error
 
 
-# Inserting and removing
+# Inserting, removing and replacing
 
 
 def _insert(spec: Spec, action: Insert, space: SearchSpace) -> Spec:
@@ -212,6 +225,23 @@ def _remove(spec: Spec, action: Remove, space: SearchSpace) -> Spec:
     return spec.with_items(items)  # type: ignore[arg-type]
 
 
+def _replace(spec: Spec, action: Replace, space: SearchSpace) -> Spec:
+    index = action.index
+    if not 1 <= index <= len(spec.items):
+        raise IllegalActionError(f"index must be in 1..{len(spec.items)}, got {index}")
+    problem = space.problem(action.item, index)
+    if problem:
+        raise IllegalActionError(problem)
+    items = (*spec.items[: index - 1], action.item, *spec.items[index:])
+    try:
+        changed = spec.with_items(items)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise IllegalActionError(str(error)) from error
+    if space.halves(action.item.op):
+        _check_halvings(changed, space)
+    return changed
+
+
 def without(items: tuple[Item, ...], removed: int) -> tuple[Item, ...]:
     """Returns the items without item `removed` (from 1), the sources of later ones rewired.
 
@@ -248,6 +278,8 @@ def to_dict(action: Morph) -> dict[str, Any]:
         values["insert"] = {"place": action.edit.place, "item": action.edit.item.to_dict()}
     elif isinstance(action.edit, Remove):
         values["remove"] = action.edit.index
+    elif isinstance(action.edit, Replace):
+        values["replace"] = {"index": action.edit.index, "item": action.edit.item.to_dict()}
     return values
 
 
@@ -275,10 +307,15 @@ def _scale_from_dict(part: Any, field: Any, by: Any = 0, to: Any = None) -> Scal
     return Scale(_index("part", part), field, _index("by", by), new)
 
 
-def _edit_from_dict(values: Mapping[str, Any], space: SearchSpace) -> Insert | Remove | Keep:
+def _edit_from_dict(
+    values: Mapping[str, Any], space: SearchSpace
+) -> Insert | Remove | Replace | Keep:
     if "insert" in values:
         place = _index("place", values["insert"]["place"])
         return Insert(place, space.new_item(values["insert"]["item"]))
+    if "replace" in values:
+        index = _index("replace", values["replace"]["index"])
+        return Replace(index, space.new_item(values["replace"]["item"]))
     return Remove(_index("remove", values["remove"])) if "remove" in values else Keep()
 
 
@@ -297,6 +334,8 @@ def describe(action: Morph | None) -> str:
         words.append(f"insert {describe_item(action.edit.item)} after {action.edit.place}")
     elif isinstance(action.edit, Remove):
         words.append(f"remove {action.edit.index}")
+    elif isinstance(action.edit, Replace):
+        words.append(f"set {action.edit.index} to {describe_item(action.edit.item)}")
     return "; ".join(words) or "keep"
 
 
