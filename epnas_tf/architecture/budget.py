@@ -7,10 +7,12 @@ far outside) and the files a person reads, so that all speak of the same numbers
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from epnas_tf.architecture import limits
-from epnas_tf.architecture.cost import cost
+from epnas_tf.architecture import anatomy, limits
+from epnas_tf.architecture import cost as costs
 from epnas_tf.architecture.cost_rules import Cost, Shape
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.ops import OPS, OpDef
@@ -22,6 +24,9 @@ PASSES = 3
 # Moving a byte of activations takes as long as this many FLOPs of a convolution. Fitted with
 # tools/checks/bench_estimate.py to nets of both patterns; depthwise and pooling nets depend on it.
 FLOPS_PER_BYTE = 30.0
+
+# Networks whose cost is kept: those of a step.
+KEPT = 2048
 
 # Bytes that training holds for each byte of a network's activations (of a whole batch) and of its
 # parameters: outputs and their gradients, batch norm's and the activation's own copies; kernels,
@@ -77,9 +82,25 @@ class Budget:
     machine_gflops: float = 0.0
     ops: Mapping[str, OpDef] = dataclasses.field(default_factory=lambda: OPS)
 
+    @functools.cached_property
+    def _pieces(self) -> Callable[[Spec], list[Cost]]:
+        """A candidate is asked after several times in a step, and by several rules."""
+        return functools.lru_cache(maxsize=KEPT)(self._count)
+
+    def _count(self, spec: Spec) -> list[Cost]:
+        return costs.pieces(spec, self.input_shape, self.num_classes, self.ops)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
     def cost(self, spec: Spec) -> Cost:
         """Returns the cost of a network on these images."""
-        return cost(spec, self.input_shape, self.num_classes, self.ops)
+        return sum(self._pieces(spec), Cost())
+
+    def numbers(self, spec: Spec) -> tuple[float, ...]:
+        """Returns what a network is, in numbers (see `anatomy`)."""
+        pieces = self._pieces(spec)
+        return anatomy.numbers(spec, self.input_shape, self.num_classes, self.ops, pieces)
 
     def feasible(self, spec: Spec) -> bool:
         """Says whether a network keeps every limit."""

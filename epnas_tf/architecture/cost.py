@@ -30,9 +30,16 @@ def cost(spec: Spec, input_shape: Shape, num_classes: int, ops: Mapping[str, OpD
     Raises:
       ValueError: an operation is unknown.
     """
+    return sum(pieces(spec, input_shape, num_classes, ops), Cost())
+
+
+def pieces(
+    spec: Spec, input_shape: Shape, num_classes: int, ops: Mapping[str, OpDef] = OPS
+) -> list[Cost]:
+    """Returns the costs that make up `cost`: of the stem, each layer or cell, and the head."""
     if isinstance(spec, LayerwiseSpec):
-        return _layerwise_cost(spec, input_shape, num_classes, ops)
-    return _cell_network_cost(spec, input_shape, num_classes)
+        return _layerwise_costs(spec, input_shape, num_classes, ops)
+    return _cell_network_costs(spec, input_shape, num_classes)
 
 
 def _conv_bn(shape: Shape, out: Shape, kernel: tuple[int, int]) -> Cost:
@@ -59,15 +66,16 @@ def layer_shapes(
     return shapes
 
 
-def _layerwise_cost(
+def _layerwise_costs(
     spec: LayerwiseSpec, input_shape: Shape, num_classes: int, ops: Mapping[str, OpDef]
-) -> Cost:
-    total, _ = _stem(input_shape, spec.stem_filters)
+) -> list[Cost]:
+    stem, _ = _stem(input_shape, spec.stem_filters)
+    found = [stem]
     shapes = layer_shapes(spec, input_shape, ops)
     for index, layer in enumerate(spec.layers, start=1):
-        total += op_def(layer.op, ops).cost(layer, shapes[index - 1])
-        total += _skip_cost(layer, shapes, shapes[index])
-    return total + _head(shapes[-1], num_classes)
+        own = op_def(layer.op, ops).cost(layer, shapes[index - 1])
+        found.append(own + _skip_cost(layer, shapes, shapes[index]))
+    return [*found, _head(shapes[-1], num_classes)]
 
 
 def _skip_cost(layer: LayerSpec, shapes: list[Shape], out: Shape) -> Cost:
@@ -121,12 +129,13 @@ def stages(spec: CellSpec) -> Iterator[tuple[int, bool]]:
         yield stage, index > 0 and index % spec.cells_per_stage == 0
 
 
-def _cell_network_cost(spec: CellSpec, input_shape: Shape, num_classes: int) -> Cost:
-    total, shape = _stem(input_shape, spec.filters)
+def _cell_network_costs(spec: CellSpec, input_shape: Shape, num_classes: int) -> list[Cost]:
+    stem, shape = _stem(input_shape, spec.filters)
+    found = [stem]
     for stage, reduces in stages(spec):
         added, shape = _cell_cost(spec, shape, stage, reduces)
-        total += added
-    return total + _head(shape, num_classes)
+        found.append(added)
+    return [*found, _head(shape, num_classes)]
 
 
 def _cell_cost(spec: CellSpec, shape: Shape, stage: int, reduces: bool) -> tuple[Cost, Shape]:

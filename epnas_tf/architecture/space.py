@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from epnas_tf.architecture.ops import BRANCHES, OPS, BranchDef, OpDef, halved
@@ -86,6 +86,8 @@ class SearchSpace:
       stem_filters: channels of the stem.
       cells_per_stage: N of the stack of 3 N cells (module only).
       width_multiplier: factor on a cell's channels (module only).
+      numbers: of a user's own space, what a network is in numbers (as many for each), by which the
+        reward predictor compares networks besides their items; None for those of `anatomy`.
     """
 
     pattern: Literal["layerwise", "module"]
@@ -99,6 +101,7 @@ class SearchSpace:
     stem_filters: int = 16
     cells_per_stage: int = 1
     width_multiplier: float = 1.0
+    numbers: Callable[[Spec], Sequence[float]] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fields", tuple(self.fields))
@@ -229,8 +232,9 @@ class SearchSpace:
         )
 
     def describe(self) -> dict[str, Any]:
-        """Returns by name everything that two spaces can differ in but their operations' rules."""
-        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        """Returns by name everything that two spaces can differ in but their functions."""
+        names = [f.name for f in dataclasses.fields(self) if f.name != "numbers"]
+        values = {name: getattr(self, name) for name in names}
         return values | {
             "fields": [dataclasses.asdict(field) for field in self.fields],
             "ops": sorted(self.ops),

@@ -18,10 +18,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from epnas_tf.architecture import morph
-from epnas_tf.architecture.morph import Morph
+from epnas_tf.architecture.morph import Morph, Replace
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
-from epnas_tf.searching import returns
+from epnas_tf.searching import candidates, returns
+from epnas_tf.searching.candidates import Candidate, Choice
+from epnas_tf.searching.knowledge import Knowledge
 from epnas_tf.searching.predictor import Predictor
 from epnas_tf.searching.returns import Baseline
 from epnas_tf.searching.settings import Learning
@@ -30,6 +32,8 @@ from epnas_tf.searching.trials import Trial
 Rng = Callable[[str, int], np.random.Generator]
 # Standard deviations that an imagined reward lies above the prediction.
 OPTIMISM = 1.0
+# Proposals of a policy that may break kept limits before a neighbour stands in for them.
+REFUSALS = 16
 
 
 class Policy(Protocol):
@@ -63,25 +67,39 @@ class Move:
     child: Trial
 
     @property
-    def reward(self) -> float:
-        """The child's reward."""
-        return self.child.result.reward
+    def chosen(self) -> bool:
+        """Whether a policy can choose the action: no policy replaces a layer."""
+        return not isinstance(self.action.edit, Replace)
+
+
+_Found = tuple[float, Candidate]  # how far it is from being proposed, and what it is
+
+
+def _nearer(one: _Found | None, other: _Found) -> _Found:
+    """Returns the one with the smaller refusal, of equal ones the first."""
+    return other if one is None or other[0] < one[0] else one
 
 
 class Learner:
     """Proposes the morphs of a step and learns from what became of them."""
 
-    def __init__(self, space: SearchSpace, policy: Policy, learning: Learning):
+    def __init__(
+        self, space: SearchSpace, policy: Policy, learning: Learning, knowledge: Knowledge
+    ):
         self._space = space
         self._policy = policy
         learns = getattr(policy, "learns", True)  # a user's own policy may be older than the word
         self._learning = learning if learns else learning.without_updates()
-        self._predictor = Predictor(space) if self._learning.predicts else None
-        self._known: dict[str, tuple[Spec, float]] = {}
+        self._knowledge = knowledge
+        self._predictor = None
+        if self._learning.predicts:
+            self._predictor = Predictor(space, knowledge.describe, knowledge.prior)
+        self._seen: set[Spec] = set()  # evaluated, whatever came of it
+        self._known: dict[Spec, float] = {}  # trained
         self._best_moves: list[Move] = []
-        self._moves: list[list[Move]] = []  # of the episode, a list a step
+        self._moves: list[list[Move]] = []  # of the episode, a list per step
         self._baseline = Baseline()
-        self.exhausted: set[str] = set()  # networks of which all proposals were known
+        self.exhausted: set[Spec] = set()  # networks of which all proposals were known
         self.offered: list[list[Spec]] = []
 
     @property
@@ -99,23 +117,90 @@ class Learner:
         """Whether the running step's proposals are screened; it holds until the step is learnt."""
         return self._learning.screen > 1 and self.trusted
 
+    def value(self, trial: Trial) -> float:
+        """Returns what is learnt from a trial: with kept limits accuracy, else the reward."""
+        accuracy = trial.result.accuracy
+        keep = self._learning.keeps_limits and accuracy is not None
+        return accuracy if keep and accuracy is not None else trial.result.reward
+
     # Proposing
 
-    def propose(self, specs: Sequence[Spec], rng: Rng) -> list[Morph]:
-        """Returns a morph for each branch's network, the one picked of those on offer.
+    def propose(self, specs: Sequence[Spec], rng: Rng, place: int = 0) -> list[Candidate]:
+        """Returns a candidate for each place of a step.
 
         Args:
           specs: the branches' networks.
           rng: (purpose, number) -> generator of the running step.
+          place: number of the step's first place among all of the search.
         """
-        count = self._learning.screen if self._screened else 1
-        actions = self._drawn(specs, count, lambda i: rng("action", i))
-        children = self._children(specs, actions)
-        self.offered = children
-        if not self._screened:
-            return [own[0] for own in actions]
-        picked = self._picked(children, rng("screen", 0))
-        return [own[index] for own, index in zip(actions, picked, strict=True)]
+        return self._screen(specs, rng, place) if self._screened else self._unscreened(specs, rng)
+
+    def _screen(self, specs: Sequence[Spec], rng: Rng, place: int) -> list[Candidate]:
+        """Returns of each place the candidate with the highest draw of those it may take.
+
+        Each place has a draw of its own of all rewards (Thompson sampling). It may change any
+        parent, but where branches are the paper's: there a branch goes on from its own.
+        """
+        assert self._predictor is not None
+        learning = self._learning
+        actions = self._drawn(specs, learning.screen, lambda i: rng("action", i))
+        own = candidates.of_actions(specs, actions, self._space)
+        self.offered = [[candidate.spec for candidate in of_branch] for of_branch in own]
+        near = candidates.of_neighbours(
+            specs, self._space, learning.neighbours, lambda i: rng("neighbour", i)
+        )
+        known = self._seen.__contains__
+        choice = Choice([*own, *near], self._knowledge, learning.keeps_limits, known)
+        if not choice.candidates:
+            return [of_branch[0] for of_branch in own]
+        changed = [candidate.spec for candidate in choice.candidates]
+        draws = self._predictor.sample(changed, len(own), rng("screen", 0))
+        picked = []
+        for branch, draw in enumerate(draws):
+            of_branch = branch if learning.parents == "branch" else None
+            allowed = choice.allowed(place + branch, of_branch)
+            best = int(np.argmax(np.where(allowed, draw, -np.inf)))
+            # Where nothing new is on offer, what is known is repeated.
+            picked.append(choice.take(best) if allowed.any() else own[branch][0])
+        return picked
+
+    def _unscreened(self, specs: Sequence[Spec], rng: Rng) -> list[Candidate]:
+        """Returns the policy's own proposal for each network, the first that keeps the limits.
+
+        Where the first REFUSALS ones do not, a neighbour that is nearest to the limits stands in.
+        """
+        generators = [rng("action", branch) for branch in range(len(specs))]
+        best: dict[int, _Found] = {}
+        waiting = list(range(len(specs)))
+        self.offered = [[] for _ in specs]
+        for _ in range(REFUSALS):
+            actions = self._policy.propose(
+                [specs[branch] for branch in waiting], [generators[branch] for branch in waiting]
+            )
+            for branch, action in zip(waiting, actions, strict=True):
+                child = Candidate(branch, action, morph.apply(specs[branch], action, self._space))
+                self.offered[branch].append(child.spec)
+                best[branch] = _nearer(best.get(branch), (self._refusal(child.spec), child))
+            waiting = [branch for branch in waiting if best[branch][0] > 0]
+            if not waiting:
+                break
+        for branch in waiting:
+            best[branch] = self._nearest(branch, specs[branch], best[branch], generators[branch])
+        return [best[branch][1] for branch in range(len(specs))]
+
+    def _nearest(
+        self, branch: int, parent: Spec, found: _Found, rng: np.random.Generator
+    ) -> _Found:
+        """Returns the neighbour that is nearest to the limits, where it is nearer than `found`."""
+        most = self._learning.neighbours
+        for candidate in candidates.of_neighbours([parent], self._space, most, lambda _: rng)[0]:
+            own = dataclasses.replace(candidate, branch=branch)
+            found = _nearer(found, (self._refusal(own.spec), own))
+        return found
+
+    def _refusal(self, spec: Spec) -> float:
+        """Returns how far a network is from being one that may be proposed, 0 where it is one."""
+        return self._knowledge.violation(spec) if self._learning.keeps_limits else 0.0
 
     def _drawn(
         self, specs: Sequence[Spec], count: int, rng: Callable[[int], np.random.Generator]
@@ -127,37 +212,6 @@ class Learner:
         flat = self._policy.propose(repeated, generators)
         return [flat[i * count : (i + 1) * count] for i in range(len(specs))]
 
-    def _children(
-        self, specs: Sequence[Spec], actions: Sequence[Sequence[Morph]]
-    ) -> list[list[Spec]]:
-        return [
-            [morph.apply(spec, action, self._space) for action in own]
-            for spec, own in zip(specs, actions, strict=True)
-        ]
-
-    def _picked(self, children: Sequence[Sequence[Spec]], rng: np.random.Generator) -> list[int]:
-        """Returns of each branch the child with the highest draw among those not yet known.
-
-        Each branch has a draw of its own of all rewards (Thompson sampling); where a branch offers
-        nothing new, its first proposal is taken.
-        """
-        assert self._predictor is not None
-        fresh = {
-            child.key: child for own in children for child in own if child.key not in self._known
-        }
-        if not fresh:
-            return [0] * len(children)
-        draws = self._predictor.sample(list(fresh.values()), len(children), rng)
-        column = {key: i for i, key in enumerate(fresh)}
-        taken: set[str] = set()
-        picked = []
-        for own, draw in zip(children, draws, strict=True):
-            new = [i for i, c in enumerate(own) if c.key in column and c.key not in taken]
-            best = max(new, key=lambda i: draw[column[own[i].key]], default=0)
-            taken.add(own[best].key)
-            picked.append(best)
-        return picked
-
     # Learning
 
     def start(self, trials: Sequence[Trial]) -> None:
@@ -168,8 +222,8 @@ class Learner:
         """Learns from a finished step: what was trained, a move a branch."""
         if self._screened:
             # The picked child is new wherever one was on offer.
-            repeats = [move for move in moves if move.child.proposal.spec.key in self._known]
-            self.exhausted |= {move.parent.proposal.spec.key for move in repeats}
+            repeats = [move for move in moves if move.child.proposal.spec in self._known]
+            self.exhausted |= {move.parent.proposal.spec for move in repeats}
         else:
             self._moves.append(list(moves))
             if self._learning.policy_update == "step":
@@ -196,21 +250,30 @@ class Learner:
 
     def _update(self, moves: Sequence[Sequence[Move]]) -> None:
         flat = [move for step in moves for move in step]
-        specs = [move.parent.proposal.spec for move in flat]
-        self._policy.update(specs, [move.action for move in flat], self._advantages(moves).ravel())
+        own = np.array([move.chosen for move in flat])
+        taken = [move for move in flat if move.chosen]
+        if taken:
+            specs = [move.parent.proposal.spec for move in taken]
+            advantages = self._advantages(moves).ravel()[own]
+            self._policy.update(specs, [move.action for move in taken], advantages)
 
     def _advantages(self, moves: Sequence[Sequence[Move]]) -> np.ndarray:
         """Returns the normalised advantages [steps, branches]."""
-        rewards = np.asarray([[move.reward for move in step] for step in moves], np.float64)
+        rewards = self._values(moves, lambda move: move.child)
         if self._learning.policy_baseline == "moving_average":
             advantages, self._baseline = returns.advantages(rewards, self._baseline)
             return advantages
         if self._learning.policy_baseline == "parent":
-            parents = [[move.parent.result.reward for move in step] for step in moves]
-            return returns.normalised(rewards - np.asarray(parents))
+            return returns.normalised(rewards - self._values(moves, lambda move: move.parent))
         if self._learning.policy_baseline == "critic" and self.trusted:
             return returns.normalised(rewards - self._expected(moves))
         return returns.normalised(rewards - rewards.mean(axis=1, keepdims=True))
+
+    def _values(
+        self, moves: Sequence[Sequence[Move]], trial: Callable[[Move], Trial]
+    ) -> np.ndarray:
+        """Returns the values of a trial of each move, [steps, branches]."""
+        return np.asarray([[self.value(trial(m)) for m in step] for step in moves], np.float64)
 
     def _expected(self, moves: Sequence[Sequence[Move]]) -> np.ndarray:
         """Returns the critic's rewards [steps, branches]: what is predicted of the parents."""
@@ -220,19 +283,26 @@ class Learner:
 
     def _remember(self, trials: Sequence[Trial]) -> None:
         for trial in trials:
+            self._seen.add(trial.proposal.spec)
             if trial.trained:
-                spec = trial.proposal.spec
-                self._known.setdefault(spec.key, (spec, trial.result.reward))
+                self._known.setdefault(trial.proposal.spec, self.value(trial))
         if self._predictor is not None:
-            specs, rewards = zip(*self._known.values(), strict=True) if self._known else ((), ())
-            self._predictor.fit(specs, rewards)
+            self._predictor.fit(list(self._known), list(self._known.values()))
 
     def _replay(self, moves: Sequence[Move]) -> None:
         """Raises the probability of the best changes so far (priority queue training)."""
         if not self._learning.replay:
             return
-        better = [m for m in moves if m.child.trained and m.reward > m.parent.result.reward]
-        ordered = sorted(self._best_moves + better, key=lambda m: (-m.reward, m.child.slot))
+        better = [
+            move
+            for move in moves
+            if move.chosen
+            and move.child.trained
+            and self.value(move.child) > self.value(move.parent)
+        ]
+        ordered = sorted(
+            self._best_moves + better, key=lambda m: (-self.value(m.child), m.child.slot)
+        )
         self._best_moves = ordered[: self._learning.replay]
         if self._best_moves:
             specs = [move.parent.proposal.spec for move in self._best_moves]
@@ -247,16 +317,22 @@ class Learner:
         assert self._predictor is not None
         count = self._learning.imagined_batch
         actions = self._drawn(specs, count, lambda i: rng("imagine", number * len(specs) + i))
-        children = self._children(specs, actions)
-        flat = [child for own in children for child in own]
+        children = candidates.of_actions(specs, actions, self._space)
+        flat = [candidate.spec for own in children for candidate in own]
         mean, deviation = self._predictor.predict(flat)
-        # Optimistic, as the draws that pick among proposals are; what is known is worth nothing.
+        # Optimistic, as the draws that pick among proposals are.
         rewards = mean + OPTIMISM * deviation
-        rewards[[child.key in self._known for child in flat]] = rewards.min()
+        rewards[[self._worthless(child) for child in flat]] = rewards.min()
         rewards = rewards.reshape(len(specs), count)
         advantages = returns.normalised(rewards - rewards.mean(axis=1, keepdims=True))
         repeated = [spec for spec in specs for _ in range(count)]
         self._policy.update(repeated, [a for own in actions for a in own], advantages.ravel())
+
+    def _worthless(self, spec: Spec) -> bool:
+        """Says whether a network would not be picked: known, skipped or outside kept limits."""
+        if spec in self._seen or self._knowledge.skipped(spec):
+            return True
+        return self._learning.keeps_limits and self._knowledge.violation(spec) > 0
 
     # What a person reads
 
@@ -271,4 +347,6 @@ class Learner:
             # An index of the step within the episode, where there is one update per episode.
             entry["baseline"] = None if means is None else means[len(self._moves) % len(means)]
         specs = [move.parent.proposal.spec for move in moves]
-        return entry | self._policy.statistics(specs, [move.action for move in moves])
+        # Of a network whose change no policy can choose its other choices are told all the same.
+        actions = [move.action if move.chosen else Morph() for move in moves]
+        return entry | self._policy.statistics(specs, actions)

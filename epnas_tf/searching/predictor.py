@@ -1,62 +1,129 @@
 """A network's reward predicted from its spec: a Gaussian process with its uncertainty.
 
-The kernel is exp(-d^2) of weighted distances between feature vectors (`features.summary`): item by
-item from the front, item by item from the back, and the items as a bag. Rewards enter by their
-ranks, as normal scores, because a few useless networks would otherwise set the scale. Weights and
-noise are those of a small grid with the highest marginal likelihood (Rasmussen and Williams 2006,
-Eq. 5.8); skill is the rank correlation of leave-one-out predictions with the rewards (Eq. 5.12).
-scikit-learn's process would compute all distances anew for every point of the grid: here they are
-computed once.
+Networks are compared in three ways (`features.summary` and a function that describes a network in
+numbers): item by item, as a bag of items, and by what they are as a whole: costs, paths, kernels
+(`architecture.anatomy`). Rewards enter by their ranks, as normal scores, because a few useless
+networks would otherwise set the scale. Skill is the rank correlation of leave-one-out predictions
+with the rewards.
+
+Earlier searches of the same space may lend a prior: the mean that the process starts from is a
+share of what a process of their networks expects. The share is the one that predicts left-out
+networks best, so that a misleading prior is let go.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import linalg, special, stats
+from scipy import special, stats
 
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.searching import features
+from epnas_tf.searching.process import Process
 
 # Older networks beyond this number are left out, but for the best: time grows with its cube.
 MAX_POINTS = 512
-MIN_POINTS = 8
-SCALES = (0.1, 0.2, 0.4, 0.8, 1.6)
-SEQUENCE_SHARES = (0.0, 0.5, 1.0)
-NOISES = (0.01, 0.05, 0.2)
-JITTER = 1e-6
+MIN_POINTS = 4
+# Shares of a prior's mean that are tried.
+PRIOR_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+# Rank correlation among its own networks below which a prior is left alone.
+PRIOR_SKILL = 0.3
+
+Describe = Callable[[Spec], Sequence[float]]
+Group = Sequence[tuple[Spec, float]]
+_Row = tuple[np.ndarray, ...]  # a network's groups of features
 
 
-@dataclasses.dataclass(frozen=True)
-class _Fit:
-    """A fitted process: weights of the two groups of features, noise, Cholesky factor, answer."""
+class _View:
+    """What networks are compared by; it remembers those that are asked after in every step."""
 
-    weights: tuple[float, float]
-    noise: float
-    factor: np.ndarray
-    answer: np.ndarray
-    variance: float
-    likelihood: float
+    def __init__(self, space: SearchSpace, describe: Describe | None):
+        self._space = space
+        self._describe = describe
+        self._memory: dict[Spec, _Row] = {}
+
+    def of(self, specs: Sequence[Spec]) -> list[np.ndarray]:
+        """Returns the groups of features, each [networks, features]."""
+        new = [spec for spec in dict.fromkeys(specs) if spec not in self._memory]
+        found = self._memory | dict(zip(new, self._seen(new), strict=True))
+        return [np.stack(group) for group in zip(*(found[spec] for spec in specs), strict=True)]
+
+    def remember(self, specs: Sequence[Spec]) -> None:
+        """Keeps these networks in mind, and no others."""
+        new = [spec for spec in specs if spec not in self._memory]
+        found = self._memory | dict(zip(new, self._seen(new), strict=True))
+        self._memory = {spec: found[spec] for spec in specs}
+
+    def _seen(self, specs: Sequence[Spec]) -> list[_Row]:
+        if not specs:
+            return []
+        groups = list(features.summary(specs, self._space))
+        if self._describe is not None:
+            groups.append(np.asarray([self._describe(spec) for spec in specs], np.float64))
+        return list(zip(*groups, strict=True))
+
+
+class _Model:
+    """A process of some networks; numbers count in deviations of these networks' numbers."""
+
+    def __init__(self, view: _View, specs: Sequence[Spec], scores: np.ndarray):
+        self._view = view
+        groups = view.of(specs)
+        # Two groups come from the items, the third is numbers.
+        self._scales = [_scale_of(group) for group in groups[2:]]
+        self._process = Process(self._points(groups), scores)
+
+    @property
+    def left_out(self) -> np.ndarray:
+        """Each known network's score as the others predict it."""
+        return self._process.left_out
+
+    def mean(self, specs: Sequence[Spec]) -> np.ndarray:
+        return self._process.mean(self._points(self._view.of(specs)))
+
+    def predict(self, specs: Sequence[Spec]) -> tuple[np.ndarray, np.ndarray]:
+        return self._process.predict(self._points(self._view.of(specs)))
+
+    def sample(self, specs: Sequence[Spec], draws: int, rng: np.random.Generator) -> np.ndarray:
+        return self._process.sample(self._points(self._view.of(specs)), draws, rng)
+
+    def _points(self, groups: list[np.ndarray]) -> list[np.ndarray]:
+        scaled = zip(groups[2:], self._scales, strict=True)
+        return groups[:2] + [(group - mean) / deviation for group, (mean, deviation) in scaled]
 
 
 class Predictor:
-    """Predicts normal scores of rewards; before `fit` it has no skill."""
+    """Predicts normal scores of rewards; before `fit` it has no skill.
 
-    def __init__(self, space: SearchSpace):
-        self._space = space
-        self._points: tuple[np.ndarray, np.ndarray] | None = None
-        self._fit: _Fit | None = None
+    Attributes:
+      skill: rank correlation of left-out predictions with the rewards.
+      prior_share: how much of the prior's mean the last fit found to help, in 0..1.
+    """
+
+    def __init__(
+        self, space: SearchSpace, describe: Describe | None = None, prior: Sequence[Group] = ()
+    ):
+        """Makes a predictor that knows no network of its search.
+
+        Args:
+          space: where the networks lie.
+          describe: what a network is, in numbers: as many for each network.
+          prior: networks and rewards of earlier searches, a group per search: rewards are compared
+            within a group alone.
+        """
+        self._view = _View(space, describe)
+        self._prior = _prior_model(_View(space, describe), prior)
+        self._model: _Model | None = None
         self._rewards = np.zeros(0)
         self.skill = 0.0
+        self.prior_share = 0.0
 
     @property
     def fitted(self) -> bool:
         """Whether there were enough networks to predict others."""
-        return self._fit is not None
+        return self._model is not None
 
     def fit(self, specs: Sequence[Spec], rewards: Sequence[float]) -> None:
         """Fits all trials anew; fewer than MIN_POINTS leave the predictor without skill.
@@ -68,20 +135,30 @@ class Predictor:
         values = np.asarray(rewards, np.float64)
         chosen = _chosen(values)
         if len(chosen) < MIN_POINTS or np.ptp(values) == 0:
-            self._fit, self.skill = None, 0.0
+            self._model, self.skill = None, 0.0
             return
+        known = [specs[i] for i in chosen]
         scores = normal_scores(values[chosen])
         self._rewards = np.sort(values[chosen])
-        self._points = features.summary([specs[i] for i in chosen], self._space)
-        self._fit = _best_fit(self._distances(self._points), scores)
-        self.skill = _skill(self._fit, scores)
+        self._view.remember(known)
+        left_out = self._fit(known, scores)
+        self.skill = _correlation(left_out, scores)
+
+    def _fit(self, known: Sequence[Spec], scores: np.ndarray) -> np.ndarray:
+        """Takes the share of the prior that predicts best; returns left-out predictions."""
+        expected = np.zeros(len(known)) if self._prior is None else self._prior.mean(known)
+        fits = []
+        for share in PRIOR_SHARES if self._prior else PRIOR_SHARES[:1]:
+            model = _Model(self._view, known, scores - share * expected)
+            left_out = share * expected + model.left_out
+            fits.append((float(np.sum((left_out - scores) ** 2)), share, model, left_out))
+        _, self.prior_share, self._model, left_out = min(fits, key=lambda fit: fit[0])
+        return left_out
 
     def predict(self, specs: Sequence[Spec]) -> tuple[np.ndarray, np.ndarray]:
         """Returns mean and standard deviation of each network's normal score, [n] and [n]."""
-        mean, root = self._conditional(features.summary(specs, self._space))
-        assert self._fit is not None
-        unexplained = np.maximum(1.0 - np.sum(root**2, axis=0), 0.0)  # the kernel's diagonal is 1
-        return mean, np.sqrt(self._fit.variance * unexplained)
+        mean, deviation = self._ready().predict(specs)
+        return mean + self._expected(specs), deviation
 
     def rewards(self, specs: Sequence[Spec]) -> np.ndarray:
         """Returns the networks' predicted rewards, [n]: mean scores as quantiles of all rewards."""
@@ -90,30 +167,31 @@ class Predictor:
 
     def sample(self, specs: Sequence[Spec], draws: int, rng: np.random.Generator) -> np.ndarray:
         """Returns joint draws of the networks' scores, [draws, n] (for Thompson sampling)."""
-        points = features.summary(specs, self._space)
-        mean, root = self._conditional(points)
-        assert self._fit is not None
-        prior = _kernel(self._distances(points), self._fit.weights)
-        covariance = self._fit.variance * (prior - root.T @ root)
-        lower = linalg.cholesky(covariance + JITTER * np.eye(len(mean)), lower=True)
-        return mean + rng.normal(size=(draws, len(mean))) @ lower.T
+        return self._ready().sample(specs, draws, rng) + self._expected(specs)
 
-    def _distances(
-        self,
-        left: tuple[np.ndarray, np.ndarray],
-        right: tuple[np.ndarray, np.ndarray] | None = None,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        right = left if right is None else right
-        sequence, bag = (_squared_distances(a, b) for a, b in zip(left, right, strict=True))
-        return sequence, bag
-
-    def _conditional(self, points: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the posterior mean [n] and the root of what is explained [known, n]."""
-        if self._fit is None or self._points is None:
+    def _ready(self) -> _Model:
+        if self._model is None:
             raise RuntimeError("fit() must have been given enough networks before a prediction")
-        cross = _kernel(self._distances(self._points, points), self._fit.weights)
-        root = linalg.solve_triangular(self._fit.factor, cross, lower=True, check_finite=False)
-        return cross.T @ self._fit.answer, root
+        return self._model
+
+    def _expected(self, specs: Sequence[Spec]) -> np.ndarray | float:
+        """Returns the mean that the prior lends."""
+        if self._prior is None or not self.prior_share:
+            return 0.0
+        return self.prior_share * self._prior.mean(specs)
+
+
+def _prior_model(view: _View, groups: Sequence[Group]) -> _Model | None:
+    """Returns a process of earlier searches' networks, None where it has no skill among them."""
+    told = [group for group in groups if len({reward for _, reward in group}) > 1]
+    specs = [spec for group in told for spec, _ in group]
+    if len(specs) < MIN_POINTS:
+        return None
+    scores = np.concatenate([normal_scores(np.array([r for _, r in group])) for group in told])
+    newest = slice(-MAX_POINTS, None)
+    view.remember(specs[newest])
+    model = _Model(view, specs[newest], scores[newest])
+    return model if _correlation(model.left_out, scores[newest]) >= PRIOR_SKILL else None
 
 
 def normal_scores(values: np.ndarray) -> np.ndarray:
@@ -131,44 +209,18 @@ def _chosen(values: np.ndarray) -> np.ndarray:
     return np.sort(np.concatenate([best, rest[-(MAX_POINTS - len(best)) :]]))
 
 
-def _squared_distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    products = left @ right.T
-    norms = np.sum(left**2, axis=1)[:, np.newaxis] + np.sum(right**2, axis=1)
-    return np.maximum(norms - 2 * products, 0.0)
+def _scale_of(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns mean and deviation of each number, so that all of them together weigh as one item.
+
+    A number that is the same for all known networks says nothing of how far others are.
+    """
+    deviation = numbers.std(axis=0)
+    deviation[deviation < 1e-9] = np.inf
+    return numbers.mean(axis=0), deviation * np.sqrt(numbers.shape[1])
 
 
-def _kernel(distances: tuple[np.ndarray, np.ndarray], weights: tuple[float, float]) -> np.ndarray:
-    return np.exp(-weights[0] * distances[0] - weights[1] * distances[1])
-
-
-def _best_fit(distances: tuple[np.ndarray, np.ndarray], scores: np.ndarray) -> _Fit:
-    fits = [
-        _fitted(distances, scores, (scale * share, scale * (1 - share)), noise)
-        for scale, share, noise in itertools.product(SCALES, SEQUENCE_SHARES, NOISES)
-    ]
-    return max(fits, key=lambda fit: fit.likelihood)
-
-
-def _fitted(
-    distances: tuple[np.ndarray, np.ndarray],
-    scores: np.ndarray,
-    weights: tuple[float, float],
-    noise: float,
-) -> _Fit:
-    """Returns the process of these weights; its variance is the likeliest one."""
-    kernel = _kernel(distances, weights)
-    kernel[np.diag_indices_from(kernel)] += noise
-    factor = linalg.cholesky(kernel, lower=True, check_finite=False)
-    answer = linalg.cho_solve((factor, True), scores, check_finite=False)
-    variance = float(scores @ answer) / len(scores)
-    likelihood = -0.5 * len(scores) * np.log(variance) - float(np.log(np.diag(factor)).sum())
-    return _Fit(weights, noise, factor, answer, variance, likelihood)
-
-
-def _skill(fit: _Fit, scores: np.ndarray) -> float:
-    """Returns Spearman's correlation of the leave-one-out predictions with the scores."""
-    inverse = linalg.cho_solve((fit.factor, True), np.eye(len(scores)), check_finite=False)
-    left_out = scores - fit.answer / np.diag(inverse)
-    if np.ptp(left_out) == 0:
+def _correlation(predicted: np.ndarray, scores: np.ndarray) -> float:
+    """Returns Spearman's correlation, 0 where one of them is constant."""
+    if np.ptp(predicted) == 0 or np.ptp(scores) == 0:
         return 0.0
-    return float(stats.spearmanr(left_out, scores).statistic)
+    return float(stats.spearmanr(predicted, scores).statistic)

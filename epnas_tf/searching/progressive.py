@@ -8,16 +8,18 @@ told the same trials again is in the same state, to the bit. Random draws come f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from epnas_tf import interrupts, randomness
-from epnas_tf.architecture import initial, morph
+from epnas_tf.architecture import initial
 from epnas_tf.architecture.morph import Morph
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
+from epnas_tf.searching.candidates import STONE_REACH
+from epnas_tf.searching.knowledge import Knowledge
 from epnas_tf.searching.learner import Learner, Move, Policy
 from epnas_tf.searching.settings import STEPS, Learning, Sizes
 from epnas_tf.searching.trials import Proposal, Result, Slot, Trial, ranked
@@ -47,7 +49,7 @@ class ProgressiveSearch:
         space: SearchSpace,
         policy: Policy,
         *,
-        violation: Callable[[Spec], float] = lambda spec: 0.0,
+        knowledge: Knowledge | None = None,
         learning: Learning | None = None,
         reuse_duplicates: bool = False,
         **sizes: Any,
@@ -57,8 +59,7 @@ class ProgressiveSearch:
         Args:
           space: the networks it may visit.
           policy: what chooses the morphs.
-          violation: how far a network is outside the limits, 0 within; starting networks are
-            drawn to lie within.
+          knowledge: what is known of networks before any is trained; nothing if None.
           learning: how the policy learns; the defaults of `Learning` if None.
           reuse_duplicates: name in a proposal the earlier trial of the same network, whose result
             may stand for it.
@@ -75,10 +76,10 @@ class ProgressiveSearch:
         self.history: list[Trial] = []
         self.step_log: list[dict[str, Any]] = []
         self._learning = learning or Learning()
-        self._learner = Learner(space, policy, self._learning)
+        self._knowledge = knowledge or Knowledge()
+        self._learner = Learner(space, policy, self._learning, self._knowledge)
         self._reuse_duplicates = reuse_duplicates
         self._seed = known.seed
-        self._violation = violation
         self._episode, self._step = 1, 0
         self._proposals: dict[Slot, Proposal] = {}
         self._results: dict[Slot, Result] = {}
@@ -166,21 +167,28 @@ class ProgressiveSearch:
         proposals = []
         for slot in self.slots():
             rng = self._rng("start", slot.branch)
-            spec = initial.starting_spec(self.space, rng, self._violation, frozenset(taken))
+            spec = initial.starting_spec(
+                self.space, rng, self._knowledge.violation, frozenset(taken)
+            )
             taken.add(spec.key)
             proposals.append(Proposal(slot, spec))
         return proposals
 
     def _draw_step(self) -> list[Proposal]:
         parents = [trial.proposal for trial in self._current]
-        actions = self._learner.propose([parent.spec for parent in parents], self._rng)
+        place = len(self.history)
+        picked = self._learner.propose([parent.spec for parent in parents], self._rng, place)
         trained = self._first_trained() if self._reuse_duplicates else {}
-        proposals = []
-        for slot, parent, action in zip(self.slots(), parents, actions, strict=True):
-            spec = morph.apply(parent.spec, action, self.space)
-            reuse = trained.get(spec.key)
-            proposals.append(Proposal(slot, spec, parent.slot.name, action, reuse))
-        return proposals
+        return [
+            Proposal(
+                slot,
+                candidate.spec,
+                parents[candidate.branch].slot.name,
+                candidate.action,
+                trained.get(candidate.spec.key),
+            )
+            for slot, candidate in zip(self.slots(), picked, strict=True)
+        ]
 
     def _first_trained(self) -> dict[str, str]:
         """Returns the slot's name of each trained network's first trial."""
@@ -211,8 +219,8 @@ class ProgressiveSearch:
     def _learn(self, trials: list[Trial]) -> dict[str, Any]:
         """Moves the branches on and learns from the step; returns what the log says of it."""
         moves = [
-            Move(parent, trial.proposal.action or Morph(), trial)
-            for parent, trial in zip(self._current, trials, strict=True)
+            Move(self._parent(trial.proposal), trial.proposal.action or Morph(), trial)
+            for trial in trials
         ]
         entry = self._learner.log(moves)
         self._learner.take_in(moves)
@@ -222,15 +230,24 @@ class ProgressiveSearch:
             self._learner.finish_episode()
         return entry
 
+    def _parent(self, proposal: Proposal) -> Trial:
+        """Returns the trial that a proposal of the running step starts from."""
+        for trial in self._current:
+            if trial.slot.name == proposal.parent:
+                return trial
+        raise ValueError(
+            f"parent of {proposal.slot.name} must be among those of its step, got {proposal.parent}"
+        )
+
     def _parents(self, trials: list[Trial]) -> list[Trial]:
         """Returns the networks that the next step starts from, one per branch."""
         if self._learning.parents != "branch":
             best = ranked(self.history) or self._starts
             # What has nothing new to offer gives way: a search would go round in circles.
             exhausted = self._learner.exhausted
-            fruitful = [trial for trial in best if trial.proposal.spec.key not in exhausted]
+            fruitful = [trial for trial in best if trial.proposal.spec not in exhausted]
             choose = self._spread if self._learning.parents == "best" else self._tournament
-            return choose(fruitful or best)
+            return self._with_stone(choose(fruitful or best), fruitful)
         if self._step < self.steps:
             return [
                 trial if trial.trained else parent
@@ -239,6 +256,23 @@ class ProgressiveSearch:
         episode = [t for t in self.history if t.slot.episode == self._episode and t.slot.step > 0]
         self._starts = self._spread(ranked(self._starts + episode) or self._starts)
         return self._starts
+
+    def _with_stone(self, parents: list[Trial], fruitful: list[Trial]) -> list[Trial]:
+        """Puts the best stepping stone in the last branch, where it leads beyond the best network.
+
+        A stone is a network just outside kept limits; what lies behind it may be within.
+        """
+        stones = [
+            trial
+            for trial in fruitful
+            if not trial.result.feasible
+            and self._knowledge.violation(trial.proposal.spec) <= STONE_REACH
+        ]
+        if not (self._learning.keeps_limits and stones and self.branches > 1):
+            return parents
+        stone = max(stones, key=self._learner.value)
+        beyond = self._learner.value(stone) > self._learner.value(parents[0])
+        return [*parents[:-1], stone] if beyond and parents[0].result.feasible else parents
 
     def _spread(self, best: list[Trial]) -> list[Trial]:
         """Rank i goes to branch i; too few are repeated from rank 0 (DECISIONS 8)."""

@@ -78,8 +78,19 @@ class Learning(Settings):
         "far, or winners of tournaments",
         choices=("branch", "best", "tournament"),
     )
+    limits: str = setting(
+        "keep",
+        "whether what is proposed keeps the limits, but for a few stepping stones, or (soft, the "
+        "paper's) the reward falls with each violation",
+        choices=("keep", "soft"),
+    )
     screen: int = setting(
-        64, "candidates per branch, of which the reward predictor picks one", least=1
+        64,
+        "the policy's proposals per branch, of which the reward predictor picks (1: no pick)",
+        least=1,
+    )
+    neighbours: int = setting(
+        64, "single changes of each parent beside them, most (0: the policy's alone)", least=0
     )
     imagined_updates: int = setting(
         10, "policy updates per step on changes with predicted rewards", least=0
@@ -93,6 +104,11 @@ class Learning(Settings):
     def predicts(self) -> bool:
         """Whether a reward predictor is needed."""
         return self.screen > 1 or self.imagined_updates > 0 or self.policy_baseline == "critic"
+
+    @property
+    def keeps_limits(self) -> bool:
+        """Whether what is proposed keeps the limits, so that accuracy alone is uncertain."""
+        return self.limits == "keep"
 
     def without_updates(self) -> Learning:
         """Returns what is left of the settings for a policy that learns nothing."""
@@ -110,7 +126,9 @@ PAPER = Learning(
     policy_update="episode",
     policy_baseline="moving_average",
     parents="branch",
+    limits="soft",
     screen=1,
+    neighbours=0,
     imagined_updates=0,
 )
 

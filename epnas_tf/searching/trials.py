@@ -87,7 +87,8 @@ class Result:
     Attributes:
       slot: the proposal's.
       reward: what the policy is to maximise, finite.
-      accuracy: validation accuracy; the reward where the evaluator knows no other.
+      accuracy: what networks are compared by, plain or balanced validation accuracy, before any
+        penalty; None where the evaluator knows the reward alone.
       feasible: whether every limit is kept.
       status: "trained", or why the network was not: such trials are never parents.
     """

@@ -19,6 +19,7 @@ from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.fields import SettingError
 from epnas_tf.searching import lineage, trials
+from epnas_tf.searching.knowledge import Knowledge
 from epnas_tf.searching.lineage import Names
 from epnas_tf.searching.policies import POLICIES
 from epnas_tf.searching.progressive import ProgressiveSearch
@@ -116,7 +117,7 @@ class EPNASOracle(DurableOracle):
             search = ProgressiveSearch(
                 self.space,
                 POLICIES[settings.policy](self.space, fields.pick(settings, SearchSettings)),
-                violation=self.budget.violation,
+                knowledge=self._knowledge(),
                 learning=fields.pick(settings, Learning),
                 reuse_duplicates=settings.reuse_duplicates,
                 **fields.values_of(settings, Sizes),
@@ -130,6 +131,15 @@ class EPNASOracle(DurableOracle):
                 ) from error
             self._search = search
         return self._search
+
+    def _knowledge(self) -> Knowledge:
+        """Returns what is known of networks before any is trained."""
+        budget, space = self.budget, self.space
+        return Knowledge(
+            violation=budget.violation,
+            skipped=lambda spec: budget.reason_to_skip(spec) is not None,
+            describe=space.numbers or budget.numbers,
+        )
 
     @property
     def total(self) -> int:

@@ -280,7 +280,9 @@ class CompletedTrial:
     def result(self) -> Result:
         """What the search is told."""
         outcome = self.outcome
-        return Result(self.slot, outcome.reward, outcome.accuracy, self.feasible, outcome.status)
+        balanced = outcome.balanced_accuracy
+        objective = outcome.accuracy if balanced is None else balanced
+        return Result(self.slot, outcome.reward, objective, self.feasible, outcome.status)
 
 
 def completed(

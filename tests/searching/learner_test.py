@@ -44,7 +44,7 @@ def _reward(spec):
 
 def _search(policy, branches=4, episodes=3, steps=3, **options):
     reuse = options.pop("reuse_duplicates", False)
-    learning = Learning(**options)
+    learning = Learning(**({"neighbours": 0} | options))
     sizes = {"branches": branches, "episodes": episodes, "steps": steps, "seed": 3}
     return ProgressiveSearch(_SPACE, policy, **sizes, learning=learning, reuse_duplicates=reuse)
 
@@ -249,8 +249,8 @@ def test_a_network_with_nothing_new_to_offer_gives_way():
     while not search._learner.exhausted:
         _step(search)
     exhausted = search._learner.exhausted
-    assert exhausted <= {trial.proposal.spec.key for trial in search.history}
-    assert not exhausted & {trial.proposal.spec.key for trial in search._current}
+    assert exhausted <= {trial.proposal.spec for trial in search.history}
+    assert not exhausted & {trial.proposal.spec for trial in search._current}
 
 
 def test_repeats_name_the_first_trial_of_their_network():

@@ -9,7 +9,7 @@ from epnas_tf import randomness
 from epnas_tf.architecture import initial
 from epnas_tf.architecture.ops import OpDef
 from epnas_tf.architecture.space import Field, SearchSpace, layerwise_space, module_space
-from epnas_tf.searching import features, predictor
+from epnas_tf.searching import features, predictor, process
 from epnas_tf.searching.predictor import MIN_POINTS, Predictor
 
 _OPS = ("a", "b", "c")
@@ -63,11 +63,11 @@ def test_skill_is_what_leaving_one_out_gives():
     left_out = []
     for i in range(len(known)):
         rest = [j for j in range(len(known)) if j != i]
-        distances = features.summary(known, _SPACE)
-        near = [predictor._squared_distances(part, part) for part in distances]
-        kernel = predictor._kernel(tuple(near), model._fit.weights)
+        points = features.summary(known, _SPACE)
+        fit = model._model._process._fit
+        kernel = process._kernel(process._distances(points, points), fit.weights)
         scores = predictor.normal_scores(rewards)
-        noisy = kernel[np.ix_(rest, rest)] + model._fit.noise * np.eye(len(rest))
+        noisy = kernel[np.ix_(rest, rest)] + fit.noise * np.eye(len(rest))
         left_out.append(kernel[i, rest] @ np.linalg.solve(noisy, scores[rest]))
     ranks = [predictor.stats.rankdata(values) for values in (left_out, rewards)]
     assert model.skill == pytest.approx(np.corrcoef(*ranks)[0, 1], abs=1e-6)
@@ -133,7 +133,7 @@ def test_networks_of_the_papers_spaces_differ_in_their_features(space):
     rngs = [randomness.generator(0, "specs", i) for i in range(40)]
     specs = list({s.key: s for s in (initial.random_spec(space, rng) for rng in rngs)}.values())
     sequence, bag = features.summary(specs, space)
-    distances = predictor._squared_distances(sequence, sequence)
+    distances = process._squared_distances(sequence, sequence)
     off = distances[~np.eye(len(specs), dtype=bool)]
     assert off.min() > 1e-3
     assert off.max() <= 1.5 * space.max_items + 1e-9

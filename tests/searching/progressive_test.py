@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from epnas_tf import randomness
 from epnas_tf.architecture.morph import Morph
 from epnas_tf.architecture.space import layerwise_space
+from epnas_tf.searching.knowledge import Knowledge
 from epnas_tf.searching.policies.uniform import RandomPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
 from epnas_tf.searching.trials import Proposal, Result, Slot
@@ -152,7 +153,7 @@ def test_starting_networks_differ_and_lie_within_the_limits():
         space,
         RandomPolicy(space),
         branches=12,
-        violation=lambda spec: max(0.0, len(spec.items) - 1.0),
+        knowledge=Knowledge(violation=lambda spec: max(0.0, len(spec.items) - 1.0)),
     )
     specs = [proposal.spec for proposal in search.ask()]
     assert {len(spec.items) for spec in specs} == {1}
