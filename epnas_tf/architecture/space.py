@@ -86,6 +86,8 @@ class SearchSpace:
       stem_filters: channels of the stem.
       cells_per_stage: N of the stack of 3 N cells (module only).
       width_multiplier: factor on a cell's channels (module only).
+      edges: of a graph of operations (layerwise, `fixed_length`): (from node, to node) of each
+        item. Node 0 is the input, the highest node the output.
     """
 
     pattern: Literal["layerwise", "module"]
@@ -99,9 +101,11 @@ class SearchSpace:
     stem_filters: int = 16
     cells_per_stage: int = 1
     width_multiplier: float = 1.0
+    edges: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fields", tuple(self.fields))
+        object.__setattr__(self, "edges", tuple((start, end) for start, end in self.edges))
         if self.pattern not in ("layerwise", "module"):
             raise ValueError(f"pattern must be 'layerwise' or 'module', got {self.pattern!r}")
         for name in ("max_items", "parts"):
@@ -110,6 +114,8 @@ class SearchSpace:
         self._check_fields()
         self._check_crelu()
         self._check_possible()
+        if self.edges:
+            self._check_edges()
 
     def _check_fields(self) -> None:
         names = [field.name for field in self.fields]
@@ -138,6 +144,16 @@ class SearchSpace:
         first = [op for op in (ops if most else steady) if not self.needs_source(op)]
         if not first or (self.fixed_length and not steady and most < self.max_items):
             raise ValueError(f"op must have a choice for every place of a network, got {ops}")
+
+    def _check_edges(self) -> None:
+        if self.pattern != "layerwise" or not self.fixed_length:
+            raise ValueError("edges must be of a layerwise space of fixed length")
+        if len(self.edges) != self.max_items:
+            raise ValueError(f"edges must be max_items={self.max_items}, got {len(self.edges)}")
+        if any(start >= end for start, end in self.edges):
+            raise ValueError(f"edges must lead to a higher node, got {self.edges}")
+        if min(start for start, _ in self.edges) != 0:
+            raise ValueError(f"edges must begin at node 0, the input, got {self.edges}")
 
     def __hash__(self) -> int:
         return self._hash
@@ -231,6 +247,8 @@ class SearchSpace:
     def describe(self) -> dict[str, Any]:
         """Returns by name everything that two spaces can differ in but their operations' rules."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        if not self.edges:
+            del values["edges"]
         return values | {
             "fields": [dataclasses.asdict(field) for field in self.fields],
             "ops": sorted(self.ops),
