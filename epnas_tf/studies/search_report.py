@@ -141,7 +141,7 @@ def _plot_proposals(panel: Any, methods: Mapping[str, Rows], max_queries: int) -
         means = search_figures.summary(runs, max_queries).get("proposed_reward", [])
         if means:
             panel.plot(np.arange(1, len(means) + 1), means, label=name, color=_colour(name))
-    panel.set(xlabel="steps of 8 networks", ylabel="mean accuracy of own proposals", xlim=(1, 20))
+    panel.set(xlabel="steps", ylabel="mean accuracy of own proposals", xlim=(1, 20))
     if panel.lines:
         panel.legend(fontsize="small")
 
