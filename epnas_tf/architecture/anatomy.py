@@ -9,12 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from epnas_tf.architecture import cost as costs
+from epnas_tf.architecture import graph
 from epnas_tf.architecture.cost_rules import Cost, Shape
 from epnas_tf.architecture.ops import OPS, OpDef, op_def
+from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import BranchSpec, CellSpec, LayerSpec, LayerwiseSpec, Spec
+
+if TYPE_CHECKING:
+    from epnas_tf.architecture.budget import Budget
 
 STAGES = 4  # maps of full, half, a quarter and at most an eighth of the image's size
 STEM_KERNEL = 3
@@ -42,6 +48,19 @@ def numbers(
         shapes = costs.layer_shapes(spec, input_shape, ops)
         return _of_costs(total) + _of_chain(spec, shapes, pieces[1:-1], total, ops)
     return _of_costs(total) + _of_cell(spec)
+
+
+def describer(space: SearchSpace, budget: Budget) -> Callable[[Spec], Sequence[float]]:
+    """Returns the function that describes a space's networks in numbers.
+
+    A user's own space may bring its own; of a graph of operations the costs and what is alive in it
+    count, of any other space what `numbers` returns.
+    """
+    if space.numbers is not None:
+        return space.numbers
+    if space.edges:
+        return lambda spec: _of_costs(budget.cost(spec)) + graph.graph_numbers(spec, space)
+    return budget.numbers
 
 
 def _of_costs(cost: Cost) -> tuple[float, ...]:

@@ -77,6 +77,8 @@ class OpDef:
       cost: (layer, input's shape) -> cost, without the projection of src2.
       halves: whether the map's height and width are halved (stride 2).
       needs_source: whether src2 must name an output other than the layer's own input.
+      passes: whether anything of its input comes out; read in spaces that state edges.
+      kernel: width of its convolution, None where it has none; read in spaces that state edges.
     """
 
     fields: tuple[str, ...]
@@ -84,6 +86,8 @@ class OpDef:
     cost: Callable[[LayerSpec, Shape], Cost] = _free
     halves: bool = False
     needs_source: bool = False
+    passes: bool = True
+    kernel: int | None = None
 
 
 _CONV_FIELDS = ("width", "channels", "activation")

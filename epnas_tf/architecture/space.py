@@ -88,6 +88,8 @@ class SearchSpace:
       width_multiplier: factor on a cell's channels (module only).
       numbers: of a user's own space, what a network is in numbers (as many for each), by which the
         reward predictor compares networks besides their items; None for those of `anatomy`.
+      edges: of a graph of operations (layerwise, `fixed_length`): (from node, to node) of each
+        item. Node 0 is the input, the highest node the output.
     """
 
     pattern: Literal["layerwise", "module"]
@@ -102,9 +104,11 @@ class SearchSpace:
     cells_per_stage: int = 1
     width_multiplier: float = 1.0
     numbers: Callable[[Spec], Sequence[float]] | None = None
+    edges: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fields", tuple(self.fields))
+        object.__setattr__(self, "edges", tuple((start, end) for start, end in self.edges))
         if self.pattern not in ("layerwise", "module"):
             raise ValueError(f"pattern must be 'layerwise' or 'module', got {self.pattern!r}")
         for name in ("max_items", "parts"):
@@ -113,6 +117,8 @@ class SearchSpace:
         self._check_fields()
         self._check_crelu()
         self._check_possible()
+        if self.edges:
+            self._check_edges()
 
     def _check_fields(self) -> None:
         names = [field.name for field in self.fields]
@@ -141,6 +147,16 @@ class SearchSpace:
         first = [op for op in (ops if most else steady) if not self.needs_source(op)]
         if not first or (self.fixed_length and not steady and most < self.max_items):
             raise ValueError(f"op must have a choice for every place of a network, got {ops}")
+
+    def _check_edges(self) -> None:
+        if self.pattern != "layerwise" or not self.fixed_length:
+            raise ValueError("edges must be of a layerwise space of fixed length")
+        if len(self.edges) != self.max_items:
+            raise ValueError(f"edges must be max_items={self.max_items}, got {len(self.edges)}")
+        if any(start >= end for start, end in self.edges):
+            raise ValueError(f"edges must lead to a higher node, got {self.edges}")
+        if min(start for start, _ in self.edges) != 0:
+            raise ValueError(f"edges must begin at node 0, the input, got {self.edges}")
 
     def __hash__(self) -> int:
         return self._hash
@@ -235,6 +251,8 @@ class SearchSpace:
         """Returns by name everything that two spaces can differ in but their functions."""
         names = [f.name for f in dataclasses.fields(self) if f.name != "numbers"]
         values = {name: getattr(self, name) for name in names}
+        if not self.edges:
+            del values["edges"]
         return values | {
             "fields": [dataclasses.asdict(field) for field in self.fields],
             "ops": sorted(self.ops),

@@ -18,7 +18,7 @@ STEPS = {"layerwise": 10, "module": 5}
 class Sizes(Settings):
     """How long a search is, and the root of its randomness."""
 
-    branches: int = setting(8, "networks changed side by side in a step", least=1)
+    branches: int = setting(4, "networks changed side by side in a step", least=1)
     episodes: int = setting(
         15, "episodes; each starts from the best of the one before", least=1, resume=MAY_GROW
     )

@@ -34,15 +34,22 @@ def median(values: Sequence[float] | np.ndarray) -> dict[str, Any]:
 
 
 def difference(
-    a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray
+    a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray, paired: bool = False
 ) -> dict[str, float | list[float]]:
     """Returns how far the median of `a` lies above that of `b`, and its bootstrapped 95% interval.
 
     Args:
       a: queries of one method's runs.
-      b: those of another's, of other seeds or as many: runs are not paired.
+      b: those of another's.
+      paired: whether runs at the same place share a seed, and are drawn together.
+
+    Raises:
+      ValueError: they are paired, and not as many.
     """
+    if paired and len(a) != len(b):
+        raise ValueError(f"paired runs must be as many, got {len(a)} and {len(b)}")
+    others = _medians(b, "a" if paired else "b")  # one purpose, one draw of places
     return {
         "difference": float(np.median(a) - np.median(b)),
-        "interval": list(interval(_medians(a, "a") - _medians(b, "b"))),
+        "interval": list(interval(_medians(a, "a") - others)),
     }

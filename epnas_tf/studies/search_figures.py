@@ -13,13 +13,8 @@ from epnas_tf.studies.search_study import SHARES, TABLES
 
 Rows = list[dict[str, Any]]
 
-# Two methods whose queries are compared, where both were run: what screening and the policy bring.
-DIFFERENCES = (
-    ("lstm", "lstm_unscreened"),
-    ("random_screened", "random"),
-    ("lstm", "random_screened"),
-    ("lstm_unscreened", "random"),
-)
+# What the others are compared with: methods that leave out one thing of it show what that is worth.
+BASE = "lstm"
 
 
 def capped(rows: Iterable[Mapping[str, Any]], goal: str, max_queries: int) -> np.ndarray:
@@ -51,6 +46,8 @@ def summary(rows: Rows, max_queries: int) -> dict[str, Any]:
     figures["regret"] = {
         at: median([row["regret"][at] for row in rows]) for at in rows[0]["regret"]
     }
+    if "within" in rows[0]:
+        figures["within"] = float(np.median([row["within"] for row in rows]))
     lists = [row["proposed_reward"] for row in rows if "proposed_reward" in row]
     if lists:
         steps = range(max(map(len, lists)))
@@ -90,33 +87,48 @@ def reported(methods: Mapping[str, Rows], max_queries: int) -> dict[str, Rows]:
     }
 
 
-def differences(methods: Mapping[str, Rows], max_queries: int) -> dict[str, Any]:
-    """Returns what DIFFERENCES come to on a table; nothing where a method of them was not run."""
-    if not {name for pair in DIFFERENCES for name in pair} <= methods.keys():
+def differences(methods: Mapping[str, Rows], max_queries: int, base: str = BASE) -> dict[str, Any]:
+    """Returns how many more queries each other method needs than the base, by goal.
+
+    Of the evolutions there is the best one. Runs of the same seeds are compared in pairs.
+
+    Args:
+      methods: a table's rows by method.
+      max_queries: of its runs.
+      base: the method that others are compared with; nothing is, where it was not run.
+    """
+    if base not in methods:
         return {}
     return {
-        f"{a} - {b}": {
-            goal: difference(
-                capped(methods[a], goal, max_queries), capped(methods[b], goal, max_queries)
-            )
-            for goal in ("top_1%", "top_0.1%")
-        }
-        for a, b in DIFFERENCES
+        f"{name} - {base}": _more(rows, methods[base], max_queries)
+        for name, rows in reported(methods, max_queries).items()
+        if rows is not methods[base]
     }
 
 
-def summarise(rows: Iterable[dict[str, Any]], max_queries: int) -> dict[str, Any]:
+def _more(rows: Rows, base: Rows, max_queries: int) -> dict[str, Any]:
+    paired = [row["seed"] for row in rows] == [row["seed"] for row in base]
+    return {
+        goal: difference(
+            capped(rows, goal, max_queries), capped(base, goal, max_queries), paired=paired
+        )
+        for goal in SHARES
+    }
+
+
+def summarise(rows: Iterable[dict[str, Any]], max_queries: int, base: str = BASE) -> dict[str, Any]:
     """Returns what results.json holds: the figures of each method, evolution, and differences.
 
     Args:
       rows: of results.jsonl, all with this `max_queries`.
       max_queries: networks a run could evaluate.
+      base: the method that others are compared with.
     """
     return {
         table: {
             "methods": {name: summary(runs, max_queries) for name, runs in methods.items()},
             "best_evolution": best_evolution(methods, max_queries),
-            "differences": differences(methods, max_queries),
+            "differences": differences(methods, max_queries, base),
         }
         for table, methods in grouped(rows).items()
     }

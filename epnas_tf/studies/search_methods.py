@@ -10,15 +10,18 @@ from typing import Any
 import numpy as np
 
 from epnas_tf import randomness
+from epnas_tf.searching.knowledge import Knowledge
 from epnas_tf.searching.learner import Policy
 from epnas_tf.searching.policies.uniform import RandomPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
-from epnas_tf.searching.settings import PAPER, PAPER_LSTM, Learning, LSTMSettings
+from epnas_tf.searching.settings import PAPER, PAPER_LSTM, Learning, LSTMSettings, Sizes
 from epnas_tf.searching.trials import Result
-from epnas_tf.studies import baselines
+from epnas_tf.studies import baselines, priors
+from epnas_tf.studies.priors import Known
 from epnas_tf.studies.tables import Table
 
 PROPOSALS = 8  # of each branch, for the mean reward of the policy's own proposals
+PENALTY = 0.9  # of a softened reward, per violation of 1 (the paper's)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,22 +37,56 @@ class Method:
     log: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
 
+Policies = Callable[[Table, int], Policy]
+
+
 def _baseline(name: str, search: Callable[..., baselines.Searcher], **options: int) -> Factory:
     def make(table: Table, seed: int) -> Method:
         rng = randomness.generator(seed, "bench_search", name)
-        return Method(search(table.space, rng, **options))
+        return Method(_limits_first(search(table.space, rng, **options), table))
 
     return make
 
 
+def _limits_first(searcher: baselines.Searcher, table: Table) -> baselines.Searcher:
+    """Ranks what breaks the limit last, and the lower the further it is beyond."""
+    spec = next(searcher)
+    while True:
+        accuracy = yield spec
+        violation = table.violation(spec)
+        spec = searcher.send(-violation if violation else accuracy)
+
+
+def _lent(table: Table, seed: int) -> list[Known]:
+    """Returns a prior: networks of another table of the same space."""
+    return [priors.drawn(priors.other_table(table), seed)]
+
+
+def _misleading(table: Table, seed: int) -> list[Known]:
+    return [priors.permuted(prior, seed) for prior in _lent(table, seed)]
+
+
 def _progressive(
-    table: Table, seed: int, *, policy: Callable[[Table, int], Policy], learning: Learning
+    table: Table,
+    seed: int,
+    *,
+    policy: Policies,
+    learning: Learning,
+    branches: int = Sizes().branches,
+    numbers: bool = True,
+    prior: Callable[[Table, int], list[Known]] = lambda table, seed: [],
 ) -> Method:
     """Returns the progressive search with this policy, learning in this way."""
+    knowledge = Knowledge(
+        violation=table.violation,
+        describe=table.describe if numbers else None,
+        prior=prior(table, seed),
+    )
     search = ProgressiveSearch(
         table.space,
         policy(table, seed),
-        branches=8,
+        knowledge=knowledge,
+        branches=branches,
         episodes=10**6,
         steps=10,
         seed=seed,
@@ -81,19 +118,36 @@ def _queries(
         if search.offered:
             # Looked up, not counted: what the policy would have trained without a predictor.
             own = [spec for offered in search.offered for spec in offered[:PROPOSALS]]
-            log.append({"proposed_reward": float(np.mean([table.accuracy(s) for s in own]))})
+            rewards = [_softened(table.accuracy(spec), table.violation(spec)) for spec in own]
+            log.append({"proposed_reward": float(np.mean(rewards))})
         for proposal in proposals:
             accuracy = yield proposal.spec
-            results.append(Result(proposal.slot, accuracy, accuracy))
+            violation = table.violation(proposal.spec)
+            reward = _softened(accuracy, violation)
+            results.append(Result(proposal.slot, reward, accuracy, violation == 0))
         search.tell(results)
+
+
+def _softened(accuracy: float, violation: float) -> float:
+    return accuracy * PENALTY**violation
 
 
 Factory = Callable[[Table, int], Method]
 
+
+def _variant(**learning: Any) -> Factory:
+    """Returns the search with the LSTM policy whose learning differs from the defaults in this."""
+    return functools.partial(
+        _progressive,
+        policy=functools.partial(_lstm, LSTMSettings()),
+        learning=Learning(**learning),
+    )
+
+
 # The same choice of parents as the others, so that only candidates and policy differ.
 UNSCREENED_RANDOM = Learning(screen=1, imagined_updates=0)
 
-# Names that start with "evolution_" are reported as one, those with "lstm" get fewer seeds.
+# Names that start with "evolution_" are reported as one.
 METHODS: dict[str, Factory] = {
     "random_sampling": _baseline("random_sampling", baselines.random_sampling),
     "evolution_20_5": _baseline(
@@ -107,16 +161,18 @@ METHODS: dict[str, Factory] = {
     ),
     "local_search": _baseline("local_search", baselines.local_search),
     "random": functools.partial(_progressive, policy=_random, learning=UNSCREENED_RANDOM),
-    "random_screened": functools.partial(
-        _progressive, policy=_random, learning=Learning(imagined_updates=0)
-    ),
     "lstm_paper": functools.partial(
-        _progressive, policy=functools.partial(_lstm, PAPER_LSTM), learning=PAPER
+        _progressive, policy=functools.partial(_lstm, PAPER_LSTM), learning=PAPER, branches=8
     ),
-    "lstm_unscreened": functools.partial(
-        _progressive, policy=functools.partial(_lstm, LSTMSettings()), learning=Learning(screen=1)
-    ),
-    "lstm": functools.partial(
-        _progressive, policy=functools.partial(_lstm, LSTMSettings()), learning=Learning()
-    ),
+    "lstm_unscreened": _variant(screen=1),
+    # The defaults, and below them one part left out in turn.
+    "lstm": _variant(),
+    "lstm_no_numbers": functools.partial(_variant(), numbers=False),
+    "lstm_no_neighbours": _variant(neighbours=0),
+    "lstm_soft_limits": _variant(limits="soft"),
+    "lstm_not_imagined": _variant(imagined_updates=0),
+    "uniform": functools.partial(_variant(), policy=_random),
+    "lstm_8_branches": functools.partial(_variant(), branches=8),
+    "lstm_prior": functools.partial(_variant(), prior=_lent),
+    "lstm_misleading_prior": functools.partial(_variant(), prior=_misleading),
 }

@@ -29,12 +29,15 @@ def _table_lines(methods: Mapping[str, Rows], max_queries: int) -> list[str]:
     at = list(next(iter(summaries.values()))["regret"])
     heads = ["method", "runs", "top 1%", "top 0.1%", "best", "best found"]
     heads += [f"regret at {query}" for query in at]
+    limited = any("within" in summary for summary in summaries.values())
+    heads += ["within"] if limited else []
     lines = [" | ".join(heads), " | ".join(["---"] + ["---:"] * (len(heads) - 1))]
     for name, summary in summaries.items():
         cells = [name, str(summary["runs"])]
         cells += [_queries_text(summary[goal], max_queries) for goal in SHARES]
         cells.append(f"{summary['best']['reached']:.0%}")
         cells += [f"{100 * summary['regret'][query]['median']:.2f}" for query in at]
+        cells += [f"{summary['within']:.0%}"] if limited else []
         lines.append(" | ".join(cells))
     return [f"| {line} |" for line in lines]
 
@@ -42,7 +45,8 @@ def _table_lines(methods: Mapping[str, Rows], max_queries: int) -> list[str]:
 def _difference_lines(differences: Mapping[str, Any]) -> list[str]:
     if not differences:
         return []
-    lines = ["", "| difference of medians | top 1% | top 0.1% |", "| --- | ---: | ---: |"]
+    lines = ["", "| difference of medians | top 1% | top 0.1% | best |"]
+    lines.append("| --- | ---: | ---: | ---: |")
     for name, goals in differences.items():
         cells = []
         for goal in goals.values():
@@ -65,13 +69,19 @@ def _proposal_lines(methods: Mapping[str, Rows], max_queries: int) -> list[str]:
     return ["", *lines] if lines else []
 
 
-def report(rows: Iterable[dict[str, Any]], max_queries: int, tuning: bool) -> str:
+def report(
+    rows: Iterable[dict[str, Any]],
+    max_queries: int,
+    tuning: bool,
+    base: str = search_figures.BASE,
+) -> str:
     """Returns report.md: a table of medians per table of accuracies.
 
     Args:
       rows: of results.jsonl, all with this `max_queries`.
       max_queries: networks a run could evaluate.
       tuning: whether they are of tuning seeds, which the heading then says.
+      base: the method that others are compared with.
     """
     lines = ["# Tuning runs, not to be reported" if tuning else "# Searchers compared", ""]
     lines += [
@@ -79,11 +89,13 @@ def report(rows: Iterable[dict[str, Any]], max_queries: int, tuning: bool) -> st
         "found, with bootstrapped 95% intervals, and of the regret in percentage points.",
         f"A run stops after {max_queries} queries; repeats cost nothing. Of the evolutions the one "
         "with the lowest median to the top 0.1% is shown for each table.",
+        "A table whose name ends in _third or _p30 has a limit on the cost: all figures are of the "
+        "networks that keep it, and within is their median share of what a run evaluated.",
     ]
     for table, methods in search_figures.grouped(rows).items():
         reported = search_figures.reported(methods, max_queries)
         lines += ["", f"## {table}", "", *_table_lines(reported, max_queries)]
-        lines += _difference_lines(search_figures.differences(methods, max_queries))
+        lines += _difference_lines(search_figures.differences(methods, max_queries, base))
         lines += _proposal_lines(reported, max_queries)
     return "\n".join(lines) + "\n"
 
@@ -141,13 +153,17 @@ def _plot_proposals(panel: Any, methods: Mapping[str, Rows], max_queries: int) -
         means = search_figures.summary(runs, max_queries).get("proposed_reward", [])
         if means:
             panel.plot(np.arange(1, len(means) + 1), means, label=name, color=_colour(name))
-    panel.set(xlabel="steps of 8 networks", ylabel="mean accuracy of own proposals", xlim=(1, 20))
+    panel.set(xlabel="steps", ylabel="mean accuracy of own proposals", xlim=(1, 20))
     if panel.lines:
         panel.legend(fontsize="small")
 
 
 def write(
-    rows: Iterable[dict[str, Any]], max_queries: int, output: pathlib.Path, prefix: str
+    rows: Iterable[dict[str, Any]],
+    max_queries: int,
+    output: pathlib.Path,
+    prefix: str,
+    base: str = search_figures.BASE,
 ) -> None:
     """Writes results.json, report.md and curves.png, and prints the report.
 
@@ -156,16 +172,17 @@ def write(
       max_queries: networks a run could evaluate.
       output: the folder.
       prefix: of the files' names, for runs of tuning seeds.
+      base: the method that others are compared with.
     """
     rows = [row for row in rows if row["max_queries"] == max_queries]
     results = {
         "command": "python -m epnas_tf.tools.studies.bench_search " + shlex.join(sys.argv[1:]),
         "max_queries": max_queries,
-        "tables": search_figures.summarise(rows, max_queries),
+        "tables": search_figures.summarise(rows, max_queries, base),
     }
     text = json.dumps(results, indent=1) + "\n"
     (output / f"{prefix}results.json").write_text(text, encoding="utf-8")
-    text = report(rows, max_queries, bool(prefix))
+    text = report(rows, max_queries, bool(prefix), base)
     (output / f"{prefix}report.md").write_text(text, encoding="utf-8")
     plot(rows, max_queries, output / f"{prefix}curves.png")
     print(text)

@@ -14,6 +14,7 @@ from typing import Any
 import keras_tuner
 
 from epnas_tf import fields, interrupts
+from epnas_tf.architecture import anatomy
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.space import SearchSpace
@@ -134,11 +135,11 @@ class EPNASOracle(DurableOracle):
 
     def _knowledge(self) -> Knowledge:
         """Returns what is known of networks before any is trained."""
-        budget, space = self.budget, self.space
+        budget = self.budget
         return Knowledge(
             violation=budget.violation,
             skipped=lambda spec: budget.reason_to_skip(spec) is not None,
-            describe=space.numbers or budget.numbers,
+            describe=anatomy.describer(self.space, budget),
         )
 
     @property

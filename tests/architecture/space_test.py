@@ -306,6 +306,42 @@ def test_what_is_no_space_is_refused(make, message):
         make()
 
 
+def _graph(*edges, **values):
+    ops = {"gate": OpDef(())}
+    values = {"fixed_length": True, "skips": False, "ops": ops, "edges": edges} | values
+    return SearchSpace("layerwise", (Field("op", ("gate",)),), 3, **values)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: _graph((0, 1), (1, 2)), "edges must be max_items=3, got 2"),
+        (lambda: _graph((0, 1), (2, 1), (1, 2)), r"edges must lead to a higher node, got .*2, 1"),
+        (lambda: _graph((0, 1), (1, 1), (1, 2)), r"edges must lead to a higher node, got .*1, 1"),
+        (lambda: _graph((1, 2), (1, 3), (2, 3)), "edges must begin at node 0, the input, got"),
+        (lambda: _graph((-1, 0), (0, 1), (1, 2)), "edges must begin at node 0, the input, got"),
+        (
+            lambda: _graph((0, 1), (0, 2), (1, 2), fixed_length=False),
+            "edges must be of a layerwise space of fixed length",
+        ),
+        (
+            lambda: dataclasses.replace(module_space(), fixed_length=True, edges=[(0, 1)] * 6),
+            "edges must be of a layerwise space of fixed length",
+        ),
+    ],
+)
+def test_what_is_no_graph_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_a_space_describes_its_edges_where_it_states_any():
+    space = _graph([0, 1], [0, 2], [1, 2])
+    assert space.describe()["edges"] == ((0, 1), (0, 2), (1, 2))
+    assert space != _graph((0, 1), (1, 2), (0, 2))
+    assert "edges" not in layerwise_space().describe()  # as stored searches have it
+
+
 def test_odd_channels_are_fine_without_crelu():
     assert layerwise_space(channels=(15,), activations=("relu",)).field("channels").choices == (15,)
 

@@ -79,22 +79,49 @@ def test_without_an_evolution_none_is_the_best():
     assert search_figures.reported(methods, 400) == methods
 
 
-def test_the_four_are_compared_where_all_are_there():
-    names = {"lstm": 50, "lstm_unscreened": 150, "random_screened": 80, "random": 200}
-    rows = [_row(name, s, (9, top, None)) for name, top in names.items() for s in range(3)]
+def test_methods_are_compared_with_a_base():
+    tops = {"lstm": 50, "lstm_unscreened": 150, "uniform": 40, "evolution_20_5": 90}
+    rows = [_row(name, s, (9, top, None)) for name, top in tops.items() for s in range(3)]
     told = search_figures.summarise(rows, 400)["kept_aside"]["differences"]
-    tops = {name: goals["top_0.1%"]["difference"] for name, goals in told.items()}
-    assert tops == {
-        "lstm - lstm_unscreened": -100,
-        "random_screened - random": -120,
-        "lstm - random_screened": -30,
-        "lstm_unscreened - random": -50,
+    assert {name: goals["top_0.1%"]["difference"] for name, goals in told.items()} == {
+        "evolution (best: 20/5) - lstm": 40,
+        "uniform - lstm": -10,
+        "lstm_unscreened - lstm": 100,
     }
-    rest = [row for row in rows if row["method"] != "random"]
+    assert told["uniform - lstm"].keys() == search_study.SHARES.keys()
+    told = search_figures.summarise(rows, 400, "uniform")["kept_aside"]["differences"]
+    assert told["lstm - uniform"]["top_0.1%"]["difference"] == 10
+    rest = [row for row in rows if row["method"] != "lstm"]
     assert search_figures.summarise(rest, 400)["kept_aside"]["differences"] == {}
 
 
-def test_every_compared_method_is_one_that_can_be_run():
-    assert {name for pair in search_figures.DIFFERENCES for name in pair} <= {
-        *search_methods.METHODS
-    }
+def test_an_evolution_may_be_the_base():
+    tops = {"evolution_20_5": 200, "evolution_50_10": 100, "random": 150}
+    rows = [_row(name, s, (9, top, None)) for name, top in tops.items() for s in range(3)]
+    for base, others in {
+        "evolution_50_10": {"random - evolution_50_10"},
+        "evolution_20_5": {"random - evolution_20_5", "evolution (best: 50/10) - evolution_20_5"},
+    }.items():
+        told = search_figures.summarise(rows, 400, base)["kept_aside"]["differences"]
+        assert set(told) == others
+
+
+def test_runs_of_the_same_seeds_are_compared_in_pairs():
+    """Every run of one is 5 queries longer than its pair: there is no doubt of the difference."""
+    counts = (10, 80, 33, 190, 54)
+    rows = [_row("lstm", s, (9, top, None)) for s, top in enumerate(counts)]
+    rows += [_row("random", s, (9, top + 5, None)) for s, top in enumerate(counts)]
+    told = search_figures.summarise(rows, 400)["kept_aside"]["differences"]["random - lstm"]
+    assert told["top_0.1%"] == {"difference": 5, "interval": [5, 5]}
+    alone = search_figures.summarise(rows[:-1], 400)["kept_aside"]["differences"]["random - lstm"]
+    assert alone["top_0.1%"]["interval"][0] < -20
+
+
+def test_the_base_is_one_that_can_be_run():
+    assert search_figures.BASE in search_methods.METHODS
+
+
+def test_the_share_within_the_limit_is_a_median():
+    rows = [_row("random", s, (9, 50, None), within=within) for s, within in enumerate((0, 0.2, 1))]
+    assert search_figures.summary(rows, 400)["within"] == 0.2
+    assert "within" not in search_figures.summary([_row("random", 0, (9, 50, None))], 400)

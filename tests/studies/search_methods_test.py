@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import numpy as np
 import pytest
 
+from epnas_tf.searching.trials import Proposal, Result, Slot
 from epnas_tf.studies import search_methods, search_study, tables
 
 _WITHOUT_TENSORFLOW = [name for name in search_methods.METHODS if name[:4] != "lstm"]
@@ -62,12 +64,76 @@ def test_the_evolutions_differ_in_population_and_sample_alone(aside):
 
 def test_a_progressive_search_notes_what_its_policy_proposed(aside, methods):
     """The mean of the first proposals of each branch, before any is picked."""
-    method, _ = methods["random_screened"]
+    method, _ = methods["uniform"]
     rewards = [entry["proposed_reward"] for entry in method.log]
     everything = [aside.accuracy(spec) for spec in tables.every_network(aside.space)]
     assert len(rewards) == 2  # steps whose proposals are drawn; the first networks are not
     # Uniform proposals are about as good as networks are on average.
     assert np.mean(rewards) == pytest.approx(np.mean(everything), abs=3 * np.std(everything) / 8)
+
+
+@pytest.mark.parametrize("name", ["evolution_20_5", "local_search"])
+def test_rivals_rank_what_breaks_the_limit_last(aside, name):
+    """They come to lie within the limit, where a tenth of all networks does."""
+    limited = aside.limited("third")
+    asked = _queries(search_methods.METHODS[name](limited, 1), limited, 300)
+    within = [limited.feasible(spec) for spec in asked]
+    assert np.mean(within[200:]) > 0.4
+
+
+def test_a_rival_is_told_less_of_what_is_further_beyond_the_limit(aside):
+    told = []
+
+    def listening(space, rng):
+        for spec in tables.every_network(space)[::60]:
+            told.append((spec, (yield spec)))
+
+    limited = aside.limited("p30")
+    _queries(search_methods._baseline("listening", listening)(limited, 0), limited, 100)
+    within = [spec for spec, _ in told if limited.feasible(spec)]
+    rewards = dict(told)
+    assert [rewards[spec] for spec in within] == [aside.accuracy(spec) for spec in within]
+    beyond = sorted({*rewards} - {*within}, key=limited.violation)
+    assert 20 < len(beyond) < 90
+    assert [rewards[spec] for spec in beyond] == sorted(map(rewards.get, beyond), reverse=True)
+    assert rewards[beyond[0]] < 0 < min(rewards[spec] for spec in within)
+
+
+def test_a_progressive_search_is_told_softened_rewards(aside):
+    class Search:
+        offered, told = [], []
+
+        def ask(self):
+            specs = tables.every_network(aside.space)[::500]
+            return [Proposal(Slot(1, 0, place), spec) for place, spec in enumerate(specs)]
+
+        def tell(self, results):
+            self.told += results
+
+    limited = aside.limited("p30")
+    search = Search()
+    proposals = search.ask()
+    method = search_methods.Method(search_methods._queries(search, limited, []))
+    _queries(method, limited, len(proposals) + 1)
+    for proposal, result in zip(proposals, search.told, strict=True):
+        accuracy = aside.accuracy(proposal.spec)
+        violation = limited.violation(proposal.spec)
+        assert result == Result(proposal.slot, accuracy * 0.9**violation, accuracy, violation == 0)
+    assert {result.feasible for result in search.told} == {True, False}
+
+
+def test_a_progressive_search_begins_within_the_limit(aside):
+    limited = aside.limited("third")
+    asked = _queries(search_methods.METHODS["random"](limited, 1), limited, 8)
+    assert all(map(limited.feasible, asked))
+
+
+def test_a_progressive_search_may_have_fewer_branches(aside):
+    of_four = functools.partial(search_methods.METHODS["uniform"], branches=4)
+    asked = _queries(of_four(aside, 1), aside, 9)
+    of_eight = _queries(search_methods.METHODS["uniform"](aside, 1), aside, 9)
+    assert asked[:4] == of_eight[:4]
+    assert asked[4:8] != of_eight[4:8]  # changes of the first four, no longer random networks
 
 
 def test_a_baseline_notes_nothing(methods):

@@ -16,14 +16,32 @@ def test_the_best_evolution_stands_for_all_of_them():
     assert "20/5" not in text
 
 
-def test_the_differences_are_reported_where_all_four_are_there():
-    names = {"lstm": 50, "lstm_unscreened": 150, "random_screened": 80, "random": 200}
+def test_the_differences_to_the_base_are_reported():
+    names = {"lstm": 50, "uniform": 80}
     rows = [_row(name, s, (9, top, None)) for name, top in names.items() for s in range(3)]
-    assert "| lstm - random_screened | +0 [+0, +0] | -30 [-30, -30] |" in search_report.report(
-        rows, 400, tuning=False
-    )
-    rest = [row for row in rows if row["method"] != "random"]
-    assert "difference" not in search_report.report(rest, 400, tuning=False)
+    text = search_report.report(rows, 400, tuning=False)
+    assert "| uniform - lstm | +0 [+0, +0] | +30 [+30, +30] | +0 [+0, +0] |" in text
+    text = search_report.report(rows, 400, tuning=False, base="uniform")
+    assert "| lstm - uniform | +0 [+0, +0] | -30 [-30, -30] |" in text
+    assert "difference" not in search_report.report(rows[3:], 400, tuning=False)
+
+
+def test_the_share_within_the_limit_is_reported_of_limited_tables():
+    limited = [
+        _row(name, s, (9, 50, None), table="kept_aside_p30", within=within)
+        for name, within in (("random", 0.25), ("lstm", 0.9))
+        for s in range(3)
+    ]
+    lines = search_report.report(limited, 400, tuning=False).splitlines()
+    assert "## kept_aside_p30" in lines
+    (heads,) = [line for line in lines if line.startswith("| method")]
+    assert heads.endswith("| regret at 100 | within |")
+    assert [line.split(" | ")[-1] for line in lines if line[:5] in ("| ran", "| lst")] == [
+        *("25% |", "90% |"),
+        *["+0 [+0, +0] |"],  # the difference of the two
+    ]
+    whole = search_report.report([_row("random", 0, (9, 50, None))], 400, tuning=False)
+    assert "| within |" not in whole
 
 
 def test_proposals_are_reported_from_first_to_last():

@@ -69,6 +69,63 @@ def test_what_the_policy_proposed_is_kept_by_step(aside, monkeypatch):
     assert "proposed_reward" not in search_study.run(aside, "local_search", 0, 20)
 
 
+def _scripted(monkeypatch, specs):
+    """Makes a method that asks for these networks one after another."""
+
+    def make(table, seed):
+        return search_methods.Method(spec for spec in specs)
+
+    monkeypatch.setitem(search_methods.METHODS, "scripted", make)
+
+
+def test_under_a_limit_only_what_keeps_it_is_found(aside, monkeypatch):
+    table = aside.limited("p30")
+    specs = sorted(tables.every_network(aside.space), key=aside.accuracy, reverse=True)
+    within = [spec for spec in specs if table.feasible(spec)]
+    beyond = [spec for spec in specs if not table.feasible(spec)]
+    _scripted(monkeypatch, [*beyond[:2], within[30], beyond[2], within[0]])
+    row = search_study.run(table, "scripted", 0, 50)
+    assert row["queries"] == 5  # the best of all networks end no run, the best one within does
+    assert row["within"] == 2 / 5
+    assert row["reached"] == {"top_1%": 5, "top_0.1%": 5, "best": 5}
+    # Before anything within is found, the regret is that of the worst network within.
+    later = aside.accuracy(within[0]) - aside.accuracy(within[30])
+    worst = aside.accuracy(within[0]) - aside.accuracy(within[-1])
+    assert row["improvements"] == [(1, worst), (3, later), (5, 0.0)]
+
+
+def test_under_a_limit_a_run_may_find_nothing(aside, monkeypatch):
+    table = aside.limited("third")
+    beyond = [spec for spec in tables.every_network(aside.space) if not table.feasible(spec)]
+    _scripted(monkeypatch, beyond)
+    row = search_study.run(table, "scripted", 0, 60)
+    assert (row["within"], row["queries"]) == (0.0, 60)
+    assert set(row["reached"].values()) == {None}
+    assert row["regret"]["50"] == row["improvements"][-1][1] == table.best - table.worst
+
+
+def test_only_limited_tables_have_a_share_within(aside):
+    assert "within" not in search_study.run(aside, "random_sampling", 1000, 20)
+    assert "within" in search_study.run(aside.limited("p30"), "random_sampling", 1000, 20)
+
+
+def test_tables_are_loaded_by_name_with_their_limits():
+    assert len(search_study.TABLES) == 15
+    for name in ("kept_aside", "kept_aside_third", "kept_aside_p30"):
+        assert search_study.load_table(name, "").name == name
+    for name in ("kept_aside_half", "third", "mnist", "mnist_third"):
+        with pytest.raises(ValueError, match=f"--tables must be of .* got '{name}'"):
+            search_study.load_table(name, "")
+
+
+def test_tables_without_a_limit_are_the_default_ones():
+    asked = {"seeds": 1, "first_seed": 1000, "max_queries": 9, "digits_path": ""}
+    found = search_study.tasks(None, ["local_search"], quick=False, **asked)
+    assert [task.table for task in found] == list(search_study.UNLIMITED)
+    found = search_study.tasks(["digits_p30"], ["local_search"], quick=False, **asked)
+    assert [task.table for task in found] == ["digits_p30"]
+
+
 def test_workers_start_with_one_thread(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)

@@ -17,22 +17,27 @@ from collections.abc import Sequence
 
 from absl import app, flags
 
-from epnas_tf.studies import search_report
+from epnas_tf.studies import search_figures, search_report
 from epnas_tf.studies import search_study as study
+from epnas_tf.studies.search_methods import METHODS
 
-_TABLES = flags.DEFINE_list("tables", None, f"of {', '.join(study.TABLES)}; all by default")
+_TABLES = flags.DEFINE_list(
+    "tables", None, f"of {', '.join(study.TABLES)}; those without a limit by default"
+)
 _DIGITS_TABLE = flags.DEFINE_string(
     "digits_table", "tests/testdata/digits_table.json.gz", "file of the table digits"
 )
 _METHODS = flags.DEFINE_list("methods", None, "names of METHODS; all by default")
 _SEEDS = flags.DEFINE_integer("seeds", None, "runs per method; 200 by default", 1)
-_LSTM_SEEDS = flags.DEFINE_integer("lstm_seeds", None, "runs of an lstm; 30 by default", 1)
 _FIRST_SEED = flags.DEFINE_integer(
     "first_seed", study.FIRST_REPORTED_SEED, "seeds below 1000 are for tuning and never reported", 0
 )
 _MAX_QUERIES = flags.DEFINE_integer("max_queries", 400, "networks a run may evaluate", 1)
 _QUICK = flags.DEFINE_bool(
-    "quick", False, f"40 runs, 6 of an lstm, tables {', '.join(study.QUICK_TABLES)} where not said"
+    "quick", False, f"40 runs, tables {', '.join(study.QUICK_TABLES)} where not said"
+)
+_BASE = flags.DEFINE_string(
+    "base", search_figures.BASE, "method of which the others' differences are reported"
 )
 _WORKERS = flags.DEFINE_integer("workers", None, "processes of one thread; all cores by default", 1)
 _OUTPUT = flags.DEFINE_string("output", "bench_search", "folder of the results")
@@ -47,12 +52,12 @@ def main(argv: Sequence[str]) -> None:
             _TABLES.value,
             _METHODS.value,
             seeds=_SEEDS.value,
-            lstm_seeds=_LSTM_SEEDS.value,
             first_seed=_FIRST_SEED.value,
             max_queries=_MAX_QUERIES.value,
             quick=_QUICK.value,
             digits_path=_DIGITS_TABLE.value,
         )
+        study.names("base", [_BASE.value], tuple(METHODS))
         prefix = "tuning_" if study.is_tuning(tasks) else ""
         study.check_tables(tasks)
     except (ImportError, ValueError) as error:
@@ -61,7 +66,7 @@ def main(argv: Sequence[str]) -> None:
     output.mkdir(parents=True, exist_ok=True)
     workers = _WORKERS.value or os.cpu_count() or 1
     rows = study.run_missing(tasks, output / f"{prefix}results.jsonl", workers)
-    search_report.write(rows, _MAX_QUERIES.value, output, prefix)
+    search_report.write(rows, _MAX_QUERIES.value, output, prefix, _BASE.value)
 
 
 if __name__ == "__main__":

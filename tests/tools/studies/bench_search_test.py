@@ -57,6 +57,7 @@ def test_tuning_seeds_are_never_reported(command):
         ({"first_seed": 999}, "--first_seed: seeds must be all below 1000 .* got 999 to 1000"),
         ({"methods": ["sorcery"]}, "--methods: must be of .* got 'sorcery'"),
         ({"tables": ["mnist"]}, "--tables: must be of .* got 'mnist'"),
+        ({"base": "sorcery"}, "--base: must be of .* got 'sorcery'"),
         ({"methods": []}, "--methods: must name at least one"),
         ({"tables": ["digits"], "digits_table": "no/such/file"}, "--digits_table=no/such/file"),
     ],
