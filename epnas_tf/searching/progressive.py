@@ -8,16 +8,18 @@ told the same trials again is in the same state, to the bit. Random draws come f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from epnas_tf import interrupts, randomness
-from epnas_tf.architecture import initial, morph
+from epnas_tf.architecture import descent, morph
+from epnas_tf.architecture import initial as initial_lib
 from epnas_tf.architecture.morph import Morph
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
+from epnas_tf.searching import starts
 from epnas_tf.searching.learner import Learner, Move, Policy
 from epnas_tf.searching.settings import STEPS, Learning, Sizes
 from epnas_tf.searching.trials import Proposal, Result, Slot, Trial, ranked
@@ -29,8 +31,8 @@ TOURNAMENTS = 4
 class ProgressiveSearch:
     """Progressive search with B branches (paper, sections 3.1 and 3.2).
 
-    Step 0, once, evaluates B random starting networks. Then each step proposes a morph of each
-    branch's network, and the best B of an episode start the next. Trials in all: B + E * T * B.
+    Step 0, once, evaluates B starting networks, given or random. Then each step proposes a morph of
+    each branch's network, and the best B of an episode start the next. Trials: B + E * T * B.
 
     Attributes:
       space: the networks it may visit.
@@ -50,6 +52,8 @@ class ProgressiveSearch:
         violation: Callable[[Spec], float] = lambda spec: 0.0,
         learning: Learning | None = None,
         reuse_duplicates: bool = False,
+        initial: Sequence[Spec] = (),
+        near: Callable[[Spec], float] | None = None,
         **sizes: Any,
     ):
         """Starts a search before its first step.
@@ -62,12 +66,16 @@ class ProgressiveSearch:
           learning: how the policy learns; the defaults of `Learning` if None.
           reuse_duplicates: name in a proposal the earlier trial of the same network, whose result
             may stand for it.
+          initial: the starting networks of the first branches; those of the others are drawn.
+          near: how much of the limits a network uses, where starting networks are to be drawn near
+            the limits; else they are drawn anywhere within.
           **sizes: fields of `searching.settings.Sizes`: branches, episodes, steps, seed.
 
         Raises:
-          SettingError: a size is not allowed.
+          SettingError: a size is not allowed, or there are more starting networks than branches.
         """
         known = Sizes(**sizes)
+        starts.check(initial, space, known.branches)
         self.space = space
         self.branches, self.episodes = known.branches, known.episodes
         self.steps = known.steps or STEPS[space.pattern]
@@ -78,7 +86,8 @@ class ProgressiveSearch:
         self._learner = Learner(space, policy, self._learning)
         self._reuse_duplicates = reuse_duplicates
         self._seed = known.seed
-        self._violation = violation
+        self._violation, self._near = violation, near
+        self._initial = list(initial)
         self._episode, self._step = 1, 0
         self._proposals: dict[Slot, Proposal] = {}
         self._results: dict[Slot, Result] = {}
@@ -162,14 +171,15 @@ class ProgressiveSearch:
         return randomness.generator(self._seed, purpose, self._episode, self._step, branch)
 
     def _draw_starts(self) -> list[Proposal]:
-        taken: set[str] = set()
-        proposals = []
-        for slot in self.slots():
-            rng = self._rng("start", slot.branch)
-            spec = initial.starting_spec(self.space, rng, self._violation, frozenset(taken))
-            taken.add(spec.key)
-            proposals.append(Proposal(slot, spec))
-        return proposals
+        specs = list(self._initial)
+        for branch in range(len(specs), self.branches):
+            rng, taken = self._rng("start", branch), frozenset(spec.key for spec in specs)
+            if self._near is None:
+                drawn = initial_lib.starting_spec(self.space, rng, self._violation, taken)
+            else:
+                drawn = descent.near_limits(self.space, rng, self._violation, self._near, taken)
+            specs.append(drawn)
+        return [Proposal(slot, spec) for slot, spec in zip(self.slots(), specs, strict=True)]
 
     def _draw_step(self) -> list[Proposal]:
         parents = [trial.proposal for trial in self._current]
