@@ -19,7 +19,7 @@ Measure = Callable[[Spec], float]
 
 # A start is the fullest of so many networks within the limits, sought in at most so many draws.
 WITHIN = 64
-MAX_DRAWS = 512
+MAX_DRAWS = 256
 # Changes that are looked at in a round of a descent, and its most rounds.
 CHANGES = 64
 ROUNDS = 64

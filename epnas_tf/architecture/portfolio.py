@@ -315,7 +315,7 @@ def _numbers(space: SearchSpace, name: str) -> list[int]:
 
 
 def _nearest(space: SearchSpace, name: str, aim: int) -> int:
-    return min(_numbers(space, name), key=lambda value: (abs(value - aim), value))
+    return min(_numbers(space, name), key=lambda value: (abs(value - aim), -value))
 
 
 def _first(space: SearchSpace, name: str, wanted: str) -> str:
