@@ -28,7 +28,13 @@ from epnas_tf.fields import (
     settings_in,
     text_of,
 )
-from epnas_tf.searching.settings import Learning, LSTMSettings, PolicySettings, Sizes
+from epnas_tf.searching.settings import (
+    Learning,
+    LSTMSettings,
+    PolicySettings,
+    Sizes,
+    StartSettings,
+)
 from epnas_tf.sharing.settings import SharingSettings
 from epnas_tf.training.settings import (
     DeviceSettings,
@@ -93,6 +99,7 @@ class SearchConfig(
     PolicySettings,
     Attempts,
     RunLimits,
+    StartSettings,
     Sizes,
     ChildLimits,
     LimitSettings,

@@ -6,7 +6,14 @@ import pytest
 
 from epnas_tf import command_line, fields
 from epnas_tf.config import SearchConfig
-from epnas_tf.searching.settings import PAPER, PAPER_LSTM, Learning, LSTMSettings
+from epnas_tf.searching.settings import (
+    PAPER,
+    PAPER_LSTM,
+    PAPER_STARTS,
+    Learning,
+    LSTMSettings,
+    StartSettings,
+)
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _FILES = sorted((_ROOT / "flags").glob("*.flags"))
@@ -104,6 +111,7 @@ def test_the_paper_learns_by_its_own_rule(name):
     config = _preset(name)
     assert fields.pick(config, Learning) == PAPER
     assert fields.pick(config, LSTMSettings) == PAPER_LSTM
+    assert fields.pick(config, StartSettings) == PAPER_STARTS
     assert (config.policy_epochs, config.reuse_duplicates) == (1, 0)
 
 

@@ -136,6 +136,10 @@ class Budget:
         large = _share_over(self.memory(cost), self.limits.max_child_memory)
         return limits.total_violation(cost, self.constraints) + late + large
 
+    def fullness(self, spec: Spec) -> float:
+        """Returns the largest ratio of a use to its upper limit, 0 where there is none."""
+        return limits.excess(self.cost(spec), self.constraints)[0]
+
     def reason_to_skip(self, spec: Spec) -> str | None:
         """Returns OVER_LIMITS, TOO_LONG or TOO_LARGE where a network is not to be trained."""
         cost = self.cost(spec)

@@ -14,14 +14,16 @@ from typing import Any
 import numpy as np
 
 from epnas_tf import interrupts, randomness
-from epnas_tf.architecture import initial
+from epnas_tf.architecture import descent, initial
 from epnas_tf.architecture.morph import Morph
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
+from epnas_tf.searching import starts as starts_lib
 from epnas_tf.searching.candidates import STONE_REACH
 from epnas_tf.searching.knowledge import Knowledge
 from epnas_tf.searching.learner import Learner, Move, Policy
 from epnas_tf.searching.settings import STEPS, Learning, Sizes
+from epnas_tf.searching.starts import Starts
 from epnas_tf.searching.trials import Proposal, Result, Slot, Trial, ranked
 
 # A tournament takes one in so many of the trained networks.
@@ -31,8 +33,8 @@ TOURNAMENTS = 4
 class ProgressiveSearch:
     """Progressive search with B branches (paper, sections 3.1 and 3.2).
 
-    Step 0, once, evaluates B random starting networks. Then each step proposes a morph of each
-    branch's network, and the best B of an episode start the next. Trials in all: B + E * T * B.
+    Step 0, once, evaluates B starting networks, given or random. Then each step proposes a morph of
+    each branch's network, and the best B of an episode start the next. Trials: B + E * T * B.
 
     Attributes:
       space: the networks it may visit.
@@ -52,6 +54,7 @@ class ProgressiveSearch:
         knowledge: Knowledge | None = None,
         learning: Learning | None = None,
         reuse_duplicates: bool = False,
+        starts: Starts | None = None,
         **sizes: Any,
     ):
         """Starts a search before its first step.
@@ -63,12 +66,15 @@ class ProgressiveSearch:
           learning: how the policy learns; the defaults of `Learning` if None.
           reuse_duplicates: name in a proposal the earlier trial of the same network, whose result
             may stand for it.
+          starts: the starting networks; all drawn anywhere within the limits if None.
           **sizes: fields of `searching.settings.Sizes`: branches, episodes, steps, seed.
 
         Raises:
-          SettingError: a size is not allowed.
+          SettingError: a size is not allowed, or there are more starting networks than branches.
         """
         known = Sizes(**sizes)
+        self._starting = starts or Starts()
+        starts_lib.check(self._starting.initial, space, known.branches)
         self.space = space
         self.branches, self.episodes = known.branches, known.episodes
         self.steps = known.steps or STEPS[space.pattern]
@@ -163,16 +169,15 @@ class ProgressiveSearch:
         return randomness.generator(self._seed, purpose, self._episode, self._step, branch)
 
     def _draw_starts(self) -> list[Proposal]:
-        taken: set[str] = set()
-        proposals = []
-        for slot in self.slots():
-            rng = self._rng("start", slot.branch)
-            spec = initial.starting_spec(
-                self.space, rng, self._knowledge.violation, frozenset(taken)
-            )
-            taken.add(spec.key)
-            proposals.append(Proposal(slot, spec))
-        return proposals
+        specs = list(self._starting.initial)
+        violation, near = self._knowledge.violation, self._starting.near
+        for branch in range(len(specs), self.branches):
+            rng, taken = self._rng("start", branch), frozenset(spec.key for spec in specs)
+            if near is None:
+                specs.append(initial.starting_spec(self.space, rng, violation, taken))
+            else:
+                specs.append(descent.near_limits(self.space, rng, violation, near, taken))
+        return [Proposal(slot, spec) for slot, spec in zip(self.slots(), specs, strict=True)]
 
     def _draw_step(self) -> list[Proposal]:
         parents = [trial.proposal for trial in self._current]

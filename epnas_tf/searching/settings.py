@@ -30,6 +30,22 @@ class Sizes(Settings):
         return self.branches * (1 + self.episodes * (self.steps or STEPS[pattern]))
 
 
+MIXTURE, PORTFOLIO, RANDOM = "mixture", "portfolio", "random"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StartSettings(Settings):
+    """The networks that a search begins with."""
+
+    starts: str = setting(
+        MIXTURE,
+        "what is trained first: a portfolio of plain, residual and separable networks as large as "
+        "the limits allow, random networks (the paper's), or (mixture) half and half, the random "
+        "ones near the limits",
+        choices=(MIXTURE, PORTFOLIO, RANDOM),
+    )
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PolicySettings(Settings):
     """Who chooses the changes, and when a result is taken from memory."""
@@ -117,7 +133,7 @@ class Learning(Settings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SearchSettings(Sizes, PolicySettings, LSTMSettings, Learning):
+class SearchSettings(Sizes, StartSettings, PolicySettings, LSTMSettings, Learning):
     """Everything that decides which networks are proposed, but for space and limits."""
 
 
@@ -131,6 +147,8 @@ PAPER = Learning(
     neighbours=0,
     imagined_updates=0,
 )
+
+PAPER_STARTS = StartSettings(starts=RANDOM)
 
 # What the paper says of its policy (section 4.1; the check table alone decides the place:
 # PAPER_NOTES section 2).

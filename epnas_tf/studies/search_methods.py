@@ -135,13 +135,16 @@ def _softened(accuracy: float, violation: float) -> float:
 Factory = Callable[[Table, int], Method]
 
 
-def _variant(**learning: Any) -> Factory:
-    """Returns the search with the LSTM policy whose learning differs from the defaults in this."""
-    return functools.partial(
-        _progressive,
-        policy=functools.partial(_lstm, LSTMSettings()),
-        learning=Learning(**learning),
-    )
+def _variant(learning: dict[str, Any] | None = None, **parts: Any) -> Factory:
+    """Returns the default search that differs in this from the defaults.
+
+    Args:
+      learning: fields of `Learning`.
+      **parts: arguments of `_progressive`.
+    """
+    policy = functools.partial(_lstm, LSTMSettings())
+    chosen = {"policy": policy, "learning": Learning(**(learning or {}))} | parts
+    return functools.partial(_progressive, **chosen)
 
 
 # The same choice of parents as the others, so that only candidates and policy differ.
@@ -164,15 +167,15 @@ METHODS: dict[str, Factory] = {
     "lstm_paper": functools.partial(
         _progressive, policy=functools.partial(_lstm, PAPER_LSTM), learning=PAPER, branches=8
     ),
-    "lstm_unscreened": _variant(screen=1),
+    "lstm_unscreened": _variant({"screen": 1}),
     # The defaults, and below them one part left out in turn.
     "lstm": _variant(),
-    "lstm_no_numbers": functools.partial(_variant(), numbers=False),
-    "lstm_no_neighbours": _variant(neighbours=0),
-    "lstm_soft_limits": _variant(limits="soft"),
-    "lstm_not_imagined": _variant(imagined_updates=0),
-    "uniform": functools.partial(_variant(), policy=_random),
-    "lstm_8_branches": functools.partial(_variant(), branches=8),
-    "lstm_prior": functools.partial(_variant(), prior=_lent),
-    "lstm_misleading_prior": functools.partial(_variant(), prior=_misleading),
+    "lstm_no_numbers": _variant(numbers=False),
+    "lstm_no_neighbours": _variant({"neighbours": 0}),
+    "lstm_soft_limits": _variant({"limits": "soft"}),
+    "lstm_not_imagined": _variant({"imagined_updates": 0}),
+    "uniform": _variant(policy=_random),
+    "lstm_8_branches": _variant(branches=8),
+    "lstm_prior": _variant(prior=_lent),
+    "lstm_misleading_prior": _variant(prior=_misleading),
 }

@@ -18,9 +18,9 @@ from epnas_tf.architecture import anatomy
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.space import SearchSpace
+from epnas_tf.architecture.spec import Spec
 from epnas_tf.fields import SettingError
-from epnas_tf.searching import lineage, trials
-from epnas_tf.searching.knowledge import Knowledge
+from epnas_tf.searching import lineage, starts, trials
 from epnas_tf.searching.lineage import Names
 from epnas_tf.searching.policies import POLICIES
 from epnas_tf.searching.progressive import ProgressiveSearch
@@ -49,6 +49,7 @@ class EPNASOracle(DurableOracle):
     Attributes:
       space: the networks it may propose.
       constraints: soft limits on the networks' resources.
+      initial_specs: networks that it begins with.
       settings: everything else that decides which trials there are.
       steps: steps per episode.
       log: its trials as plain data.
@@ -57,18 +58,24 @@ class EPNASOracle(DurableOracle):
     """
 
     def __init__(
-        self, space: SearchSpace, *, constraints: Sequence[Constraint] = (), **settings: Any
+        self,
+        space: SearchSpace,
+        *,
+        constraints: Sequence[Constraint] = (),
+        initial_specs: Sequence[Spec] = (),
+        **settings: Any,
     ):
         """Makes an oracle before its first trial.
 
         Args:
           space: the networks it may propose.
           constraints: soft limits on the networks' resources, one per resource.
+          initial_specs: networks that the first branches begin with.
           **settings: fields of `tuner.settings.OracleSettings`, such as `branches`, `episodes`,
-            `steps`, `seed`, `policy`, `max_trials`.
+            `steps`, `seed`, `policy`, `starts`, `max_trials`.
 
         Raises:
-          SettingError: a setting or the constraints are not allowed.
+          SettingError: a setting, the constraints or the networks to begin with are not allowed.
           TypeError: there is no such setting.
         """
         metrics = [constraint.metric for constraint in constraints]
@@ -83,6 +90,8 @@ class EPNASOracle(DurableOracle):
         self.space = space
         self.constraints = tuple(constraints)
         self.settings = OracleSettings(**settings)
+        self.initial_specs = tuple(initial_specs)
+        starts.check(self.initial_specs, space, self.settings.branches)
         self.steps = self.settings.steps or STEPS[space.pattern]
         self.watch = RunWatch(self.settings)
         self.listeners: list[Listener] = []
@@ -121,6 +130,7 @@ class EPNASOracle(DurableOracle):
                 knowledge=self._knowledge(),
                 learning=fields.pick(settings, Learning),
                 reuse_duplicates=settings.reuse_duplicates,
+                starts=starts.plan(settings, self.initial_specs, self.space, self.budget),
                 **fields.values_of(settings, Sizes),
             )
             try:

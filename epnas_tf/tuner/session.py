@@ -163,10 +163,11 @@ class Session:
         # These have their own place in the project.
         for name in (*_fixed(self._settings, Speed), *_fixed(self._settings, VariationSettings)):
             del child[name]
-        constraints = [dataclasses.asdict(limit) for limit in self._oracle.constraints]
-        return project_file.plain(
-            self._oracle.space.describe() | fixed | child | {"constraints": constraints}
-        )
+        given = {
+            "constraints": [dataclasses.asdict(limit) for limit in self._oracle.constraints],
+            "initial_specs": [spec.key for spec in self._oracle.initial_specs],
+        }
+        return project_file.plain(self._oracle.space.describe() | fixed | child | given)
 
     def check(self, plan: Plan) -> None:
         """Raises ValueError where the folder holds another search than the planned one."""

@@ -120,3 +120,12 @@ def test_what_needs_too_much_memory_is_not_trained(share, reason):
     budget = _budget(batch=32, max_child_memory=share * needed)
     assert budget.reason_to_skip(_SPEC) == reason
     assert budget.violation(_SPEC) == pytest.approx(max(0.0, 1 / share - 1))
+
+
+def test_fullness_is_the_largest_share_of_an_upper_limit():
+    params, flops = _budget().cost(_SPEC).params, _budget().cost(_SPEC).flops
+    assert _budget().fullness(_SPEC) == 0
+    assert _budget(Constraint("params", lower=10 * params)).fullness(_SPEC) == 0
+    half, twice = Constraint("flops", upper=2 * flops), Constraint("params", upper=params / 2)
+    assert _budget(half).fullness(_SPEC) == 0.5
+    assert _budget(half, twice).fullness(_SPEC) == _budget(twice, half).fullness(_SPEC) == 2

@@ -9,11 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epnas_tf import randomness
+from epnas_tf.architecture import initial
+from epnas_tf.architecture.budget import Budget
+from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.morph import Morph
 from epnas_tf.architecture.space import layerwise_space
+from epnas_tf.fields import SettingError
 from epnas_tf.searching.knowledge import Knowledge
 from epnas_tf.searching.policies.uniform import RandomPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
+from epnas_tf.searching.starts import Starts
 from epnas_tf.searching.trials import Proposal, Result, Slot
 
 _SPACE = layerwise_space(max_layers=8)
@@ -234,3 +239,44 @@ def test_a_refused_result_takes_none_of_the_others_along(scripted):
     with pytest.raises(ValueError, match="got e01s02b0"):
         search.tell(iter([Result(Slot(1, 0, 0), 0.5), foreign]))
     assert [p.slot for p in search.ask()] == search.slots()
+
+
+# Starting networks
+
+
+def test_given_networks_begin_the_first_branches_and_the_others_are_drawn_as_ever():
+    drawn = [proposal.spec for proposal in _search(branches=4).ask()]
+    given = [initial.random_spec(_SPACE, randomness.generator(1, "given", k)) for k in range(2)]
+    begun = [proposal.spec for proposal in _search(branches=4, starts=Starts(given)).ask()]
+    assert begun == given + drawn[2:]
+
+
+def test_a_given_network_is_not_drawn_again():
+    drawn = [proposal.spec for proposal in _search(branches=3).ask()]
+    begun = [proposal.spec for proposal in _search(branches=3, starts=Starts(drawn[1:2])).ask()]
+    assert begun[0] == drawn[1]
+    assert len(set(begun)) == 3
+
+
+def test_networks_are_drawn_near_the_limits_where_that_is_said():
+    budget = Budget((32, 32, 3), 10, (Constraint("params", upper=150_000),))
+    known = Knowledge(violation=budget.violation)
+    anywhere = _search(branches=3, knowledge=known).ask()
+    near = _search(branches=3, knowledge=known, starts=Starts(near=budget.fullness)).ask()
+    fullness = [[budget.fullness(p.spec) for p in proposals] for proposals in (anywhere, near)]
+    assert max(fullness[0]) < 0.7 < min(fullness[1])
+    assert max(fullness[1]) <= 1
+
+
+def test_more_networks_than_branches_are_refused():
+    given = [proposal.spec for proposal in _search(branches=3).ask()]
+    with pytest.raises(SettingError, match="at most as many as --branches=2, got 3"):
+        _search(branches=2, starts=Starts(given))
+
+
+def test_a_logged_start_stands_for_the_one_that_would_be_drawn():
+    given = [proposal.spec for proposal in _search(branches=2, seed=5).ask()]
+    search = _search(branches=2, starts=Starts(given))
+    logged = _search(branches=2).ask()[0]
+    search.adopt([logged])
+    assert [proposal.spec for proposal in search.ask()] == [logged.spec, given[1]]

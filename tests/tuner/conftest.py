@@ -23,7 +23,7 @@ from epnas_tf.workdir import storage
 
 TunerMaker = Callable[..., EPNASTuner]
 
-_SIZES = {"branches": 2, "episodes": 1, "steps": 2, "policy": "random"}
+_SIZES = {"branches": 2, "episodes": 1, "steps": 2, "policy": "random", "starts": "random"}
 _SCHEDULE = Schedule("test", epochs=2, batch_size=8, learning_rate=0.05)
 
 
@@ -61,7 +61,8 @@ def _make_tuner(tmp_path: pathlib.Path, space: SearchSpace) -> TunerMaker:
 
     def make(project: str = "search", **settings: Any) -> EPNASTuner:
         settings = {"max_child_minutes": None} | settings  # else the machine's speed is measured
-        names = {"constraints", *(field.name for field in settings_in(OracleSettings))}
+        names = {field.name for field in settings_in(OracleSettings)}
+        names |= {"constraints", "initial_specs"}
         own = _SIZES | {name: settings.pop(name) for name in names & settings.keys()}
         return EPNASTuner(
             EPNASOracle(settings.pop("space", space), **own),

@@ -11,11 +11,18 @@ import keras_tuner
 import pytest
 from keras_tuner import errors
 
-from epnas_tf.architecture import resources
+from epnas_tf import randomness
+from epnas_tf.architecture import initial, resources
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.limits import Constraint
-from epnas_tf.architecture.spec import spec_from_json
-from epnas_tf.searching.settings import PAPER
+from epnas_tf.architecture.portfolio import portfolio
+from epnas_tf.architecture.space import layerwise_space
+from epnas_tf.architecture.spec import Spec, spec_from_json
+from epnas_tf.fields import SettingError
+from epnas_tf.searching.knowledge import Knowledge
+from epnas_tf.searching.policies.uniform import RandomPolicy
+from epnas_tf.searching.progressive import ProgressiveSearch
+from epnas_tf.searching.settings import PAPER, PAPER_STARTS
 from epnas_tf.training.evaluate import Evaluator
 from epnas_tf.tuner import durable, run_limits
 from epnas_tf.tuner import oracle as oracle_lib
@@ -201,7 +208,7 @@ def test_max_trials_counts_what_is_running(make):
 
 
 # Of the nine trials of this search, the network of the fifth was trained as the second.
-_AGAIN = {"seed": 7, **vars(PAPER)}
+_AGAIN = {"seed": 7, **vars(PAPER), **vars(PAPER_STARTS)}
 _REUSED, _FIRST = "e01s01b1", "e01s00b1"
 
 
@@ -354,6 +361,57 @@ def test_arguments_that_cannot_be_are_refused(space, settings, message):
         EPNASOracle(space, **settings)
 
 
+# Starting networks
+
+
+def _starts(oracle) -> list[Spec]:
+    return [proposal.spec for proposal in oracle.search.ask()]
+
+
+_LIMIT = {"constraints": [Constraint("params", upper=2_000)], "branches": 4}
+
+
+def test_a_search_begins_with_a_portfolio_and_networks_near_the_limits(make, space):
+    oracle = make(**_LIMIT)
+    known = portfolio(space, oracle.budget, 2)
+    begun = _starts(oracle)
+    assert begun[:2] == known
+    assert len({*begun}) == 4
+    assert all(0.5 < oracle.budget.fullness(spec) <= 1 for spec in begun[2:])
+
+
+def test_a_search_may_begin_with_the_portfolio_alone(make, space):
+    oracle = make(**_LIMIT, starts="portfolio")
+    assert _starts(oracle) == portfolio(space, oracle.budget, 4)
+
+
+def test_a_search_may_begin_at_random_as_the_papers(make, space):
+    oracle = make(**_LIMIT, starts="random")
+    known = Knowledge(violation=oracle.budget.violation)
+    search = ProgressiveSearch(space, RandomPolicy(space), knowledge=known, branches=4)
+    assert _starts(oracle) == [proposal.spec for proposal in search.ask()]
+
+
+def test_ones_own_networks_come_first(make, space):
+    own = [initial.random_spec(space, randomness.generator(0, "own", k)) for k in range(2)]
+    oracle = make(**_LIMIT, initial_specs=own)
+    assert _starts(oracle)[:3] == [*own, *portfolio(space, oracle.budget, 1)]
+    with pytest.raises(SettingError, match="at most as many as --branches=1, got 2"):
+        EPNASOracle(space, branches=1, initial_specs=own)
+    with pytest.raises(SettingError, match=r"initial_specs must be networks of .*, got number 1"):
+        EPNASOracle(layerwise_space(), initial_specs=own)
+
+
+def test_a_search_in_pieces_has_the_same_starts(make):
+    whole = _starts(make(**_LIMIT))
+    oracle = make(**_LIMIT)
+    for _ in range(3):
+        _end(oracle, oracle.create_trial("w"))
+    again = make(**_LIMIT)
+    assert _starts(again) == whole[3:]
+    assert [t.assignment.proposal.spec for t in again.completed()] == whole[:3]
+
+
 def test_settings_are_told_by_name_and_others_refused(space):
     oracle = EPNASOracle(space, policy="random", branches=2, seed=3, policy_learning_rate=6e-4)
     assert oracle.settings == OracleSettings(
@@ -474,7 +532,7 @@ def test_a_learning_search_resumes_as_it_was(quick, make_tuner, data, monkeypatc
 
 
 def test_a_search_in_pieces_reuses_the_same_trials(quick, make_tuner, data):
-    again = {"seed": 2, "episodes": 3, **vars(PAPER)}
+    again = {"seed": 2, "episodes": 3, **vars(PAPER), **vars(PAPER_STARTS)}
     whole = make_tuner("whole", **again)
     whole.search(data)
     assert sum(bool(r.proposal.reuse) for r in whole.oracle.completed()) > 2
