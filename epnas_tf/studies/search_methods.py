@@ -143,7 +143,7 @@ def _variant(learning: dict[str, Any] | None = None, **parts: Any) -> Factory:
       **parts: arguments of `_progressive`.
     """
     policy = functools.partial(_lstm, LSTMSettings())
-    chosen = {"policy": policy, "learning": Learning(**(learning or {}))} | parts
+    chosen: dict[str, Any] = {"policy": policy, "learning": Learning(**(learning or {}))} | parts
     return functools.partial(_progressive, **chosen)
 
 

@@ -21,6 +21,7 @@ from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.fields import SettingError
 from epnas_tf.searching import lineage, starts, trials
+from epnas_tf.searching.knowledge import Knowledge
 from epnas_tf.searching.lineage import Names
 from epnas_tf.searching.policies import POLICIES
 from epnas_tf.searching.progressive import ProgressiveSearch
