@@ -17,13 +17,17 @@ from epnas_tf import fields, interrupts
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.space import SearchSpace
+from epnas_tf.architecture.spec import Spec
 from epnas_tf.fields import SettingError
+from epnas_tf.searching import initial_specs as initial_specs_lib
 from epnas_tf.searching import lineage, trials
+from epnas_tf.searching import prior as prior_lib
 from epnas_tf.searching.lineage import Names
 from epnas_tf.searching.policies import POLICIES
+from epnas_tf.searching.prior import Prior, PriorTrial
 from epnas_tf.searching.progressive import ProgressiveSearch
 from epnas_tf.searching.settings import STEPS, Learning, SearchSettings, Sizes
-from epnas_tf.searching.trials import Proposal, Slot
+from epnas_tf.searching.trials import Proposal
 from epnas_tf.tuner import durable
 from epnas_tf.tuner.durable import DurableOracle, Status, Trial
 from epnas_tf.tuner.run_limits import RunWatch
@@ -32,7 +36,6 @@ from epnas_tf.tuner.trial_data import (
     OBJECTIVE,
     Assignment,
     CompletedTrial,
-    Curve,
     Outcome,
     Remembered,
 )
@@ -49,24 +52,35 @@ class EPNASOracle(DurableOracle):
       constraints: soft limits on the networks' resources.
       settings: everything else that decides which trials there are.
       steps: steps per episode.
+      initial_specs: the user's networks, with which step 0 begins.
+      prior: what earlier searches found.
       log: its trials as plain data.
       watch: tells when this run hands out no more trials.
       listeners: called with the oracle and a completed trial after each of these.
     """
 
     def __init__(
-        self, space: SearchSpace, *, constraints: Sequence[Constraint] = (), **settings: Any
+        self,
+        space: SearchSpace,
+        *,
+        constraints: Sequence[Constraint] = (),
+        initial_specs: Sequence[Spec] = (),
+        prior: Sequence[Sequence[PriorTrial]] = (),
+        **settings: Any,
     ):
         """Makes an oracle before its first trial.
 
         Args:
           space: the networks it may propose.
           constraints: soft limits on the networks' resources, one per resource.
+          initial_specs: networks with which step 0 begins, at most one per branch. A search that
+            goes on has those that it began with; where some are given, they must be the same.
+          prior: what earlier searches found, of each what `read_prior` returns; likewise.
           **settings: fields of `tuner.settings.OracleSettings`, such as `branches`, `episodes`,
             `steps`, `seed`, `policy`, `max_trials`.
 
         Raises:
-          SettingError: a setting or the constraints are not allowed.
+          SettingError: a setting, the constraints, a starting network or the prior is not allowed.
           TypeError: there is no such setting.
         """
         metrics = [constraint.metric for constraint in constraints]
@@ -82,6 +96,9 @@ class EPNASOracle(DurableOracle):
         self.constraints = tuple(constraints)
         self.settings = OracleSettings(**settings)
         self.steps = self.settings.steps or STEPS[space.pattern]
+        branches = self.settings.branches
+        self.initial_specs = initial_specs_lib.checked(initial_specs, space, branches)
+        self.prior: Prior = prior_lib.checked(prior, space)
         self.watch = RunWatch(self.settings)
         self.listeners: list[Listener] = []
         self._limit_reached = ""
@@ -182,7 +199,7 @@ class EPNASOracle(DurableOracle):
             remembered=self._remembered(proposal),
             generation=slot.steps_before(self.steps) if shared else None,
             names=self._layer_names(proposal) if by_lineage else (),
-            reference=self._reference(slot) if settings.stop_hopeless else None,
+            reference=self.log.curves_before(slot, self.steps) if settings.stop_hopeless else None,
         )
 
     def _remembered(self, proposal: Proposal) -> Remembered | None:
@@ -199,17 +216,6 @@ class EPNASOracle(DurableOracle):
             if trial.slot.name not in self._names:
                 self._names[trial.slot.name] = lineage.names_of(trial.proposal, self._names)
         return lineage.names_of(proposal, self._names)
-
-    def _reference(self, slot: Slot) -> tuple[Curve, ...]:
-        """Returns the training curves of the step before a slot's."""
-        before = slot.steps_before(self.steps) - 1
-        return tuple(
-            known.outcome.curve
-            for known in self.completed()
-            if known.trained
-            and known.outcome.curve
-            and known.slot.steps_before(self.steps) == before
-        )
 
     def create_trial(self, tuner_id: str) -> Trial:
         """Returns the tuner's next trial."""
