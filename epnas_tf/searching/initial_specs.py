@@ -8,7 +8,7 @@ from typing import Any
 
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec, spec_from_dict
-from epnas_tf.fields import SettingError
+from epnas_tf.fields import SettingError, text_of
 
 
 def checked(specs: Iterable[Spec], space: SearchSpace, branches: int) -> tuple[Spec, ...]:
@@ -59,10 +59,10 @@ def _check_stack(spec: Spec, space: SearchSpace) -> None:
     for field in dataclasses.fields(spec)[1:]:  # the items come first
         want, got = getattr(ours, field.name), getattr(spec, field.name)
         if want != got:
-            left_out = f" ({got} is also what a network has that does not say it)"
+            default = ", as where a network does not say it" * (got == field.default)
             raise ValueError(
-                f"{field.name} must be {want}, as the space has it, got {got}"
-                + left_out * (got == field.default)
+                f"{field.name} must be {want}, as the space has it, got {got}{default}: change the "
+                f"network, or say --{field.name}={text_of(got)}"
             )
 
 
