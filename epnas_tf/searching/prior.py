@@ -121,6 +121,8 @@ def from_plain(values: Any, space: SearchSpace) -> Prior:
       TypeError: a value is of another type.
       ValueError: a value is not allowed.
     """
+    if not isinstance(values, list) or not all(isinstance(each, list) for each in values):
+        raise ValueError(f"it must be a list of lists of trials, got {values!r:.80}")
     searches = [
         [
             PriorTrial(

@@ -112,6 +112,8 @@ def _agreed(kind: _Kind, oracle: EPNASOracle, work_dir: WorkDir, known: str) -> 
     values = copies.read(work_dir, kind.name, known)
     with untrusted.reading(work_dir.copy(kind.name)):
         copy = kind.from_plain(values, oracle)
+        if not copy:
+            raise ValueError("it must hold something, nothing is not copied")
     if given and not kind.holds(given, copy):
         raise SettingError(
             kind.name,

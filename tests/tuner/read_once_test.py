@@ -15,7 +15,7 @@ from epnas_tf.searching import prior as prior_lib
 from epnas_tf.searching.prior import PriorTrial
 from epnas_tf.tuner import read_once
 from epnas_tf.tuner.tuner import EPNASTuner
-from epnas_tf.workdir import project_file, storage
+from epnas_tf.workdir import copies, project_file, storage
 from epnas_tf.workdir.layout import COPIES
 
 
@@ -48,7 +48,7 @@ def test_it_is_copied_at_the_first_start_and_its_hash_is_the_projects(
 ):
     tuner = make_tuner(**given, max_trials=1)
     tuner.plan(data)
-    assert not storage.exists(tuner.work_dir.path)  # looking writes nothing
+    assert os.listdir(tuner.work_dir.path) == []  # looking writes nothing
     tuner.search(data)
     stored = project_file.read(tuner.work_dir)
     assert stored.copies.keys() == {*COPIES}
@@ -159,7 +159,14 @@ def test_a_copy_that_is_lost_or_changed_is_asked_for_and_written_again(
 @pytest.mark.parametrize(
     "content",
     [
-        *("{}", "[1]", "null", '[{"pattern": "module", "branches": [{"op": "conv-conv"}]}]'),
+        *(
+            "{}",
+            "[]",
+            "[1]",
+            "[[]]",
+            "null",
+            '[{"pattern": "module", "branches": [{"op": "conv-conv"}]}]',
+        ),
         '[[{"spec": {}, "accuracy": 1, "reward": 1}]]',
     ],
 )
@@ -169,8 +176,6 @@ def test_a_hostile_copy_is_refused_though_its_hash_is_right(
 ):
     tuner = make_tuner(**given, max_trials=1)
     tuner.search(data)
-    from epnas_tf.workdir import copies
-
     storage.write_atomic(tuner.work_dir.copy(name), content)
     project = project_file.read(tuner.work_dir)
     project.copies[name] = copies.digest(content)
@@ -254,5 +259,5 @@ def test_more_than_a_copy_holds_is_refused_before_anything_is_written(
     monkeypatch.setattr(storage, "MAX_TEXT_BYTES", 300)
     tuner = make_tuner(prior=given["prior"])
     with pytest.raises(SettingError, match="^prior must be smaller: its JSON must have at most"):
-        tuner.search(data)
-    assert not storage.exists(tuner.work_dir.path)
+        tuner.plan(data)
+    assert os.listdir(tuner.work_dir.path) == []
