@@ -178,9 +178,9 @@ def prior_target(folder: str, oracle: EPNASOracle) -> Target:
     ]
     files = WorkDir(f"{folder}/copies")
     text = copies.text_of(prior.to_plain((tuple(trials), tuple(trials[:2]))))
+    copies.write(files, "prior", text)  # makes the folder
 
     def read(data: bytes) -> bool:
-        copies.write(files, "prior", "")
         write(files.copy("prior"), data)
         values = copies.read(files, "prior", hashlib.sha256(data).hexdigest())
         with untrusted.reading(files.copy("prior")):
