@@ -24,9 +24,8 @@ def read_initial_specs(path: str, space: SearchSpace) -> tuple[tuple[Spec, ...],
       ValueError: it holds no networks, or one that is not of the space.
     """
     specs = specs_file.read(path)
-    initial_specs_lib.check(
-        specs, space
-    )  # before any is left out: an error counts as the file does
+    # Before any is left out: an error counts networks as the file does.
+    initial_specs_lib.check(specs, space)
     different = tuple(dict.fromkeys(specs))
     line = read_once.specs_line(different, path)
     repeated = len(specs) - len(different)
