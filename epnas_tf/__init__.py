@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from epnas_tf.run import search
     from epnas_tf.searching.progressive import ProgressiveSearch
     from epnas_tf.searching.settings import Learning
+    from epnas_tf.tuner.earlier import read_prior
     from epnas_tf.tuner.oracle import EPNASOracle
     from epnas_tf.tuner.tuner import EPNASTuner
 
@@ -39,6 +40,7 @@ __all__ = [
     "cost_of_model",
     "layerwise_space",
     "module_space",
+    "read_prior",
     "search",
 ]
 
@@ -57,6 +59,7 @@ _HOMES = {
     "cost_of_model": "epnas_tf.modeling.counting",
     "layerwise_space": "epnas_tf.architecture.space",
     "module_space": "epnas_tf.architecture.space",
+    "read_prior": "epnas_tf.tuner.earlier",
     "search": "epnas_tf.run",
 }
 

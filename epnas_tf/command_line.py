@@ -10,7 +10,15 @@ from typing import Any
 
 from epnas_tf import config as config_lib
 from epnas_tf.config import SearchConfig
-from epnas_tf.fields import OF_ONE_RUN, ConfigError, flag, read, settings_in, text_of
+from epnas_tf.fields import (
+    COPIED,
+    OF_ONE_RUN,
+    ConfigError,
+    flag,
+    read,
+    settings_in,
+    text_of,
+)
 from epnas_tf.terminal import say
 from epnas_tf.workdir import storage
 from epnas_tf.workdir.layout import WorkDir
@@ -33,7 +41,8 @@ def parse_to_go_on(argv: Sequence[str]) -> SearchConfig:
     """Returns the configuration of a command line that may go on with the search in its work_dir.
 
     What no flag says, in a preset or flagfile neither, is as that search has it, but for what is
-    said for one run (such as `max_trials`). Where there is none, this is `parse`.
+    said for one run (such as `max_trials`) and what the search has read once and keeps a copy of.
+    Where there is none, this is `parse`.
 
     Raises:
       ConfigError: as `parse`, or what is said contradicts that search.
@@ -48,7 +57,8 @@ def parse_to_go_on(argv: Sequence[str]) -> SearchConfig:
     if stored is None:
         return SearchConfig(**values)
     for field in settings_in(stored):
-        if field.metadata["resume"] != OF_ONE_RUN and not flag_values[field.name].present:
+        kept = field.metadata["resume"] not in (OF_ONE_RUN, COPIED)  # a copy needs no path
+        if kept and not flag_values[field.name].present:
             values[field.name] = getattr(stored, field.name)
     try:
         return SearchConfig(**values)

@@ -16,6 +16,7 @@ from epnas_tf.architecture.settings import LimitSettings, RewardSettings, SpaceS
 from epnas_tf.data.names import DatasetName
 from epnas_tf.data.settings import DataSettings, VariationSettings
 from epnas_tf.fields import (
+    COPIED,
     MAY_CHANGE,
     MAY_GROW,
     OF_ONE_RUN,
@@ -44,7 +45,7 @@ from epnas_tf.training.settings import (
     Speed,
 )
 from epnas_tf.tuner.run_limits import RunLimits
-from epnas_tf.tuner.settings import Attempts, Results
+from epnas_tf.tuner.settings import Attempts, ReadOnce, Results
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -100,6 +101,7 @@ class SearchConfig(
     Attempts,
     RunLimits,
     StartSettings,
+    ReadOnce,
     Sizes,
     ChildLimits,
     LimitSettings,
@@ -162,6 +164,8 @@ def _may_be(field: dataclasses.Field[Any], old: Any, new: Any) -> bool:
         return True
     if field.metadata["resume"] == MAY_GROW:
         return bool(new > old)
+    if field.metadata["resume"] == COPIED:
+        return bool(old)  # its content is compared
     # Files may have moved: their content is compared.
     return field.name == "dataset" and DatasetName.parse(new).may_be_moved_from(
         DatasetName.parse(old)
@@ -196,6 +200,9 @@ def gone_on(stored: SearchConfig, asked: SearchConfig) -> SearchConfig:
     free = {
         field.name: getattr(asked, field.name)
         for field in settings_in(stored)
-        if field.metadata["resume"] != SAME or field.name == "dataset"
+        if field.metadata["resume"] not in (SAME, COPIED) or field.name == "dataset"
     }
+    for field in settings_in(stored):
+        if field.metadata["resume"] == COPIED:  # nothing said: what was read once stands
+            free[field.name] = getattr(asked, field.name) or getattr(stored, field.name)
     return dataclasses.replace(stored, **free)

@@ -50,6 +50,8 @@ class ConfigError(ValueError):
 # What a search that goes on may be given: the same value, a larger one, any, or any that is not
 # stored because it was said for one run.
 SAME, MAY_GROW, MAY_CHANGE, OF_ONE_RUN = "same", "may_grow", "may_change", "of_one_run"
+# Paths of what it has read and copied: nothing, or any place of the same content.
+COPIED = "copied"
 
 
 def setting(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ import tensorflow as tf
 
 from epnas_tf import config as config_lib
 from epnas_tf import fields, randomness
+from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.config import SearchConfig
 from epnas_tf.data import dataset as data_lib
 from epnas_tf.data.dataset import Data
@@ -26,8 +28,9 @@ from epnas_tf.searching.settings import STEPS
 from epnas_tf.training import calibrate, schedule
 from epnas_tf.training.schedule import Schedule
 from epnas_tf.training.settings import Optimisation, ScheduleSettings
-from epnas_tf.workdir import storage
-from epnas_tf.workdir.layout import WorkDir
+from epnas_tf.tuner import sources
+from epnas_tf.workdir import project_file, storage
+from epnas_tf.workdir.layout import COPIES, WorkDir
 
 # Settings of a schedule that a configuration may leave to it, and what says so.
 _LEFT_OPEN = {
@@ -69,18 +72,37 @@ def load_data(config: SearchConfig) -> Data:
 
 
 def check_places(config: SearchConfig) -> None:
-    """Raises ConfigError for a work_dir among the images, where it would be a class."""
+    """Raises ConfigError for a work_dir among the images, or that a search would read itself."""
     if DatasetName.parse(config.dataset).contains(config.work_dir):
         raise ConfigError(
             f"{flag('work_dir', config.work_dir)}: must not lie among the images of "
             f"{flag('dataset', config.dataset)}, whose folders are classes"
         )
+    own = _real(config.work_dir)
+    for name in COPIES:
+        value = getattr(config, name)
+        if any(f"{_real(path)}/".startswith(f"{own}/") for path in sources.marks_of(value)):
+            raise ConfigError(
+                f"{flag(name, value)}: must not lie in {flag('work_dir', config.work_dir)}, which "
+                "this search writes and --overwrite deletes: copy it elsewhere, or give another "
+                "--work_dir"
+            )
+
+
+def _real(path: str) -> str:
+    return path.rstrip("/") if storage.is_remote(path) else os.path.realpath(path)
 
 
 def from_anywhere(config: SearchConfig) -> SearchConfig:
-    """Returns a configuration whose data are found whatever the current folder."""
+    """Returns a configuration whose files are found whatever the current folder."""
+    paths = {name: _absolute(getattr(config, name)) for name in ("data_dir", *COPIES)}
     dataset = str(DatasetName.parse(config.dataset).absolute())
-    return dataclasses.replace(config, dataset=dataset, data_dir=absolute(config.data_dir))
+    return dataclasses.replace(config, dataset=dataset, **paths)
+
+
+def _absolute(value: Any) -> Any:
+    """Returns a path, or several, that mean the same from everywhere."""
+    return absolute(value) if isinstance(value, str) else tuple(map(absolute, value))
 
 
 def stored_config(asked: SearchConfig) -> SearchConfig | None:
@@ -109,7 +131,65 @@ def stored_config(asked: SearchConfig) -> SearchConfig | None:
             f"{where}: {work_dir.flags} is corrupt or not written by this search: {error}"
         ) from error
     config_lib.refuse_other(stored, vars(asked))
+    for name in COPIES:
+        if _absolute(getattr(asked, name)) != getattr(stored, name):
+            _refuse_missing(asked, name)
     return config_lib.gone_on(stored, asked)
+
+
+# What a search reads once
+
+
+def _missing(config: SearchConfig, name: str) -> list[str]:
+    """Returns the files that a setting of what is read once names and that are not there."""
+    with blamed_on(config, name):
+        return [p for p in sources.marks_of(getattr(config, name)) if not storage.exists(p)]
+
+
+def _refuse_missing(config: SearchConfig, name: str) -> None:
+    missing = _missing(config, name)
+    if missing:
+        raise ConfigError(
+            f"{flag(name, getattr(config, name))}: {missing[0]} does not exist; left out, the "
+            "search goes on with what it has read"
+        )
+
+
+def to_be_read(settled: SearchConfig, asked: SearchConfig) -> SearchConfig:
+    """Returns a configuration that names no source whose copy in work_dir will do.
+
+    That is where nothing was asked for, or what was has vanished since.
+
+    Args:
+      settled: of the search, with what was stored.
+      asked: what this run was given.
+    """
+    project = None if asked.overwrite else project_file.read(WorkDir(settled.work_dir))
+    copied = () if project is None else project.copies
+    changes: dict[str, Any] = {}
+    for name in copied:
+        value = getattr(asked, name)
+        if not value or _missing(asked, name):
+            changes[name] = type(value)()
+    return dataclasses.replace(settled, **changes)
+
+
+def read_sources(
+    config: SearchConfig, space: SearchSpace
+) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """Returns by setting what a search is to read once, and what to say of it.
+
+    Raises:
+      ConfigError: it cannot be read, or is not of the space.
+    """
+    readers = {"initial_specs": sources.read_initial_specs, "prior": sources.read_prior}
+    values: dict[str, Any] = {}
+    said: dict[str, list[str]] = {}
+    for name, read in readers.items():
+        if getattr(config, name):
+            with blamed_on(config, name):
+                values[name], said[name] = read(getattr(config, name), space)
+    return values, said
 
 
 # Data and machine

@@ -52,7 +52,7 @@ def search(config: SearchConfig, listeners: Sequence[Listener] = ()) -> SearchRe
     settled = stored or resolve.resolved(config, data, threads)
     with contextlib.ExitStack() as stack:
         with blamed_on(config, "work_dir"):
-            tuner = make_tuner(settled, data)
+            tuner = make_tuner(resolve.to_be_read(settled, config), data)
             tuner.oracle.listeners += listeners
             named = {"batch_size": settled.batch_size} if settled.batch_size else {}
             plan = tuner.plan(data, named)
@@ -74,12 +74,14 @@ def make_tuner(config: SearchConfig, data: Data) -> EPNASTuner:
     types = _TYPES[config.pattern]
     with blamed_on(config, types if getattr(config, types) else "pattern"):
         space = fields.pick(config, SpaceSettings).space(data.input_shape[:2])
+    values, said = resolve.read_sources(config, space)
     oracle = EPNASOracle(
         space,
+        **values,
         constraints=fields.pick(config, LimitSettings).constraints(),
         **fields.values_of(config, OracleSettings),
     )
-    return EPNASTuner(
+    tuner = EPNASTuner(
         oracle,
         schedule=resolve.make_schedule(config),
         strategy=strategy,
@@ -89,3 +91,5 @@ def make_tuner(config: SearchConfig, data: Data) -> EPNASTuner:
         overwrite=config.overwrite,
         **fields.values_of(config, TunerSettings),
     )
+    tuner.console.read.update(said)
+    return tuner

@@ -225,6 +225,13 @@ def test_what_was_said_for_one_run_is_not_said_for_the_next(tmp_path, flag):
     assert _go_on(f"--work_dir={tmp_path}") == SearchConfig(work_dir=str(tmp_path))
 
 
+def test_what_was_read_once_is_not_named_again_where_no_flag_names_it(tmp_path):
+    _store(tmp_path, "--initial_specs=/gone/starts.json", "--prior=/gone/a,/gone/b")
+    assert _go_on(f"--work_dir={tmp_path}") == SearchConfig(work_dir=str(tmp_path))
+    asked = _go_on(f"--work_dir={tmp_path}", "--prior=/c")
+    assert (asked.initial_specs, asked.prior) == ("", ("/c",))
+
+
 @pytest.mark.parametrize("flag", ["--noresume", "--overwrite"])
 def test_a_new_search_takes_nothing_from_the_old_one(tmp_path, flag):
     _store(tmp_path, "--seed=5")

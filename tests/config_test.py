@@ -154,6 +154,19 @@ def test_files_of_images_may_have_moved_but_not_become_another_kind():
         assert _differences(stored, SearchConfig(dataset=other)) == expected
 
 
+def test_what_was_read_once_may_stand_elsewhere_or_be_left_out_but_not_come_later():
+    stored = SearchConfig(initial_specs="/a/starts.json", prior=("/a", "/b"))
+    moved = SearchConfig(initial_specs="/b/starts.json", prior=("/c",))
+    for asked in (moved, SearchConfig()):
+        assert _differences(stored, asked) == []
+    assert config_lib.gone_on(stored, SearchConfig()) == stored
+    assert config_lib.gone_on(stored, moved) == moved
+    assert _differences(SearchConfig(), moved) == [
+        "--initial_specs=/b/starts.json (stored: )",
+        "--prior=/c (stored: )",
+    ]
+
+
 def test_sizes_are_text_in_python_too():
     assert SearchConfig(max_params="20k", max_disk="1.5G") == SearchConfig(
         max_params=20_000, max_disk=1.5e9

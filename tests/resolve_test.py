@@ -10,11 +10,12 @@ import pytest
 
 from epnas_tf import config as config_lib
 from epnas_tf import resolve, run
+from epnas_tf.architecture.space import layerwise_space
 from epnas_tf.config import SearchConfig
 from epnas_tf.fields import ConfigError, SettingError
 from epnas_tf.training import calibrate, schedule
 from epnas_tf.tuner.tuner import EPNASTuner
-from epnas_tf.workdir import storage
+from epnas_tf.workdir import project_file, storage
 from epnas_tf.workdir.layout import WorkDir
 from tests.data.images import noise
 
@@ -88,6 +89,92 @@ def test_flags_that_cannot_be_read_name_their_file(stored, text):
         resolve.stored_config(stored)
     where = f"--work_dir={stored.work_dir}: {stored.work_dir}/flags.txt"
     assert str(caught.value).startswith(f"{where} is corrupt or not written by this search: ")
+
+
+# What a search reads once
+
+
+@pytest.mark.parametrize("changes", [{"initial_specs": "nowhere.json"}, {"prior": ("nowhere",)}])
+def test_a_source_in_another_place_must_be_there(stored, changes):
+    (name, value) = next(iter(changes.items()))
+    began = dataclasses.replace(stored, initial_specs="/gone.json", prior=("/gone",))
+    storage.write_atomic(WorkDir(stored.work_dir).flags, config_lib.to_flags_text(began))
+    assert resolve.stored_config(began) == began  # the same place may be gone
+    with pytest.raises(
+        ConfigError, match=r"does not exist; left out, the search goes on"
+    ) as caught:
+        resolve.stored_config(dataclasses.replace(began, **changes))
+    assert str(caught.value).startswith(f"--{name}=nowhere")
+
+
+def _begun(work_dir, copies):
+    images = project_file.Images((8, 8, 1), ("a", "b"), False, 255.0, (0.5,), (0.25,))
+    project_file.write(WorkDir(work_dir), project_file.Project(images, 1.0, {}, copies))
+
+
+def test_a_source_is_read_unless_its_copy_will_do(tmp_path):
+    starts, prior, work_dir = tmp_path / "starts.json", tmp_path / "prior", str(tmp_path / "search")
+    starts.write_text("[]")
+    _begun(str(prior), {})
+    named = {"initial_specs": str(starts), "prior": (str(prior),)}
+    settled = SearchConfig(work_dir=work_dir, **named)
+    unsaid = SearchConfig(work_dir=work_dir)
+    left_out = dataclasses.replace(settled, initial_specs="", prior=())
+
+    assert resolve.to_be_read(settled, settled) == settled
+    assert resolve.to_be_read(settled, unsaid) == settled  # killed before it was copied
+    _begun(work_dir, {"initial_specs": "ab", "prior": "cd"})
+    assert resolve.to_be_read(settled, settled) == settled  # to be held against the copy
+    assert resolve.to_be_read(settled, unsaid) == left_out
+    starts.unlink()
+    os.remove(WorkDir(str(prior)).project)
+    assert resolve.to_be_read(settled, settled) == left_out
+    anew = dataclasses.replace(settled, overwrite=True)
+    assert resolve.to_be_read(anew, anew) == anew
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        *({"prior": ("search",)}, {"prior": ("other", "search/")}, {"prior": ("link",)}),
+        *({"initial_specs": "search/best.json"}, {"initial_specs": "link/best.json"}),
+    ],
+)
+def test_a_search_does_not_read_itself(tmp_path, monkeypatch, named):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "search").mkdir()
+    (tmp_path / "link").symlink_to("search")
+    config = SearchConfig(work_dir="search", **named)
+    with pytest.raises(
+        ConfigError, match="^--(prior|initial_specs)=.*: must not lie in --work_dir"
+    ):
+        resolve.check_places(config)
+    resolve.check_places(dataclasses.replace(config, work_dir="search2"))
+
+
+def test_sources_are_found_from_anywhere(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    config = SearchConfig(initial_specs="a.json", prior=("b", "gs://c/d"))
+    known = resolve.from_anywhere(config)
+    assert known.initial_specs == f"{tmp_path}/a.json"
+    assert known.prior == (f"{tmp_path}/b", "gs://c/d")
+    assert resolve.from_anywhere(SearchConfig()).initial_specs == ""
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        ({"initial_specs": "none.json"}, "--initial_specs=none.json: .*No such file"),
+        ({"initial_specs": "bad.json"}, "--initial_specs=bad.json: network 1 of 1: pattern must"),
+        ({"initial_specs": "."}, r"--initial_specs=\.: .*Is a directory"),
+        ({"prior": ("none",)}, "--prior=none: none must be the work_dir of an earlier search"),
+    ],
+)
+def test_a_source_that_cannot_be_read_names_its_flag(monkeypatch, tmp_path, named, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.json").write_text("{}")
+    with pytest.raises(ConfigError, match=f"^{words}"):
+        resolve.read_sources(SearchConfig(**named), layerwise_space())
 
 
 # What is settled before the first child

@@ -21,6 +21,8 @@ from epnas_tf.config import SearchConfig
 from epnas_tf.data import dataset as data_lib
 from epnas_tf.fields import ConfigError
 from epnas_tf.training import trainer
+from epnas_tf.tuner import read_once
+from epnas_tf.tuner.tuner import EPNASTuner
 from epnas_tf.workdir import best_json, storage
 from epnas_tf.workdir.layout import WorkDir
 from tests.tiny_search import TINY
@@ -289,6 +291,118 @@ def test_a_work_dir_that_is_a_file_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=f"--work_dir={path}: must be a folder, is a file"):
         epnas_tf.search(SearchConfig(work_dir=str(path), **TINY))
     assert path.read_text() == "precious"
+
+
+# What is read once
+
+
+@pytest.fixture(name="starting")
+def _starting(finished, tiny, tmp_path):
+    """A search to come that is given two networks and the finished search, and their files."""
+    result, _ = finished
+    path = tmp_path / "starts.json"
+    path.write_text("\n".join(network.spec.to_json() for network in result.networks[:2]))
+    prior = shutil.copytree(tiny.work_dir, tmp_path / "prior")
+    named = {"initial_specs": str(path), "prior": (str(prior),), "max_trials": 1}
+    return (
+        dataclasses.replace(tiny, work_dir=str(tmp_path / "search"), seed=1, **named),
+        path,
+        prior,
+    )
+
+
+class _BegunError(Exception):
+    """A search that was about to train its first network."""
+
+
+@pytest.fixture(name="begin")
+def _begin(monkeypatch):
+    """Returns a function that begins a search and gives its files and what it says of them."""
+
+    def stop(self, plan):
+        with self.session.claimed():
+            self.session.begin(plan)
+        raise _BegunError(read_once.lines(self.oracle, self.work_dir, self.console.read))
+
+    def begin(config):
+        with monkeypatch.context() as patch, pytest.raises(_BegunError) as caught:
+            patch.setattr(EPNASTuner, "run", stop)
+            epnas_tf.search(config)
+        return _files(config.work_dir), caught.value.args[0]
+
+    return begin
+
+
+def test_a_search_goes_on_without_what_it_has_read(starting, finished, begin, capsys):
+    config, path, prior = starting
+    work_dir = pathlib.Path(config.work_dir)
+    begin(config)
+    specs = json.loads((work_dir / "initial_specs.json").read_text())
+    assert specs == [network.spec.to_dict() for network in finished[0].networks[:2]]
+    (trials,) = json.loads((work_dir / "prior.json").read_text())
+    accuracies = {network.spec.key: network.accuracy for network in finished[0].networks}
+    found = {spec_from_dict(trial["spec"]).key: trial["accuracy"] for trial in trials}
+    assert found == accuracies
+
+    copies = {name: (work_dir / name).read_bytes() for name in ("initial_specs.json", "prior.json")}
+    assert f"--initial_specs={path}\n--prior={prior}\n" in (work_dir / "flags.txt").read_text()
+    path.unlink()
+    shutil.rmtree(prior)
+    assert epnas_tf.search(config).trials == 1  # the same command, its sources gone
+    unsaid = command_line.parse_to_go_on(["", f"--work_dir={work_dir}", "--max_trials=2"])
+    assert epnas_tf.search(unsaid).trials == 2
+    assert f"--initial_specs={path}\n--prior={prior}\n" in (work_dir / "flags.txt").read_text()
+    assert copies == {name: (work_dir / name).read_bytes() for name in copies}
+    said = capsys.readouterr().out.splitlines()
+    assert f"2 starting networks from {work_dir}/initial_specs.json" in said
+    assert f"prior: {len(accuracies)} networks of 1 earlier search" in said
+
+
+def test_other_content_for_the_same_flag_is_refused(starting, begin):
+    config, path, prior = starting
+    before, said = begin(config)
+    assert said[0] == f"2 starting networks from {path}"
+    lines = path.read_text().splitlines()
+    path.write_text(lines[0])
+    message = "must be what this search read at its first start"
+    with pytest.raises(ConfigError, match=f"^--initial_specs={path}: .*{message}"):
+        epnas_tf.search(config)
+
+    moved = path.with_name("moved.json")
+    moved.write_text(json.dumps([json.loads(line) for line in lines]))
+    elsewhere = dataclasses.replace(config, initial_specs=str(moved))
+    shutil.rmtree(prior / "trial_0000")
+    with pytest.raises(ConfigError, match=f"^--prior={prior}: .*{message}"):
+        epnas_tf.search(elsewhere)
+    assert _files(config.work_dir) == before  # nothing was written
+
+    after, said = begin(dataclasses.replace(elsewhere, prior=()))
+    assert said[0] == f"2 starting networks from {moved}"
+    assert f"--initial_specs={moved}\n--prior={prior}\n" in after["flags.txt"].decode()
+    assert all(after[name] == before[name] for name in ("initial_specs.json", "prior.json"))
+
+
+def test_more_networks_than_branches_name_the_flag_and_leave_no_work_dir(starting):
+    config, path, _ = starting
+    with pytest.raises(ConfigError, match=f"^--initial_specs={path}: .*say --branches=2"):
+        epnas_tf.search(dataclasses.replace(config, branches=1))
+    assert not pathlib.Path(config.work_dir).exists()
+
+
+def test_overwriting_reads_anew_and_deletes_the_copies(starting, begin):
+    config, _, prior = starting
+    begin(config)
+    shutil.rmtree(prior / "trial_0000")
+    anew = dataclasses.replace(config, overwrite=True, initial_specs="")
+    files, said = begin(anew)
+    assert "initial_specs.json" not in files
+    assert len(json.loads(files["prior.json"])[0]) == 3
+    assert said == ["prior: 3 networks of 1 earlier search"]
+    files, said = begin(dataclasses.replace(anew, prior=()))
+    assert "prior.json" not in files
+    assert said == []
+    with pytest.raises(ConfigError, match=r"--prior=.* \(stored: \) \(another --work_dir begins"):
+        epnas_tf.search(dataclasses.replace(anew, overwrite=False))
 
 
 # Images in files, which may move

@@ -18,7 +18,7 @@ from epnas_tf.architecture import descent, initial
 from epnas_tf.architecture.morph import Morph
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
-from epnas_tf.searching import starts as starts_lib
+from epnas_tf.searching import initial_specs
 from epnas_tf.searching.candidates import STONE_REACH
 from epnas_tf.searching.knowledge import Knowledge
 from epnas_tf.searching.learner import Learner, Move, Policy
@@ -74,7 +74,7 @@ class ProgressiveSearch:
         """
         known = Sizes(**sizes)
         self._starting = starts or Starts()
-        starts_lib.check(self._starting.initial, space, known.branches)
+        initial_specs.checked(self._starting.initial, space, known.branches)
         self.space = space
         self.branches, self.episodes = known.branches, known.episodes
         self.steps = known.steps or STEPS[space.pattern]

@@ -9,27 +9,7 @@ from epnas_tf.architecture import portfolio
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
-from epnas_tf.fields import SettingError
 from epnas_tf.searching.settings import MIXTURE, RANDOM, SearchSettings
-
-
-def check(specs: Sequence[Spec], space: SearchSpace, branches: int) -> None:
-    """Raises SettingError where networks cannot be the first ones of a search.
-
-    Args:
-      specs: the user's own, in the order of the branches.
-      space: where they must lie.
-      branches: how many starting networks there are.
-    """
-    if len(specs) > branches:
-        rule = f"must be at most as many as --branches={branches}, got {len(specs)}"
-        raise SettingError("initial_specs", f"{rule}: name fewer, or more branches")
-    for index, spec in enumerate(specs, start=1):
-        try:
-            space.check(spec)
-        except ValueError as error:
-            rule = "must be networks of the search space"
-            raise SettingError("initial_specs", f"{rule}, got number {index}: {error}") from error
 
 
 @dataclasses.dataclass(frozen=True)

@@ -83,14 +83,14 @@ class DurableOracle(keras_tuner.Oracle):
         counts as a failed attempt: its slot is given out again under a new trial id. Nothing is
         written, so that a finished or running project may be looked at.
         """
-        folders = [n for n in storage.names(self._project_dir) if re.fullmatch(r"trial_\d+", n)]
-        last = max((int(name.removeprefix("trial_")) for name in folders), default=-1)
+        found = folders(self._project_dir)
+        last = max((int(name.removeprefix("trial_")) for name in found), default=-1)
         # Keras Tuner's next id is the number of trials: none may be missing from the count.
         self.trials.clear()  # others hold on to this dictionary
         for number in range(last + 1):
             trial_id = f"{number:04d}"
             trial = self._load_trial(trial_id)
-            if trial.status not in (Status.COMPLETED, Status.FAILED) or _lacks_score(trial):
+            if trial.status != Status.FAILED and not has_result(trial):
                 trial.status, trial.message = Status.FAILED, INTERRUPTED
             self.trials[trial_id] = trial
         self.start_order = list(self.trials)
@@ -104,9 +104,7 @@ class DurableOracle(keras_tuner.Oracle):
         if not storage.exists(path):
             return _empty(trial_id)  # a kill between making the folder and the file
         try:
-            trial = Trial.from_state(untrusted.parse_object(storage.read_text(path)))
-            if trial.trial_id != trial_id:
-                raise ValueError(f"trial_id must be {trial_id}, got {trial.trial_id!r:.80}")
+            trial = read_trial(path, trial_id)
             self.check(trial)
         except (OSError, tf.errors.OpError):
             raise  # the disk's fault, not the file's
@@ -126,7 +124,7 @@ class DurableOracle(keras_tuner.Oracle):
         """Ends the running trials, which somebody stopped; their slots are handed out again."""
         with self.locked():
             for trial in self.ongoing_trials.values():
-                if trial.status == Status.COMPLETED and not _lacks_score(trial):
+                if has_result(trial):
                     continue  # it ended; Keras Tuner was about to say so
                 trial.status, trial.message = Status.FAILED, STOPPED
                 self.trials[trial.trial_id] = trial
@@ -173,8 +171,27 @@ def _empty(trial_id: str) -> Trial:
     return Trial(keras_tuner.HyperParameters(), trial_id=trial_id, status=Status.RUNNING)
 
 
-def _lacks_score(trial: Trial) -> bool:
-    return trial.status == Status.COMPLETED and trial.score is None
+def read_trial(path: str, trial_id: str) -> Trial:
+    """Returns the trial of a file.
+
+    Raises:
+      OSError: the disk refuses; TensorFlow's error where the path has a scheme.
+      Exception: any other, where the file is corrupt: Keras Tuner's readers raise anything.
+    """
+    trial = Trial.from_state(untrusted.parse_object(storage.read_text(path)))
+    if trial.trial_id != trial_id:
+        raise ValueError(f"trial_id must be {trial_id}, got {trial.trial_id!r:.80}")
+    return trial
+
+
+def folders(project: str) -> list[str]:
+    """Returns the names of the trials' folders in a project's."""
+    return [name for name in storage.names(project) if re.fullmatch(r"trial_\d+", name)]
+
+
+def has_result(trial: Trial) -> bool:
+    """Says whether a trial ended with a result, and a score came of it."""
+    return trial.status == Status.COMPLETED and trial.score is not None
 
 
 def values(trial: Trial) -> dict[str, Any]:

@@ -20,13 +20,16 @@ from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.fields import SettingError
+from epnas_tf.searching import initial_specs as initial_specs_lib
 from epnas_tf.searching import lineage, starts, trials
+from epnas_tf.searching import prior as prior_lib
 from epnas_tf.searching.knowledge import Knowledge
 from epnas_tf.searching.lineage import Names
 from epnas_tf.searching.policies import POLICIES
+from epnas_tf.searching.prior import Prior, PriorTrial
 from epnas_tf.searching.progressive import ProgressiveSearch
 from epnas_tf.searching.settings import STEPS, Learning, SearchSettings, Sizes
-from epnas_tf.searching.trials import Proposal, Slot
+from epnas_tf.searching.trials import Proposal
 from epnas_tf.tuner import durable
 from epnas_tf.tuner.durable import DurableOracle, Status, Trial
 from epnas_tf.tuner.run_limits import RunWatch
@@ -35,7 +38,6 @@ from epnas_tf.tuner.trial_data import (
     OBJECTIVE,
     Assignment,
     CompletedTrial,
-    Curve,
     Outcome,
     Remembered,
 )
@@ -50,9 +52,10 @@ class EPNASOracle(DurableOracle):
     Attributes:
       space: the networks it may propose.
       constraints: soft limits on the networks' resources.
-      initial_specs: networks that it begins with.
       settings: everything else that decides which trials there are.
       steps: steps per episode.
+      initial_specs: the user's networks, with which step 0 begins.
+      prior: what earlier searches found.
       log: its trials as plain data.
       watch: tells when this run hands out no more trials.
       listeners: called with the oracle and a completed trial after each of these.
@@ -64,6 +67,7 @@ class EPNASOracle(DurableOracle):
         *,
         constraints: Sequence[Constraint] = (),
         initial_specs: Sequence[Spec] = (),
+        prior: Sequence[Sequence[PriorTrial]] = (),
         **settings: Any,
     ):
         """Makes an oracle before its first trial.
@@ -71,12 +75,14 @@ class EPNASOracle(DurableOracle):
         Args:
           space: the networks it may propose.
           constraints: soft limits on the networks' resources, one per resource.
-          initial_specs: networks that the first branches begin with.
+          initial_specs: networks with which step 0 begins, at most one per branch. A search that
+            goes on has those that it began with; where some are given, they must be the same.
+          prior: what earlier searches found, of each what `read_prior` returns; likewise.
           **settings: fields of `tuner.settings.OracleSettings`, such as `branches`, `episodes`,
             `steps`, `seed`, `policy`, `starts`, `max_trials`.
 
         Raises:
-          SettingError: a setting, the constraints or the networks to begin with are not allowed.
+          SettingError: a setting, the constraints, a starting network or the prior is not allowed.
           TypeError: there is no such setting.
         """
         metrics = [constraint.metric for constraint in constraints]
@@ -91,9 +97,10 @@ class EPNASOracle(DurableOracle):
         self.space = space
         self.constraints = tuple(constraints)
         self.settings = OracleSettings(**settings)
-        self.initial_specs = tuple(initial_specs)
-        starts.check(self.initial_specs, space, self.settings.branches)
         self.steps = self.settings.steps or STEPS[space.pattern]
+        branches = self.settings.branches
+        self.initial_specs = initial_specs_lib.checked(initial_specs, space, branches)
+        self.prior: Prior = prior_lib.checked(prior, space)
         self.watch = RunWatch(self.settings)
         self.listeners: list[Listener] = []
         self._limit_reached = ""
@@ -151,6 +158,7 @@ class EPNASOracle(DurableOracle):
             violation=budget.violation,
             skipped=lambda spec: budget.reason_to_skip(spec) is not None,
             describe=anatomy.describer(self.space, budget),
+            prior=prior_lib.groups(self.prior, soft=not self.settings.keeps_limits),
         )
 
     @property
@@ -204,7 +212,7 @@ class EPNASOracle(DurableOracle):
             remembered=self._remembered(proposal),
             generation=slot.steps_before(self.steps) if shared else None,
             names=self._layer_names(proposal) if by_lineage else (),
-            reference=self._reference(slot) if settings.stop_hopeless else None,
+            reference=self.log.curves_before(slot, self.steps) if settings.stop_hopeless else None,
         )
 
     def _remembered(self, proposal: Proposal) -> Remembered | None:
@@ -221,17 +229,6 @@ class EPNASOracle(DurableOracle):
             if trial.slot.name not in self._names:
                 self._names[trial.slot.name] = lineage.names_of(trial.proposal, self._names)
         return lineage.names_of(proposal, self._names)
-
-    def _reference(self, slot: Slot) -> tuple[Curve, ...]:
-        """Returns the training curves of the step before a slot's."""
-        before = slot.steps_before(self.steps) - 1
-        return tuple(
-            known.outcome.curve
-            for known in self.completed()
-            if known.trained
-            and known.outcome.curve
-            and known.slot.steps_before(self.steps) == before
-        )
 
     def create_trial(self, tuner_id: str) -> Trial:
         """Returns the tuner's next trial."""

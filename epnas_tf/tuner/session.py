@@ -20,7 +20,7 @@ from epnas_tf.sharing.store import ParamStore
 from epnas_tf.training import calibrate
 from epnas_tf.training.schedule import Schedule
 from epnas_tf.training.settings import Speed
-from epnas_tf.tuner import durable
+from epnas_tf.tuner import durable, read_once
 from epnas_tf.tuner.generations import Generations
 from epnas_tf.tuner.oracle import EPNASOracle
 from epnas_tf.tuner.settings import OracleSettings, TunerSettings
@@ -79,6 +79,7 @@ class Session:
             # What the data decide is compared when they are there.
             later = {name: value for name, value in self.project.settings.items() if name in _LATER}
             self._compare(dataclasses.replace(self.project, settings=self._own() | later))
+            read_once.resume(self._oracle, self.work_dir, self.project.copies)
         if self._oracle.settings.parameter_sharing != "none":
             self.generations = self._generations()
 
@@ -134,7 +135,8 @@ class Session:
         images, rate = images_of(data), self._rate()
         work = (schedule.epochs * len(data.train), schedule.micro_batch_size or schedule.batch_size)
         budget = self.budget(images, rate, *work)
-        project = Project(images, rate, self._all(data, schedule))
+        settings = self._all(data, schedule)
+        project = Project(images, rate, settings, read_once.digests(self._oracle))
         plan = Plan(data, asked, schedule, budget, project)
         self.check(plan)
         return plan
@@ -163,11 +165,8 @@ class Session:
         # These have their own place in the project.
         for name in (*_fixed(self._settings, Speed), *_fixed(self._settings, VariationSettings)):
             del child[name]
-        given = {
-            "constraints": [dataclasses.asdict(limit) for limit in self._oracle.constraints],
-            "initial_specs": [spec.key for spec in self._oracle.initial_specs],
-        }
-        return project_file.plain(self._oracle.space.describe() | fixed | child | given)
+        limits = {"constraints": [dataclasses.asdict(c) for c in self._oracle.constraints]}
+        return project_file.plain(self._oracle.space.describe() | fixed | child | limits)
 
     def check(self, plan: Plan) -> None:
         """Raises ValueError where the folder holds another search than the planned one."""
@@ -248,15 +247,16 @@ class ChiefSession(Session):
         """Stores the project and recovers what a kill or a loss left; the lock is held.
 
         Returns:
-          the plan, with the measured rate of another process that has begun this search meanwhile.
+          the plan, with what another process measured and read that began this search meanwhile.
 
         Raises:
           ValueError: another process has begun another search meanwhile.
         """
         self.check(plan)
-        if self.project is not None and self.project.machine_gflops != plan.project.machine_gflops:
+        if self.project is not None and _measured(self.project) != _measured(plan.project):
             plan = self.plan(plan.data, plan.asked, plan.schedule)
         self._oracle.bind(plan.budget)
+        read_once.keep(self._oracle, self.work_dir)
         if self.project != plan.project:
             project_file.write(self.work_dir, plan.project)
         super().begin(plan)
@@ -299,6 +299,11 @@ def splits_of(data: Data) -> dict[str, Any]:
 def schedule_of(project: Project) -> Schedule:
     """Returns how a project's children are trained; raises what a wrong schedule raises."""
     return Schedule(**project.settings["schedule"])
+
+
+def _measured(project: Project) -> tuple[Any, ...]:
+    """Returns what a search has from its first start, whatever a later one would find."""
+    return project.machine_gflops, project.copies
 
 
 def delete(work_dir: WorkDir) -> None:

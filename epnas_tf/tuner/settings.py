@@ -7,7 +7,7 @@ import dataclasses
 from epnas_tf.architecture.budget import ChildLimits
 from epnas_tf.architecture.settings import BALANCED, RewardSettings
 from epnas_tf.data.settings import VariationSettings
-from epnas_tf.fields import MAY_CHANGE, Settings, setting
+from epnas_tf.fields import COPIED, MAY_CHANGE, Settings, setting
 from epnas_tf.searching.settings import SearchSettings
 from epnas_tf.sharing.settings import SharingSettings
 from epnas_tf.training.settings import EarlyStopping, Precision, Speed
@@ -40,6 +40,31 @@ class Results(Settings):
     keep_models: int = setting(
         3, "best networks whose weights are kept", least=1, resume=MAY_CHANGE
     )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReadOnce(Settings):
+    """What a search reads at its first start, and then has a copy of."""
+
+    initial_specs: str = setting(
+        "",
+        "file of networks to start from, at most one per branch: JSON (a list of networks, a "
+        "network per line) or the best.json of another search",
+        auto=True,
+        resume=COPIED,
+    )
+    prior: tuple[str, ...] = setting(
+        (),
+        "work_dirs of earlier searches of the same space, whose networks the predictor begins with",
+        auto=True,
+        resume=COPIED,
+    )
+
+    def check_together(self) -> None:
+        """Refuses what names no folder, or could not be told from two."""
+        for path in self.prior:
+            if not path or "," in path:
+                self.refuse("prior", "must be folders without a comma in their names", self.prior)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.searching.trials import Proposal, Result, Slot
 from epnas_tf.tuner import durable
 from epnas_tf.tuner.durable import Status, Trial
-from epnas_tf.tuner.trial_data import Assignment, CompletedTrial, Outcome, completed
+from epnas_tf.tuner.trial_data import Assignment, CompletedTrial, Curve, Outcome, completed
 
 
 class TrialLog:
@@ -53,6 +53,15 @@ class TrialLog:
     def find(self, name: str) -> CompletedTrial | None:
         """Returns the completed trial of a slot's name; None without one, as in a worker."""
         return next((found for found in self.completed() if found.slot.name == name), None)
+
+    def curves_before(self, slot: Slot, steps: int) -> tuple[Curve, ...]:
+        """Returns the training curves of the step before a slot's, in episodes of `steps` steps."""
+        before = slot.steps_before(steps) - 1
+        return tuple(
+            known.outcome.curve
+            for known in self.completed()
+            if known.trained and known.outcome.curve and known.slot.steps_before(steps) == before
+        )
 
     def tries(self, slot: Slot, *messages: str) -> int:
         """Returns how often a slot was handed out, or of these how often it ended like this."""

@@ -8,6 +8,9 @@ import re
 
 from epnas_tf.workdir import storage
 
+# What a search reads once: each has a copy of its own, named as the setting.
+COPIES = ("initial_specs", "prior")
+
 
 @dataclasses.dataclass(frozen=True)
 class WorkDir:
@@ -39,6 +42,10 @@ class WorkDir:
     def project(self) -> str:
         """What all trials have in common: images, space, sizes, limits, schedule."""
         return os.path.join(self.path, "project.json")
+
+    def copy(self, name: str) -> str:
+        """What the search read once for a setting of `COPIES`, as it was at its first start."""
+        return os.path.join(self.path, f"{name}.json")
 
     @property
     def lock(self) -> str:
@@ -93,8 +100,8 @@ class WorkDir:
 _TEMPORARY = r"(\.[0-9a-f]{8}\.tmp)?"
 _CUT_SHORT = re.compile(r"\.[0-9a-f]{8}\.tmp$")
 _FILES = re.compile(
-    r"(project\.json|flags\.txt|oracle\.json|tuner0\.json|trials\.csv|best\.json|steps\.jsonl)"
-    + _TEMPORARY
+    r"(project\.json|flags\.txt|oracle\.json|tuner0\.json|trials\.csv|best\.json|steps\.jsonl"
+    rf"|({'|'.join(COPIES)})\.json)" + _TEMPORARY
 )
 _FOLDERS = tuple(
     (re.compile(folder), re.compile(f"({files}){_TEMPORARY}"))

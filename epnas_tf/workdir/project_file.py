@@ -13,7 +13,7 @@ from typing import Any
 
 from epnas_tf import untrusted
 from epnas_tf.workdir import storage
-from epnas_tf.workdir.layout import WorkDir
+from epnas_tf.workdir.layout import COPIES, WorkDir
 
 FORMAT = 1
 
@@ -52,11 +52,13 @@ class Project:
       images: the images.
       machine_gflops: rate of training that time estimates take.
       settings: everything else by name, as plain data.
+      copies: hash of the copy of each thing that the search read once, by its setting.
     """
 
     images: Images
     machine_gflops: float
     settings: dict[str, Any]
+    copies: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,6 +128,8 @@ def _table(value: Any) -> dict[str, Any] | None:
 def write(work_dir: WorkDir, project: Project) -> None:
     """Writes project.json."""
     values = {"format": FORMAT} | dataclasses.asdict(project)
+    if not project.copies:
+        del values["copies"]
     storage.write_atomic(work_dir.project, json.dumps(values, indent=2) + "\n")
 
 
@@ -145,7 +149,17 @@ def read(work_dir: WorkDir) -> Project | None:
             raise ValueError(f"machine_gflops must be at least 0, got {rate}")
         if not isinstance(values["settings"], dict):
             raise ValueError(f"settings must be an object, got {values['settings']!r:.80}")
-        return Project(_images_from(values["images"]), rate, values["settings"])
+        copies = _copies_from(values.get("copies", {}))
+        return Project(_images_from(values["images"]), rate, values["settings"], copies)
+
+
+def _copies_from(values: Any) -> dict[str, str]:
+    """Returns the hashes of the copies; raises ValueError where they are none."""
+    if not isinstance(values, dict) or not all(isinstance(each, str) for each in values.values()):
+        raise ValueError(f"copies must be hashes by name, got {values!r:.80}")
+    if not values.keys() <= {*COPIES}:
+        raise ValueError(f"copies must be of {', '.join(COPIES)}, got {[*values]!r:.80}")
+    return values
 
 
 def _images_from(values: Mapping[str, Any]) -> Images:

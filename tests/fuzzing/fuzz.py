@@ -26,6 +26,8 @@ def all_targets(folder: str) -> list[Target]:
         ),
         *search_files.completed_targets(oracle),
         search_files.project_target(folder, oracle),
+        search_files.starts_target(folder, spec.seeds),
+        search_files.prior_target(folder, oracle),
         search_files.steps_target(folder, oracle),
         *search_files.table_targets(folder, oracle),
         *other_files.store_targets(folder),

@@ -28,7 +28,8 @@ def test_every_reader_gives_data_or_its_documented_error(tmp_path):
     with running.quiet():
         tallies = running.fuzz(fuzz.all_targets(str(tmp_path)), 4000, seed=0)
     readers = (
-        "spec json trial module_trial values metrics project steps trials_csv best index offer"
+        "spec json trial module_trial values metrics project starts prior steps trials_csv best "
+        "index offer"
     )
     assert list(tallies) == [*readers.split(), "flags", "flagfile", "arguments", "npz", "image"]
     for name, tally in tallies.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Sequence
 
@@ -15,6 +16,8 @@ from epnas_tf.architecture.resources import uses_of
 from epnas_tf.architecture.space import SearchSpace, layerwise_space, module_space
 from epnas_tf.architecture.spec import spec_from_json
 from epnas_tf.report import table
+from epnas_tf.searching import initial_specs, prior
+from epnas_tf.searching.prior import PriorTrial
 from epnas_tf.training import schedule
 from epnas_tf.tuner import durable
 from epnas_tf.tuner.durable import Status
@@ -22,7 +25,15 @@ from epnas_tf.tuner.listeners import results
 from epnas_tf.tuner.oracle import EPNASOracle
 from epnas_tf.tuner.trial_data import Assignment, Outcome
 from epnas_tf.tuner.trial_log import TrialLog
-from epnas_tf.workdir import best_json, project_file, steps_jsonl, storage, trials_csv
+from epnas_tf.workdir import (
+    best_json,
+    copies,
+    project_file,
+    specs_file,
+    steps_jsonl,
+    storage,
+    trials_csv,
+)
 from epnas_tf.workdir.layout import WorkDir
 from tests.fuzzing.changes import changed_json, changed_json_line, changed_words
 from tests.fuzzing.targets import Target, write
@@ -142,6 +153,41 @@ def project_target(folder: str, oracle: EPNASOracle) -> Target:
         return True
 
     return Target("project", [seed], read, [changed_json], 10)
+
+
+def starts_target(folder: str, specs: Sequence[bytes]) -> Target:
+    path = f"{folder}/starts.json"
+
+    def read(data: bytes) -> bool:
+        write(path, data)
+        found = specs_file.read(path)
+        space = LAYERWISE if found[0].pattern == "layerwise" else MODULE
+        kept = initial_specs.checked(dict.fromkeys(found), space, 4)
+        return initial_specs.from_plain(initial_specs.to_plain(kept), space, 4) == kept
+
+    layers = [spec for spec in specs if b"layerwise" in spec and b"gru" not in spec]
+    best = b'{"format": 1, "slot": "e01s00b0", "spec": %s}' % layers[0]
+    seeds = [specs[-2], b"[%s]" % b",".join(layers), best]
+    return Target("starts", seeds, read, [changed_json], 10)
+
+
+def prior_target(folder: str, oracle: EPNASOracle) -> Target:
+    trials = [
+        PriorTrial(known.proposal.spec, known.outcome.accuracy, known.outcome.reward)
+        for known in oracle.best()
+    ]
+    files = WorkDir(f"{folder}/copies")
+    text = copies.text_of(prior.to_plain((tuple(trials), tuple(trials[:2]))))
+    copies.write(files, "prior", text)  # makes the folder
+
+    def read(data: bytes) -> bool:
+        write(files.copy("prior"), data)
+        values = copies.read(files, "prior", hashlib.sha256(data).hexdigest())
+        with untrusted.reading(files.copy("prior")):
+            found = prior.from_plain(values, oracle.space)
+        return prior.from_plain(prior.to_plain(found), oracle.space) == found
+
+    return Target("prior", [text.encode()], read, [changed_json], 10)
 
 
 def steps_target(folder: str, oracle: EPNASOracle) -> Target:

@@ -270,7 +270,7 @@ def test_networks_are_drawn_near_the_limits_where_that_is_said():
 
 def test_more_networks_than_branches_are_refused():
     given = [proposal.spec for proposal in _search(branches=3).ask()]
-    with pytest.raises(SettingError, match="at most as many as --branches=2, got 3"):
+    with pytest.raises(SettingError, match="at most 2, one per branch, got 3"):
         _search(branches=2, starts=Starts(given))
 
 

@@ -9,9 +9,8 @@ import pytest
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.portfolio import portfolio
-from epnas_tf.architecture.space import layerwise_space, module_space
+from epnas_tf.architecture.space import layerwise_space
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
-from epnas_tf.fields import SettingError
 from epnas_tf.searching import starts
 from epnas_tf.searching.settings import SearchSettings
 
@@ -55,14 +54,3 @@ def test_the_rest_is_drawn_near_the_limits(kind):
 def test_a_space_of_ones_own_begins_as_ever():
     own = dataclasses.replace(_SPACE, fixed_length=True)
     assert _plan("portfolio", 4, space=own) == starts.Starts([], None)
-
-
-def test_networks_to_begin_with_are_at_most_as_many_as_branches():
-    starts.check([_OWN, _OWN], _SPACE, 2)
-    with pytest.raises(SettingError, match=r"initial_specs must be .* --branches=2, got 3: name"):
-        starts.check([_OWN] * 3, _SPACE, 2)
-
-
-def test_a_network_of_another_space_is_named():
-    with pytest.raises(SettingError, match="must be networks of .*, got number 2: pattern must be"):
-        starts.check([_OWN, portfolio(module_space(), _BUDGET, 1)[0]], _SPACE, 2)

@@ -62,7 +62,7 @@ def _make_tuner(tmp_path: pathlib.Path, space: SearchSpace) -> TunerMaker:
     def make(project: str = "search", **settings: Any) -> EPNASTuner:
         settings = {"max_child_minutes": None} | settings  # else the machine's speed is measured
         names = {field.name for field in settings_in(OracleSettings)}
-        names |= {"constraints", "initial_specs"}
+        names |= {"constraints", "initial_specs", "prior"}
         own = _SIZES | {name: settings.pop(name) for name in names & settings.keys()}
         return EPNASTuner(
             EPNASOracle(settings.pop("space", space), **own),

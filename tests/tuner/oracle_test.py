@@ -396,7 +396,7 @@ def test_ones_own_networks_come_first(make, space):
     own = [initial.random_spec(space, randomness.generator(0, "own", k)) for k in range(2)]
     oracle = make(**_LIMIT, initial_specs=own)
     assert _starts(oracle)[:3] == [*own, *portfolio(space, oracle.budget, 1)]
-    with pytest.raises(SettingError, match="at most as many as --branches=1, got 2"):
+    with pytest.raises(SettingError, match="at most 1, one per branch, got 2"):
         EPNASOracle(space, branches=1, initial_specs=own)
     with pytest.raises(SettingError, match=r"initial_specs must be networks of .*, got number 1"):
         EPNASOracle(layerwise_space(), initial_specs=own)

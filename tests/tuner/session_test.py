@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from epnas_tf.architecture.limits import Constraint
-from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
 from epnas_tf.data import dataset as data_lib
 from epnas_tf.data.arrays import Split
 from epnas_tf.training import calibrate
@@ -20,7 +19,6 @@ from epnas_tf.tuner.tuner import EPNASTuner
 from epnas_tf.workdir import project_file, storage
 
 # Of the space of conftest.py.
-_START = LayerwiseSpec((LayerSpec("max_pool", pool=2),), stem_filters=4)
 
 
 def test_settings_are_plain_data_of_all_that_matters(make_tuner, data, plan):
@@ -91,7 +89,6 @@ def test_it_is_there_before_the_first_trial(make_tuner, data, die_at, killed):
         ({"branches": 3, "steps": 1}, {}, "branches is 2, asked for 3; steps is 2, asked for 1"),
         ({"policy": "lstm"}, {}, "policy is random, asked for lstm"),
         ({"starts": "portfolio"}, {}, "starts is random, asked for portfolio"),
-        ({"initial_specs": [_START]}, {}, f"initial_specs is .., asked for .'{_START.key}'"),
         ({"constraints": [Constraint("params", upper=9)]}, {}, r"constraints is \[\], asked for"),
         ({"skip_over": 3.0}, {}, "skip_over is 2.0, asked for 3.0"),
         ({"max_child_minutes": 9.0, "machine_gflops": 1.0}, {}, "max_child_minutes is None"),

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from epnas_tf.workdir import storage
-from epnas_tf.workdir.layout import WorkDir
+from epnas_tf.workdir.layout import COPIES, WorkDir
 
 _PROPERTIES = [name for name, value in vars(WorkDir).items() if isinstance(value, property)]
 _FOLDERS = ["models", "shared_params"]
@@ -20,13 +20,14 @@ def test_file_names():
     assert work.models == "gs://bucket/run/models"
     assert work.project == "gs://bucket/run/project.json"
     assert work.lock == "gs://bucket/run/lock"
+    assert work.copy("prior") == "gs://bucket/run/prior.json"
     assert work.model("e01s03b5") == "gs://bucket/run/models/e01s03b5.weights.h5"
 
 
-@pytest.mark.parametrize("name", sorted({*_PROPERTIES} - {*_FOLDERS, "lock"}))
+@pytest.mark.parametrize("name", [*sorted({*_PROPERTIES} - {*_FOLDERS, "lock"}), *COPIES])
 def test_every_file_that_has_a_name_is_deleted_with_the_search(tmp_path, name):
     work_dir = WorkDir(str(tmp_path))
-    path = getattr(work_dir, name)
+    path = work_dir.copy(name) if name in COPIES else getattr(work_dir, name)
     for written in (path, f"{path}.0a1b2c3d.tmp"):
         storage.write_atomic(written, "x")
     work_dir.sweep()

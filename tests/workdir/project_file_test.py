@@ -24,6 +24,15 @@ def test_it_comes_back_as_it_was_written(tmp_path):
     assert json.loads(storage.read_text(work_dir.project))["format"] == project_file.FORMAT
 
 
+def test_hashes_of_copies_come_back_and_stand_there_only_where_something_was_read(tmp_path):
+    work_dir, plain = WorkDir(str(tmp_path)), Project(_IMAGES, 12.5, _SETTINGS)
+    project_file.write(work_dir, plain)
+    assert "copies" not in json.loads(storage.read_text(work_dir.project))
+    read = dataclasses.replace(plain, copies={"prior": "ab", "initial_specs": "cd"})
+    project_file.write(work_dir, read)
+    assert project_file.read(work_dir) == read != plain
+
+
 def test_settings_become_what_json_gives_back():
     assert project_file.plain({"sizes": (1, 2), "none": None}) == {"sizes": [1, 2], "none": None}
 
@@ -92,6 +101,9 @@ def test_data_that_a_hand_wrote_are_others(edited):
         (("images", "class_names"), ["twice", "twice"]),
         (("images", "class_names"), [1, 2]),
         (("images", "one_hot"), 1),
+        (("copies",), []),
+        (("copies",), {"prior": 3}),
+        (("copies",), {"../prior": "ab"}),
     ],
 )
 def test_a_project_of_another_hand_or_format_is_named(tmp_path, where, value):

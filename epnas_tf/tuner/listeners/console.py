@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from epnas_tf.architecture import morph
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.report import forecast
 from epnas_tf.report.forecast import Tally
 from epnas_tf.report.units import short
+from epnas_tf.tuner import read_once
 from epnas_tf.tuner.listeners import headline
 from epnas_tf.tuner.listeners.progress import Progress, best_text, clock
 from epnas_tf.tuner.listeners.timing import Timing
 from epnas_tf.tuner.oracle import EPNASOracle
 from epnas_tf.tuner.session import Plan
 from epnas_tf.tuner.trial_data import CompletedTrial
+from epnas_tf.workdir.layout import WorkDir
 
 
 class Console:
@@ -25,10 +27,12 @@ class Console:
     Attributes:
       verbose: 0 prints nothing, 2 the network as well.
       progress: the bars below the lines.
+      read: by setting what to say of what was read for it, where more is known than its copy tells.
     """
 
     def __init__(self, verbose: int = 1, leads: bool = True):
         self.verbose = verbose
+        self.read: dict[str, Sequence[str]] = {}
         self._leads = leads  # a worker knows its own trials alone
         self._timing = Timing()
         self.progress = Progress(self._timing)
@@ -44,7 +48,8 @@ class Console:
             yield
             return
         expected = forecast.lines(self._timing.needs(oracle, plan, keep_models))
-        for said in headline.lines(plan, oracle.total, work_dir) + list(expected):
+        read = read_once.lines(oracle, WorkDir(work_dir), self.read)
+        for said in [*headline.lines(plan, oracle.total, work_dir), *read, *expected]:
             self.progress.write(said)
         with self.progress.shown(oracle):
             yield
