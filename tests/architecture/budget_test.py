@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import pickle
+
 import pytest
 
+from epnas_tf.architecture import anatomy
+from epnas_tf.architecture import cost as cost_lib
 from epnas_tf.architecture.budget import (
     FLOPS_PER_BYTE,
     OVER_LIMITS,
@@ -35,6 +41,59 @@ def test_cost_is_that_of_the_architecture():
     counted = _budget().cost(_SPEC)
     assert counted == cost(_SPEC, _SHAPE, _CLASSES)
     assert counted.params == _PARAMS
+
+
+_OTHER = LayerwiseSpec((LayerSpec("conv2d", 3, None, 16, "relu"),), stem_filters=4)
+
+
+def _answers(budget: Budget) -> list[object]:
+    """Returns all that a budget says of two networks."""
+    rules = (budget.cost, budget.numbers, budget.feasible, budget.violation, budget.fullness)
+    found = [rule(spec) for spec in (_SPEC, _OTHER) for rule in rules]
+    return found + [budget.reason_to_skip(spec) for spec in (_SPEC, _OTHER)]
+
+
+_ASKED = {"batch": 8, "images": 1000, "machine_gflops": 50.0}
+
+
+def test_what_is_asked_again_is_answered_the_same_and_counted_once(monkeypatch):
+    budget = _budget(Constraint("params", upper=_PARAMS), **_ASKED)
+    counted = []
+    count = cost_lib.pieces
+    monkeypatch.setattr(
+        cost_lib, "pieces", lambda spec, *rest: counted.append(spec) or count(spec, *rest)
+    )
+    first = _answers(budget)
+    assert _answers(budget) == first
+    assert counted == [_SPEC, _OTHER]
+    monkeypatch.undo()
+    anew = [_answers(_budget(Constraint("params", upper=_PARAMS), **_ASKED)) for _ in range(2)]
+    assert anew == [first, first]
+
+
+def test_numbers_are_those_of_the_anatomy():
+    assert _budget().numbers(_SPEC) == anatomy.numbers(_SPEC, _SHAPE, _CLASSES)
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda b: pickle.loads(pickle.dumps(b))]
+)
+def test_a_budget_that_was_asked_can_be_copied_and_sent(copied):
+    budget = _budget(Constraint("params", upper=_PARAMS), **_ASKED)
+    answers = _answers(budget)
+    other = copied(budget)
+    assert other == budget
+    assert _answers(other) == answers
+
+
+def test_another_budget_made_of_one_that_was_asked_counts_anew():
+    budget = _budget(Constraint("params", upper=_PARAMS))
+    assert budget.feasible(_SPEC)
+    larger = dataclasses.replace(budget, num_classes=20)
+    assert larger.cost(_SPEC) == cost(_SPEC, _SHAPE, 20)
+    assert not larger.feasible(_SPEC)
+    assert budget.cost(_SPEC).params == _PARAMS
+    assert dataclasses.replace(larger, num_classes=_CLASSES) == budget
 
 
 @pytest.mark.parametrize(

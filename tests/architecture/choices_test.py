@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from epnas_tf import randomness
 from epnas_tf.architecture import choices, initial, morph
 from epnas_tf.architecture.choices import Choice
-from epnas_tf.architecture.morph import Insert, Keep, Morph, Remove, Scale
+from epnas_tf.architecture.morph import (
+    IllegalActionError,
+    Insert,
+    Keep,
+    Morph,
+    Remove,
+    Replace,
+    Scale,
+)
 from epnas_tf.architecture.space import layerwise_space, module_space
 from epnas_tf.architecture.spec import BranchSpec, CellSpec, LayerSpec, LayerwiseSpec
 
@@ -176,3 +186,18 @@ def test_encoding_a_decided_action_gives_the_options_it_was_decided_by(space):
 def test_an_illegal_action_is_not_taken_apart(action, message):
     with pytest.raises(morph.IllegalActionError, match=message):
         choices.encode(LayerwiseSpec((_CONV,)), action, _SPACE)
+
+
+def test_no_choice_replaces_a_layer():
+    fixed = dataclasses.replace(_SPACE, fixed_length=True, max_items=1)
+    wide = _CONV.replace("channels", 64)
+    for space in (_SPACE, fixed):
+        for scales in ((), (Scale(0, "width", by=1),)):
+            action = Morph(scales, Replace(1, wide))
+            assert morph.legal(LayerwiseSpec((_CONV,)), action, space)
+            with pytest.raises(IllegalActionError, match="decision must be legal, got .*Replace"):
+                choices.encode(LayerwiseSpec((_CONV,)), action, space)
+    cell = CellSpec((BranchSpec("conv-none", 3, None, 8),))
+    action = Morph(edit=Replace(1, BranchSpec("conv-none", 5, None, 8)))
+    with pytest.raises(IllegalActionError, match="decision must be legal, got .*Replace"):
+        choices.encode(cell, action, _CELLS)

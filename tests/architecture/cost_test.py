@@ -206,6 +206,31 @@ def test_own_operations_bring_their_own_cost():
     assert cost(spec, (8, 8, 3), 10, ops=table) == bare + Cost(8, 14, 22)
 
 
+def test_a_layerwise_network_has_a_piece_per_layer_between_stem_and_head():
+    spec = LayerwiseSpec((_conv(16, src2=0),), stem_filters=4)
+    found = cost_lib.pieces(spec, (8, 8, 3), 10)
+    # Of the rows above: the stem's, the layer's with its skip's projection, pooling and dense.
+    assert [piece.params for piece in found] == [116, 608 + 96, 170]
+    assert [piece.flops for piece in found] == [13_824, 73_728 + 8_192, 1_024 + 320]
+    assert sum(found, Cost()) == cost(spec, (8, 8, 3), 10)
+
+
+def test_a_cell_network_has_a_piece_per_cell():
+    spec = CellSpec((_POINT,), filters=2, cells_per_stage=2)
+    found = cost_lib.pieces(spec, (3, 3, 1), 1)
+    cells = [row for pair in zip(_FIRST, _SECOND, strict=True) for row in pair]
+    assert found == [Cost(*row) for row in (_CELL_STEM, *cells, _ONE_OPERATION_HEAD)]
+    assert sum(found, Cost()) == cost(spec, (3, 3, 1), 1)
+
+
+def test_own_operations_are_pieces_of_their_own():
+    table = {"gate": OpDef((), cost=lambda layer, shape: Cost(shape[2], 7, 11))}
+    spec = LayerwiseSpec((LayerSpec("gate"), LayerSpec("gate")), stem_filters=4)
+    found = cost_lib.pieces(spec, (8, 8, 3), 10, table)
+    assert found[1:-1] == [Cost(4, 7, 11)] * 2
+    assert sum(found, Cost()) == cost(spec, (8, 8, 3), 10, table)
+
+
 def test_unknown_operations_are_refused():
     with pytest.raises(ValueError, match="op must be one of .* got 'lstm'"):
         cost(LayerwiseSpec((LayerSpec("lstm"),)), (8, 8, 3), 10)

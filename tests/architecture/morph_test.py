@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
 
 from epnas_tf.architecture import morph
-from epnas_tf.architecture.morph import Insert, Keep, Morph, Remove, Scale
+from epnas_tf.architecture.morph import (
+    IllegalActionError,
+    Insert,
+    Keep,
+    Morph,
+    Remove,
+    Replace,
+    Scale,
+)
 from epnas_tf.architecture.space import layerwise_space, module_space
 from epnas_tf.architecture.spec import BranchSpec, CellSpec, LayerSpec, LayerwiseSpec
 
@@ -161,6 +170,84 @@ def test_illegal_removals(spec, index, message):
         morph.apply(spec, Remove(index), _SPACE)
 
 
+# Replacing
+
+
+def test_a_layer_is_replaced_in_its_place():
+    spec = _chain(_conv(16), _conv(32), _conv(64, src2=1))
+    changed = morph.apply(spec, Replace(2, _POOL), _SPACE)
+    assert changed == _chain(_conv(16), _POOL, _conv(64, src2=1))
+    assert morph.apply(spec, Replace(3, _conv(16, src2=2)), _SPACE).layers[2].src2 == 2
+    assert spec.layers[1] == _conv(32)
+    # The stem and the stacking stay.
+    other = LayerwiseSpec(spec.layers, stem_filters=7)
+    assert morph.apply(other, Replace(1, _POOL), _SPACE).stem_filters == 7
+
+
+def test_a_branch_is_replaced_in_its_place():
+    spec = _cell((0, 0), (1, 0), (2, 1))
+    branch = BranchSpec("maxpool-none", None, 2, 16, 1, None, 0)
+    changed = morph.apply(spec, Replace(2, branch), _CELLS)
+    assert changed.branches == (spec.branches[0], branch, spec.branches[2])
+
+
+def test_a_pooling_may_take_the_place_of_another():
+    spec = _chain(_POOL, _POOL, _conv())  # as many halvings as the images allow
+    widened = morph.apply(spec, Replace(1, LayerSpec("avg_pool", pool=3)), _SPACE)
+    assert [layer.op for layer in widened.layers] == ["avg_pool", "max_pool", "conv2d"]
+
+
+def test_a_network_of_a_fixed_length_may_have_a_layer_replaced():
+    fixed = dataclasses.replace(_SPACE, fixed_length=True, max_items=2)
+    changed = morph.apply(_chain(_conv(), _conv()), Replace(1, _POOL), fixed)
+    assert [layer.op for layer in changed.layers] == ["max_pool", "conv2d"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "action", "message"),
+    [
+        (_chain(_conv()), Replace(0, _POOL), r"index must be in 1\.\.1, got 0"),
+        (_chain(_conv()), Replace(2, _POOL), r"index must be in 1\.\.1, got 2"),
+        (_chain(_conv()), Replace(-1, _POOL), r"index must be in 1\.\.1, got -1"),
+        (_chain(_conv()), Replace(1, LayerSpec("gru")), "op must be one of .* got 'gru'"),
+        (_chain(_conv()), Replace(1, _conv(48)), "channels must be one of .* got 48"),
+        (_chain(_conv()), Replace(1, BranchSpec("conv-none", 3, None, 8)), "op must be one of"),
+        (_chain(_conv(), _conv()), Replace(2, _conv(src2=2)), "src2 of layer 2 must be below"),
+        (_chain(_conv()), Replace(1, LayerSpec("add", src2=0)), "add must add an output other"),
+        (
+            _chain(_POOL, _POOL, _conv()),
+            Replace(3, _POOL),
+            "may be halved 2 times, got 3",
+        ),
+    ],
+)
+def test_illegal_replacements(spec, action, message):
+    for wrapped in (action, Morph(edit=action)):
+        with pytest.raises(IllegalActionError, match=message):
+            morph.apply(spec, wrapped, _SPACE)
+        assert not morph.legal(spec, wrapped, _SPACE)
+
+
+@pytest.mark.parametrize(
+    ("branch", "message"),
+    [
+        (BranchSpec("conv-conv", 3, None, 8, 0, 1), "src2 of branch 1 must be below .* got 1"),
+        (BranchSpec("conv-none", 3, None, 8, 1), "src1 of branch 1 must be below .* got 1"),
+        (BranchSpec("conv-none", 3, None, 8, 0, 0), "conv-none and src2 do not fit, got src2=0"),
+    ],
+)
+def test_illegal_replacements_of_a_branch(branch, message):
+    with pytest.raises(IllegalActionError, match=message):
+        morph.apply(_cell((0, 0), (1, 0)), Replace(1, branch), _CELLS)
+
+
+def test_a_layer_is_replaced_in_the_scaled_network():
+    spec = _chain(_conv(32), _conv(64))
+    action = Morph((Scale(0, "channels", by=1), Scale(1, "channels", by=1)), Replace(2, _conv(16)))
+    changed = morph.apply(spec, action, _SPACE)
+    assert [layer.channels for layer in changed.layers] == [64, 16]
+
+
 # Scaling
 
 
@@ -278,6 +365,25 @@ _ACTIONS = [
         {"insert": {"place": 1, "item": {"op": "gru", "units": 64}}},
         "insert gru units=64 after 1",
     ),
+    (
+        Morph(edit=Replace(3, LayerSpec("conv2d", 3, None, 32, "relu", 1))),
+        {
+            "replace": {
+                "index": 3,
+                "item": {"op": "conv2d", "width": 3, "channels": 32, "activation": "relu"}
+                | {"src2": 1},
+            }
+        },
+        "set 3 to conv2d 3x3 32 relu +skip 1",
+    ),
+    (
+        Morph((Scale(1, "width", by=1),), Replace(1, LayerSpec("gru", extra=(("units", 64),)))),
+        {
+            "scale": [{"part": 1, "field": "width", "by": 1}],
+            "replace": {"index": 1, "item": {"op": "gru", "units": 64}},
+        },
+        "part 2 width up; set 1 to gru units=64",
+    ),
 ]
 
 
@@ -293,6 +399,9 @@ def test_branches_as_data_and_in_words():
     assert morph.from_dict(morph.to_dict(action), _CELLS) == action
     words = "insert conv-maxpool 5x5 2x2 16 src1=1 src2=0 propagate=0 after 2"
     assert morph.describe(action) == words
+    replaced = Morph(edit=Replace(2, BranchSpec("avgpool-none", None, 3, 8, 1)))
+    assert morph.from_dict(morph.to_dict(replaced), _CELLS) == replaced
+    assert morph.describe(replaced) == "set 2 to avgpool-none 3x3 8 src1=1"
 
 
 def test_a_starting_network_has_no_action():
@@ -316,6 +425,13 @@ def test_a_starting_network_has_no_action():
         {"insert": {"place": 1, "item": 3}},
         {"remove": None},
         {"remove": True},
+        {"replace": 1},
+        {"replace": {"index": 1}},
+        {"replace": {"item": {"op": "max_pool", "pool": 2}}},
+        {"replace": {"index": "1", "item": {"op": "max_pool", "pool": 2}}},
+        {"replace": {"index": 10**400, "item": {"op": "max_pool", "pool": 2}}},
+        {"replace": {"index": 1, "item": {"pool": 2}}},
+        {"replace": {"index": 1, "item": [2]}},
     ],
 )
 def test_data_of_no_action_are_refused(data):

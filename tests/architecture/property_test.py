@@ -12,7 +12,15 @@ from epnas_tf import randomness
 from epnas_tf.architecture import choices, initial, morph
 from epnas_tf.architecture.choices import Choice
 from epnas_tf.architecture.cost import cost
-from epnas_tf.architecture.morph import IllegalActionError, Insert, Keep, Morph, Remove, Scale
+from epnas_tf.architecture.morph import (
+    IllegalActionError,
+    Insert,
+    Keep,
+    Morph,
+    Remove,
+    Replace,
+    Scale,
+)
 from epnas_tf.architecture.space import SearchSpace, layerwise_space, module_space
 from epnas_tf.architecture.spec import Spec, spec_from_json
 from tests.own_space import OWN
@@ -116,7 +124,10 @@ def _actions(draw: st.DrawFn, space: SearchSpace):
     places = st.integers(-1, space.max_items + 1)
     edit = draw(
         st.one_of(
-            st.builds(Insert, places, _items(space)), st.builds(Remove, places), st.just(Keep())
+            st.builds(Insert, places, _items(space)),
+            st.builds(Replace, places, _items(space)),
+            st.builds(Remove, places),
+            st.just(Keep()),
         )
     )
     scales = draw(st.lists(_scales(space), max_size=2))
@@ -138,7 +149,9 @@ def _mentions(action: object, spec: Spec) -> Iterator[object]:
     if isinstance(edit, Insert):
         yield edit.place
         items.append(edit.item)
-    if isinstance(edit, Remove):
+    if isinstance(edit, Replace):
+        items.append(edit.item)
+    if isinstance(edit, Remove | Replace):
         yield edit.index
     for item in items:
         yield from item.to_dict().values()

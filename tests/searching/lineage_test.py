@@ -6,7 +6,7 @@ import pytest
 
 from epnas_tf import randomness
 from epnas_tf.architecture import choices, initial, morph
-from epnas_tf.architecture.morph import Insert, Keep, Morph, Remove, Scale
+from epnas_tf.architecture.morph import Insert, Keep, Morph, Remove, Replace, Scale
 from epnas_tf.architecture.space import layerwise_space, module_space
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
 from epnas_tf.searching import lineage
@@ -37,6 +37,8 @@ def test_a_starting_network_names_its_layers_by_number():
         (Remove(1), ("b", "c")),
         (Remove(2), ("a", "c")),
         (Remove(3), ("a", "b")),
+        (Replace(1, _LAYER), ("a", "b", "c")),
+        (Replace(3, _LAYER), ("a", "b", "c")),
     ],
 )
 def test_layers_keep_their_names(edit, names):
