@@ -151,8 +151,11 @@ class Learner:
         )
         known = self._seen.__contains__
         choice = Choice([*own, *near], self._knowledge, learning.keeps_limits, known)
+        # What is known is repeated where nothing new is on offer: no place is worth a network that
+        # would be skipped or that another place takes.
+        repeated = [Candidate(branch, Morph(), spec) for branch, spec in enumerate(specs)]
         if not choice.candidates:
-            return [of_branch[0] for of_branch in own]
+            return repeated
         changed = [candidate.spec for candidate in choice.candidates]
         draws = self._predictor.sample(changed, len(own), rng("screen", 0))
         picked = []
@@ -160,8 +163,7 @@ class Learner:
             of_branch = branch if learning.parents == "branch" else None
             allowed = choice.allowed(place + branch, of_branch)
             best = int(np.argmax(np.where(allowed, draw, -np.inf)))
-            # Where nothing new is on offer, what is known is repeated.
-            picked.append(choice.take(best) if allowed.any() else own[branch][0])
+            picked.append(choice.take(best) if allowed.any() else repeated[branch])
         return picked
 
     def _unscreened(self, specs: Sequence[Spec], rng: Rng) -> list[Candidate]:
@@ -222,7 +224,7 @@ class Learner:
         """Learns from a finished step: what was trained, a move a branch."""
         if self._screened:
             # The picked child is new wherever one was on offer.
-            repeats = [move for move in moves if move.child.proposal.spec in self._known]
+            repeats = [move for move in moves if move.child.proposal.spec in self._seen]
             self.exhausted |= {move.parent.proposal.spec for move in repeats}
         else:
             self._moves.append(list(moves))

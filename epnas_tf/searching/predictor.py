@@ -30,6 +30,9 @@ MIN_POINTS = 4
 PRIOR_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 # Rank correlation among its own networks below which a prior is left alone.
 PRIOR_SKILL = 0.3
+# Numbers that are further from the known networks' mean, in deviations, look alike: the square of
+# a larger distance would leave no digits for the small ones, and draws need all of them.
+FAR = 1e3
 
 Describe = Callable[[Spec], Sequence[float]]
 Group = Sequence[tuple[Spec, float]]
@@ -43,6 +46,7 @@ class _View:
         self._space = space
         self._describe = describe
         self._memory: dict[Spec, _Row] = {}
+        self._count: int | None = None  # of numbers, once the first network is described
 
     def of(self, specs: Sequence[Spec]) -> list[np.ndarray]:
         """Returns the groups of features, each [networks, features]."""
@@ -61,8 +65,19 @@ class _View:
             return []
         groups = list(features.summary(specs, self._space))
         if self._describe is not None:
-            groups.append(np.asarray([self._describe(spec) for spec in specs], np.float64))
+            groups.append(np.stack([self._numbers(self._describe(spec)) for spec in specs]))
         return list(zip(*groups, strict=True))
+
+    def _numbers(self, told: Sequence[float]) -> np.ndarray:
+        """Returns a network's numbers; raises ValueError where they compare with no others."""
+        numbers = np.asarray(told, np.float64)
+        self._count = numbers.size if self._count is None else self._count
+        if numbers.shape != (self._count,) or not np.isfinite(numbers).all():
+            raise ValueError(
+                f"numbers of a network must be finite and as many for each, {self._count}, "
+                f"got {told!r:.200}"
+            )
+        return numbers
 
 
 class _Model:
@@ -91,7 +106,9 @@ class _Model:
 
     def _points(self, groups: list[np.ndarray]) -> list[np.ndarray]:
         scaled = zip(groups[2:], self._scales, strict=True)
-        return groups[:2] + [(group - mean) / deviation for group, (mean, deviation) in scaled]
+        return groups[:2] + [
+            np.clip((group - mean) / deviation, -FAR, FAR) for group, (mean, deviation) in scaled
+        ]
 
 
 class Predictor:
@@ -135,7 +152,7 @@ class Predictor:
         values = np.asarray(rewards, np.float64)
         chosen = _chosen(values)
         if len(chosen) < MIN_POINTS or np.ptp(values) == 0:
-            self._model, self.skill = None, 0.0
+            self._model, self.skill, self.prior_share = None, 0.0, 0.0
             return
         known = [specs[i] for i in chosen]
         scores = normal_scores(values[chosen])
@@ -215,7 +232,8 @@ def _scale_of(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     A number that is the same for all known networks says nothing of how far others are.
     """
     deviation = numbers.std(axis=0)
-    deviation[deviation < 1e-9] = np.inf
+    # Not all digits of a mean are right: what is the same deviates by the rest, more if larger.
+    deviation[np.ptp(numbers, axis=0) <= 1e-9 * np.abs(numbers).max(axis=0)] = np.inf
     return numbers.mean(axis=0), deviation * np.sqrt(numbers.shape[1])
 
 

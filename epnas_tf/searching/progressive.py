@@ -275,9 +275,9 @@ class ProgressiveSearch:
         ]
         if not (self._learning.keeps_limits and stones and self.branches > 1):
             return parents
-        stone = max(stones, key=self._learner.value)
-        beyond = self._learner.value(stone) > self._learner.value(parents[0])
-        return [*parents[:-1], stone] if beyond and parents[0].result.feasible else parents
+        stone, best = max(stones, key=self._learner.value), fruitful[0]
+        beyond = self._learner.value(stone) > self._learner.value(best)
+        return [*parents[:-1], stone] if beyond and best.result.feasible else parents
 
     def _spread(self, best: list[Trial]) -> list[Trial]:
         """Rank i goes to branch i; too few are repeated from rank 0 (DECISIONS 8)."""

@@ -1,4 +1,4 @@
-"""What networks are in numbers: each number of small networks of both patterns worked out by hand."""
+"""What networks are in numbers: those of small networks of both patterns worked out by hand."""
 
 from __future__ import annotations
 
