@@ -148,3 +148,211 @@ def test_neighbouring_sizes_are_nearer_than_distant_ones():
     sequence, _ = features.summary(specs, space)
     near, far = (np.sum((sequence[0] - sequence[i]) ** 2) for i in (1, 2))
     assert 0 < near < far
+
+
+# Numbers
+
+
+def _count(spec):
+    return sum(item.op == "a" for item in spec.items)
+
+
+def _counts(spec):
+    return _count(spec), sum(item.op == "b" for item in spec.items)
+
+
+def _of_counts(known, describe, prior=()):
+    """Returns a predictor that knows how many a's these networks have."""
+    model = Predictor(_SPACE, describe, prior)
+    model.fit(known, [_count(spec) for spec in known])
+    return model
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_numbers_help_where_they_are_the_answer(seed):
+    chance = {s: randomness.generator(i, "chance").normal() for i, s in enumerate(_every())}
+    known, unknown = _split(seed, 20)
+    errors = []
+    for describe in (None, lambda spec: (_reward(spec),), lambda spec: (chance[spec],)):
+        model = Predictor(_SPACE, describe)
+        model.fit(known, [_reward(spec) for spec in known])
+        truth = [_reward(spec) for spec in unknown]
+        errors.append(np.abs(model.rewards(unknown) - truth).mean())
+    plain, helped, misled = errors
+    assert helped < 0.5 * plain
+    assert misled < 1.1 * plain  # numbers that tell nothing take little away
+
+
+@pytest.mark.parametrize("number", [0.0, 7.0, 1e9 + 1 / 3])
+def test_numbers_that_are_the_same_for_all_known_networks_change_nothing(number):
+    known, unknown = _split(7, 20)
+    seen = set(known)
+    plain, described = (
+        _of_counts(known, describe)
+        for describe in (None, lambda spec: (number, number if spec in seen else 3 * number + 1))
+    )
+    assert described.skill == plain.skill
+    for one, other in zip(plain.predict(unknown), described.predict(unknown), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_unit_of_a_number_does_not_count():
+    known, unknown = _split(8, 20)
+    models = [
+        _of_counts(known, describe)
+        for describe in (
+            _counts,
+            lambda spec: [1000 * number + 5 for number in _counts(spec)],
+            lambda spec: [1e-12 * number for number in _counts(spec)],
+        )
+    ]
+    for model in models[1:]:
+        assert model._model._process._fit.weights == models[0]._model._process._fit.weights
+        assert model.skill == pytest.approx(models[0].skill, abs=0.01)  # some are equally good
+        for one, other in zip(models[0].predict(unknown), model.predict(unknown), strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.parametrize("share", [1e-2, 1e-6, 1e-8])
+def test_draws_are_possible_however_far_out_other_networks_lie(share):
+    known, unknown = _split(0, 20)
+    seen = set(known)
+
+    def describe(spec):
+        """Known networks are nearly the same, all others by far another number."""
+        near = 1.0 + share * _count(spec)
+        return [near if spec in seen else 0.1 * k + 1e-9 * _count(spec) for k in range(7)]
+
+    draws = _of_counts(known, describe).sample(unknown, 3, randomness.generator(0, "draws"))
+    assert np.isfinite(draws).all()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "shown"),
+    [((1.0, float("nan")), "nan"), ((float("inf"), 1.0), "inf"), ((1.0,), "1.0"), (1.0, "1.0")],
+)
+def test_numbers_that_compare_with_no_others_are_refused(wrong, shown):
+    known, unknown = _split(0, 10)
+    described = {spec: (1.0, float(i)) for i, spec in enumerate(known)}
+    model = _of_counts(known, lambda spec: described.get(spec, wrong))
+    with pytest.raises(ValueError, match=rf"finite and as many for each, 2, got .*{shown}"):
+        model.predict(unknown)
+
+
+# Earlier searches
+
+
+def _group(specs, rule=_count):
+    return [(spec, float(rule(spec))) for spec in specs]
+
+
+def _fit_to(model, unknown):
+    """Returns the correlation of the predictions with the truth."""
+    return np.corrcoef(model.predict(unknown)[0], [_count(spec) for spec in unknown])[0, 1]
+
+
+def _few(specs):
+    """Returns the first MIN_POINTS networks, and others, such that not all rewards are equal."""
+    chosen = sorted(specs[:30], key=_count)[:: 30 // MIN_POINTS][:MIN_POINTS]
+    return chosen, [spec for spec in specs if spec not in chosen]
+
+
+@pytest.mark.parametrize("describe", [None, _counts])
+def test_an_earlier_search_tells_from_the_first_networks_on(describe):
+    fits = []
+    for seed in range(4):
+        specs, earlier = _split(seed, 180)
+        known, unknown = _few(specs)
+        assert len(known) == MIN_POINTS
+        models = [_of_counts(known, describe, prior) for prior in ((), [_group(earlier)])]
+        assert models[0].prior_share == 0 < models[1].prior_share
+        fits.append([_fit_to(model, unknown) for model in models])
+    without, with_prior = np.mean(fits, axis=0)
+    assert with_prior > 0.8
+    assert with_prior > without + 0.1
+
+
+def test_what_a_prior_knows_is_no_trial():
+    specs, earlier = _split(0, 180)
+    model = Predictor(_SPACE, None, [_group(earlier)])
+    model.fit(specs[: MIN_POINTS - 1], [0.0, 1.0, 2.0])
+    assert not model.fitted
+    known, _ = _few(specs)
+    model = _of_counts(known, None, [_group(earlier, lambda spec: 100 + _count(spec))])
+    low, high = min(map(_count, known)), max(map(_count, known))
+    assert low <= model.rewards(specs).min() <= model.rewards(specs).max() <= high
+    assert model.predict(earlier)[1].min() > model.predict(known)[1].max()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_prior_with_permuted_rewards_is_let_go(seed):
+    known, earlier = _split(seed, 40)
+    rewards = randomness.generator(seed, "permuted").permutation([_count(s) for s in earlier[:100]])
+    model = _of_counts(known, None, [list(zip(earlier[:100], rewards, strict=True))])
+    assert model._prior is None or model.prior_share == 0
+    plain = _of_counts(known, None)
+    np.testing.assert_array_equal(model.predict(earlier)[0], plain.predict(earlier)[0])
+
+
+def test_a_prior_that_says_the_contrary_is_let_go():
+    known, earlier = _split(0, 40)
+    model = _of_counts(known, None, [_group(earlier, lambda spec: -_count(spec))])
+    assert model._prior is not None, "it has a rule of its own"
+    assert model.prior_share == 0
+
+
+def test_a_prior_that_helped_may_be_let_go_later():
+    specs, earlier = _split(1, 180)
+    model = Predictor(_SPACE, None, [_group(earlier)])
+    known, _ = _few(specs)
+    model.fit(known, [_count(spec) for spec in known])
+    assert model.prior_share > 0
+    model.fit(specs[:40], [-_count(spec) for spec in specs[:40]])
+    assert model.prior_share == 0
+    model.fit(known, [_count(spec) for spec in known])
+    assert model.prior_share > 0
+    model.fit(known[:2], [0.0, 1.0])
+    assert (model.fitted, model.prior_share) == (False, 0)
+
+
+def test_rewards_of_earlier_searches_are_compared_within_each_alone():
+    specs, earlier = _split(2, 180)
+    known, unknown = _few(specs)
+    halves = earlier[:30], earlier[30:]
+    near, far = _group(halves[1]), _group(halves[1], lambda spec: 1000 + 3 * _count(spec))
+    models = [_of_counts(known, None, [_group(halves[0]), group]) for group in (near, far)]
+    assert models[0].prior_share > 0
+    for one, other in zip(*(model.predict(unknown) for model in models), strict=True):
+        np.testing.assert_array_equal(one, other)
+    # In one group with the others, they would all be better than those.
+    mixed = _of_counts(known, None, [_group(halves[0]) + far])
+    assert not np.allclose(mixed.predict(unknown)[0], models[0].predict(unknown)[0])
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        [],
+        [[]],
+        [_group(_every()[: MIN_POINTS - 1])],
+        [_group(_every(), lambda spec: 0.5)],
+        # One of equal rewards, which says nothing, and one of too few.
+        [_group(_every(), lambda spec: 0.5), _group(_every()[100 : 100 + MIN_POINTS - 1])],
+    ],
+)
+def test_a_prior_of_too_few_or_of_equal_rewards_is_none(groups):
+    model = Predictor(_SPACE, None, groups)
+    assert model._prior is None
+    known, _ = _split(0, 20)
+    model.fit(known, [_count(spec) for spec in known])
+    assert model.fitted and model.prior_share == 0
+
+
+def test_of_a_large_prior_the_newest_networks_are_kept(monkeypatch):
+    monkeypatch.setattr(predictor, "MAX_POINTS", 30)
+    specs, _ = _split(3, 90)
+    prior = _group(specs[:60], lambda spec: -_count(spec)) + _group(specs[60:])
+    model = Predictor(_SPACE, None, [prior])._prior
+    assert len(model.left_out) == 30
+    truth = [_count(spec) for spec in specs[:60]]
+    assert np.corrcoef(model.mean(specs[:60]), truth)[0, 1] > 0.5

@@ -125,8 +125,7 @@ def test_scores_without_a_rule_are_hardly_predicted():
     points = _points(60, 5)
     scores = randomness.generator(5, "chance").normal(size=60)
     made = Process(points, scores)
-    assert abs(np.corrcoef(made.left_out, scores)[0, 1]) < 0.3
-    assert np.abs(made.mean(_points(20, 6))).max() < np.abs(scores).max() / 2
+    assert np.abs(made.mean(_points(20, 6))).max() < scores.std() / 2
 
 
 def test_the_sure_is_told_from_the_unsure():
