@@ -224,7 +224,7 @@ class Learner:
         """Learns from a finished step: what was trained, a move a branch."""
         if self._screened:
             # The picked child is new wherever one was on offer.
-            repeats = [move for move in moves if move.child.proposal.spec in self._seen]
+            repeats = [move for move in moves if move.child.proposal.spec in self._known]
             self.exhausted |= {move.parent.proposal.spec for move in repeats}
         else:
             self._moves.append(list(moves))

@@ -247,7 +247,7 @@ class ProgressiveSearch:
     def _parents(self, trials: list[Trial]) -> list[Trial]:
         """Returns the networks that the next step starts from, one per branch."""
         if self._learning.parents != "branch":
-            best = ranked(self.history) or self._starts
+            best = self._nearest_first(ranked(self.history) or self._starts)
             # What has nothing new to offer gives way: a search would go round in circles.
             exhausted = self._learner.exhausted
             fruitful = [trial for trial in best if trial.proposal.spec not in exhausted]
@@ -261,6 +261,16 @@ class ProgressiveSearch:
         episode = [t for t in self.history if t.slot.episode == self._episode and t.slot.step > 0]
         self._starts = self._spread(ranked(self._starts + episode) or self._starts)
         return self._starts
+
+    def _nearest_first(self, best: list[Trial]) -> list[Trial]:
+        """Puts what is nearer to the limits first, where these are to be kept.
+
+        Within them the order stays. Outside, the highest softened reward may be that of a large
+        network far away: steps from it would never lead within.
+        """
+        if not self._learning.keeps_limits:
+            return best
+        return sorted(best, key=lambda trial: self._knowledge.violation(trial.proposal.spec))
 
     def _with_stone(self, parents: list[Trial], fruitful: list[Trial]) -> list[Trial]:
         """Puts the best stepping stone in the last branch, where it leads beyond the best network.
