@@ -97,6 +97,13 @@ class LSTMPolicy:
         """Returns copies of all weights and optimizer slots."""
         return [np.asarray(v.numpy()) for v in [*self.variables, *self._optimizer.variables]]
 
+    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
+        """Takes over what `get_weights` returned of a policy of the same space and settings."""
+        for variable, value in zip(
+            [*self.variables, *self._optimizer.variables], weights, strict=True
+        ):
+            variable.assign(value)
+
     # Acting
 
     @global_state.set_aside()
