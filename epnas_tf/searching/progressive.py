@@ -18,16 +18,13 @@ from epnas_tf.architecture import descent, initial
 from epnas_tf.architecture.morph import Morph
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
-from epnas_tf.searching import initial_specs
-from epnas_tf.searching.candidates import STONE_REACH
+from epnas_tf.searching import initial_specs, parents
 from epnas_tf.searching.knowledge import Knowledge
-from epnas_tf.searching.learner import Learner, Move, Policy
+from epnas_tf.searching.learner import Learner, Move
+from epnas_tf.searching.proposer import Policy
 from epnas_tf.searching.settings import STEPS, Learning, Sizes
 from epnas_tf.searching.starts import Starts
 from epnas_tf.searching.trials import Proposal, Result, Slot, Trial, ranked
-
-# A tournament takes one in so many of the trained networks.
-TOURNAMENTS = 4
 
 
 class ProgressiveSearch:
@@ -180,15 +177,15 @@ class ProgressiveSearch:
         return [Proposal(slot, spec) for slot, spec in zip(self.slots(), specs, strict=True)]
 
     def _draw_step(self) -> list[Proposal]:
-        parents = [trial.proposal for trial in self._current]
+        changed = [trial.proposal for trial in self._current]
         place = len(self.history)
-        picked = self._learner.propose([parent.spec for parent in parents], self._rng, place)
+        picked = self._learner.propose([parent.spec for parent in changed], self._rng, place)
         trained = self._first_trained() if self._reuse_duplicates else {}
         return [
             Proposal(
                 slot,
                 candidate.spec,
-                parents[candidate.branch].slot.name,
+                changed[candidate.branch].slot.name,
                 candidate.action,
                 trained.get(candidate.spec.key),
             )
@@ -247,49 +244,31 @@ class ProgressiveSearch:
     def _parents(self, trials: list[Trial]) -> list[Trial]:
         """Returns the networks that the next step starts from, one per branch."""
         if self._learning.parents != "branch":
-            best = ranked(self.history) or self._starts
-            # What has nothing new to offer gives way: a search would go round in circles.
-            exhausted = self._learner.exhausted
-            fruitful = [trial for trial in best if trial.proposal.spec not in exhausted]
-            choose = self._spread if self._learning.parents == "best" else self._tournament
-            return self._with_stone(choose(fruitful or best), fruitful)
+            return self._of_the_best()
         if self._step < self.steps:
             return [
                 trial if trial.trained else parent
                 for parent, trial in zip(self._current, trials, strict=True)
             ]
         episode = [t for t in self.history if t.slot.episode == self._episode and t.slot.step > 0]
-        self._starts = self._spread(ranked(self._starts + episode) or self._starts)
+        best = ranked(self._starts + episode) or self._starts
+        self._starts = parents.spread(best, self.branches)
         return self._starts
 
-    def _with_stone(self, parents: list[Trial], fruitful: list[Trial]) -> list[Trial]:
-        """Puts the best stepping stone in the last branch, where it leads beyond the best network.
-
-        A stone is a network just outside kept limits; what lies behind it may be within.
-        """
-        stones = [
-            trial
-            for trial in fruitful
-            if not trial.result.feasible
-            and self._knowledge.violation(trial.proposal.spec) <= STONE_REACH
-        ]
-        if not (self._learning.keeps_limits and stones and self.branches > 1):
-            return parents
-        stone = max(stones, key=self._learner.value)
-        beyond = self._learner.value(stone) > self._learner.value(parents[0])
-        return [*parents[:-1], stone] if beyond and parents[0].result.feasible else parents
-
-    def _spread(self, best: list[Trial]) -> list[Trial]:
-        """Rank i goes to branch i; too few are repeated from rank 0 (DECISIONS 8)."""
-        return [best[branch % len(best)] for branch in range(self.branches)]
-
-    def _tournament(self, best: list[Trial]) -> list[Trial]:
-        """Each branch's network is the best of some drawn from all trained ones."""
-        size = max(2, len(best) // TOURNAMENTS)
-        return [
-            best[int(self._rng("parent", branch).integers(len(best), size=size).min())]
-            for branch in range(self.branches)
-        ]
+    def _of_the_best(self) -> list[Trial]:
+        best = ranked(self.history) or self._starts
+        # What has nothing new to offer gives way: a search would go round in circles.
+        exhausted = self._learner.exhausted
+        fruitful = [trial for trial in best if trial.proposal.spec not in exhausted]
+        if self._learning.parents == "tournament":
+            rngs = [self._rng("parent", branch) for branch in range(self.branches)]
+            chosen = parents.tournaments(fruitful or best, rngs)
+        else:
+            chosen = parents.spread(fruitful or best, self.branches)
+        if not self._learning.keeps_limits:
+            return chosen
+        violation = self._knowledge.violation
+        return parents.with_stone(chosen, fruitful, violation, self._learner.value)
 
     def _entry(self, trials: list[Trial]) -> dict[str, Any]:
         """Returns what the log says of how a step went."""

@@ -12,9 +12,9 @@ import numpy as np
 from epnas_tf import randomness
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.searching.knowledge import Knowledge
-from epnas_tf.searching.learner import Policy
 from epnas_tf.searching.policies.uniform import RandomPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
+from epnas_tf.searching.proposer import Policy
 from epnas_tf.searching.settings import PAPER, PAPER_LSTM, Learning, LSTMSettings, Sizes
 from epnas_tf.searching.trials import Result
 from epnas_tf.studies import baselines, priors
