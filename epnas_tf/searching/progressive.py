@@ -234,6 +234,8 @@ class ProgressiveSearch:
 
     def _parent(self, proposal: Proposal) -> Trial:
         """Returns the trial that a proposal of the running step starts from."""
+        if proposal.parent is None:  # a user's own, adopted
+            return self._current[proposal.slot.branch]
         for trial in self._current:
             if trial.slot.name == proposal.parent:
                 return trial
