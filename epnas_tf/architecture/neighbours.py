@@ -35,20 +35,27 @@ def mutation(spec: Spec, space: SearchSpace, rng: np.random.Generator) -> Edit:
     Raises:
       ValueError: the space allows no change of it.
     """
+    return next(_mutations(spec, space, rng))
+
+
+def _mutations(spec: Spec, space: SearchSpace, rng: np.random.Generator) -> Iterator[Edit]:
+    """Yields random single changes of a network without end."""
     changes = _changes(spec, space)
     inserts, removes, _ = choices.decision_mask(spec, space)
     kinds = ["change"] * bool(changes) + ["insert"] * inserts + ["remove"] * removes
     if not kinds:
         raise ValueError(f"a network must have at least one neighbour, got {spec.to_json()}")
-    kind = _one_of(kinds, rng)
-    if kind == "change":
-        index, name, values = _one_of(changes, rng)
-        options = _options(spec, index, name, _one_of(values, rng), space)
-        drawn = {own: _one_of(legal, rng) for own, legal in options.items()}
-        return Replace(index, space.new_item(drawn))
-    if kind == "insert":
-        return choices.run(choices.walk_insert(spec, space), initial.uniform_pick(rng))
-    return Remove(_one_of(_removable(spec, space), rng))
+    while True:
+        kind = _one_of(kinds, rng)
+        if kind == "change":
+            index, name, values = _one_of(changes, rng)
+            options = _options(spec, index, name, _one_of(values, rng), space)
+            drawn = {own: _one_of(legal, rng) for own, legal in options.items()}
+            yield Replace(index, space.new_item(drawn))
+        elif kind == "insert":
+            yield choices.run(choices.walk_insert(spec, space), initial.uniform_pick(rng))
+        else:
+            yield Remove(_one_of(_removable(spec, space), rng))
 
 
 def mutate(spec: Spec, space: SearchSpace, rng: np.random.Generator) -> Spec:
@@ -97,7 +104,7 @@ def some_changes(
     """
     edits = list(itertools.islice(single_changes(spec, space), most + 1))
     if len(edits) > most:
-        edits = [mutation(spec, space, rng) for _ in range(most)]
+        edits = list(itertools.islice(_mutations(spec, space, rng), most))
     found: dict[Spec, Edit] = {}
     for edit in edits:
         found.setdefault(morph.apply(spec, edit, space), edit)

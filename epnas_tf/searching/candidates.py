@@ -84,16 +84,18 @@ class Choice:
         """Leaves out what is known already or would be skipped.
 
         Args:
-          candidates: groups of them, in order of preference where two make the same network.
+          candidates: groups of them, in order of preference where two make the same network of
+            a branch, or two branches make the same.
           knowledge: what is known of networks.
           keep: whether the limits are to be kept (`--limits=keep`).
           known: whether a network was evaluated before.
         """
-        fresh: dict[Spec, Candidate] = {}
+        fresh: dict[Spec, dict[int, Candidate]] = {}
         for candidate in itertools.chain.from_iterable(candidates):
             if not known(candidate.spec):
-                fresh.setdefault(candidate.spec, candidate)
-        self.candidates = [c for c in fresh.values() if not knowledge.skipped(c.spec)]
+                fresh.setdefault(candidate.spec, {}).setdefault(candidate.branch, candidate)
+        self._makers = [own for spec, own in fresh.items() if not knowledge.skipped(spec)]
+        self.candidates = [next(iter(own.values())) for own in self._makers]
         self._keep = keep
         self._violations = np.zeros(len(self.candidates))
         if keep:
@@ -109,7 +111,7 @@ class Choice:
         """
         open_ = ~self._taken
         if branch is not None:
-            open_ &= np.array([c.branch == branch for c in self.candidates], bool)
+            open_ &= np.array([branch in own for own in self._makers], bool)
         if not self._keep or not open_.any():
             return open_
         reach = STONE_REACH if place % STONE_EVERY == STONE_EVERY - 1 else 0.0
@@ -117,7 +119,7 @@ class Choice:
             return open_ & (self._violations <= reach)
         return open_ & (self._violations == self._violations[open_].min())
 
-    def take(self, index: int) -> Candidate:
-        """Returns a candidate, which no other place may take then."""
+    def take(self, index: int, branch: int | None = None) -> Candidate:
+        """Returns a candidate, as a branch makes it, which no other place may take then."""
         self._taken[index] = True
-        return self.candidates[index]
+        return self.candidates[index] if branch is None else self._makers[index][branch]

@@ -1,4 +1,4 @@
-"""The policy and the predictor at work: what is proposed for a step, what is learnt from it.
+"""What is learnt from a step: by the predictor, and by the policy in its imagination.
 
 Once the predictor's skill is above a bound, the policy proposes many morphs per branch and Thompson
 sampling picks the one to train, and between steps the policy is trained by REINFORCE on imagined
@@ -13,49 +13,24 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from epnas_tf.architecture import morph
 from epnas_tf.architecture.morph import Morph, Replace
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
-from epnas_tf.searching import candidates, returns
-from epnas_tf.searching.candidates import Candidate, Choice
+from epnas_tf.searching import returns
+from epnas_tf.searching.candidates import Candidate
 from epnas_tf.searching.knowledge import Knowledge
 from epnas_tf.searching.predictor import Predictor
+from epnas_tf.searching.proposer import Policy, Proposer, Rng
 from epnas_tf.searching.returns import Baseline
 from epnas_tf.searching.settings import Learning
 from epnas_tf.searching.trials import Trial
 
-Rng = Callable[[str, int], np.random.Generator]
 # Standard deviations that an imagined reward lies above the prediction.
 OPTIMISM = 1.0
-# Proposals of a policy that may break kept limits before a neighbour stands in for them.
-REFUSALS = 16
-
-
-class Policy(Protocol):
-    """What chooses the morphs.
-
-    Attributes:
-      learns: whether `update` changes what is proposed; if not, nothing is imagined for it. A
-        policy that does not say so learns.
-    """
-
-    learns: bool
-
-    def propose(self, specs: Sequence[Spec], rngs: Sequence[np.random.Generator]) -> list[Morph]:
-        """Returns a morph for each network, drawn with that network's generator."""
-
-    def update(
-        self, specs: Sequence[Spec], actions: Sequence[Morph], advantages: np.ndarray
-    ) -> None:
-        """Learns from actions taken on networks and how much better they did than expected."""
-
-    def statistics(self, specs: Sequence[Spec], actions: Sequence[Morph]) -> dict[str, Any]:
-        """Returns figures about the policy's choices for the log."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,25 +47,17 @@ class Move:
         return not isinstance(self.action.edit, Replace)
 
 
-_Found = tuple[float, Candidate]  # how far it is from being proposed, and what it is
-
-
-def _nearer(one: _Found | None, other: _Found) -> _Found:
-    """Returns the one with the smaller refusal, of equal ones the first."""
-    return other if one is None or other[0] < one[0] else one
-
-
 class Learner:
     """Proposes the morphs of a step and learns from what became of them."""
 
     def __init__(
         self, space: SearchSpace, policy: Policy, learning: Learning, knowledge: Knowledge
     ):
-        self._space = space
         self._policy = policy
         learns = getattr(policy, "learns", True)  # a user's own policy may be older than the word
         self._learning = learning if learns else learning.without_updates()
         self._knowledge = knowledge
+        self._proposer = Proposer(space, policy, self._learning, knowledge)
         self._predictor = None
         if self._learning.predicts:
             self._predictor = Predictor(space, knowledge.describe, knowledge.prior)
@@ -100,7 +67,6 @@ class Learner:
         self._moves: list[list[Move]] = []  # of the episode, a list per step
         self._baseline = Baseline()
         self.exhausted: set[Spec] = set()  # networks of which all proposals were known
-        self.offered: list[list[Spec]] = []
 
     @property
     def trusted(self) -> bool:
@@ -125,6 +91,11 @@ class Learner:
 
     # Proposing
 
+    @property
+    def offered(self) -> list[list[Spec]]:
+        """Of each branch of the running step: the networks that the policy's morphs led to."""
+        return self._proposer.offered
+
     def propose(self, specs: Sequence[Spec], rng: Rng, place: int = 0) -> list[Candidate]:
         """Returns a candidate for each place of a step.
 
@@ -133,86 +104,11 @@ class Learner:
           rng: (purpose, number) -> generator of the running step.
           place: number of the step's first place among all of the search.
         """
-        return self._screen(specs, rng, place) if self._screened else self._unscreened(specs, rng)
-
-    def _screen(self, specs: Sequence[Spec], rng: Rng, place: int) -> list[Candidate]:
-        """Returns of each place the candidate with the highest draw of those it may take.
-
-        Each place has a draw of its own of all rewards (Thompson sampling). It may change any
-        parent, but where branches are the paper's: there a branch goes on from its own.
-        """
+        if not self._screened:
+            return self._proposer.unscreened(specs, rng)
         assert self._predictor is not None
-        learning = self._learning
-        actions = self._drawn(specs, learning.screen, lambda i: rng("action", i))
-        own = candidates.of_actions(specs, actions, self._space)
-        self.offered = [[candidate.spec for candidate in of_branch] for of_branch in own]
-        near = candidates.of_neighbours(
-            specs, self._space, learning.neighbours, lambda i: rng("neighbour", i)
-        )
         known = self._seen.__contains__
-        choice = Choice([*own, *near], self._knowledge, learning.keeps_limits, known)
-        # What is known is repeated where nothing new is on offer: no place is worth a network that
-        # would be skipped or that another place takes.
-        repeated = [Candidate(branch, Morph(), spec) for branch, spec in enumerate(specs)]
-        if not choice.candidates:
-            return repeated
-        changed = [candidate.spec for candidate in choice.candidates]
-        draws = self._predictor.sample(changed, len(own), rng("screen", 0))
-        picked = []
-        for branch, draw in enumerate(draws):
-            of_branch = branch if learning.parents == "branch" else None
-            allowed = choice.allowed(place + branch, of_branch)
-            best = int(np.argmax(np.where(allowed, draw, -np.inf)))
-            picked.append(choice.take(best) if allowed.any() else repeated[branch])
-        return picked
-
-    def _unscreened(self, specs: Sequence[Spec], rng: Rng) -> list[Candidate]:
-        """Returns the policy's own proposal for each network, the first that keeps the limits.
-
-        Where the first REFUSALS ones do not, a neighbour that is nearest to the limits stands in.
-        """
-        generators = [rng("action", branch) for branch in range(len(specs))]
-        best: dict[int, _Found] = {}
-        waiting = list(range(len(specs)))
-        self.offered = [[] for _ in specs]
-        for _ in range(REFUSALS):
-            actions = self._policy.propose(
-                [specs[branch] for branch in waiting], [generators[branch] for branch in waiting]
-            )
-            for branch, action in zip(waiting, actions, strict=True):
-                child = Candidate(branch, action, morph.apply(specs[branch], action, self._space))
-                self.offered[branch].append(child.spec)
-                best[branch] = _nearer(best.get(branch), (self._refusal(child.spec), child))
-            waiting = [branch for branch in waiting if best[branch][0] > 0]
-            if not waiting:
-                break
-        for branch in waiting:
-            best[branch] = self._nearest(branch, specs[branch], best[branch], generators[branch])
-        return [best[branch][1] for branch in range(len(specs))]
-
-    def _nearest(
-        self, branch: int, parent: Spec, found: _Found, rng: np.random.Generator
-    ) -> _Found:
-        """Returns the neighbour that is nearest to the limits, where it is nearer than `found`."""
-        most = self._learning.neighbours
-        for candidate in candidates.of_neighbours([parent], self._space, most, lambda _: rng)[0]:
-            own = dataclasses.replace(candidate, branch=branch)
-            found = _nearer(found, (self._refusal(own.spec), own))
-        return found
-
-    def _refusal(self, spec: Spec) -> float:
-        """Returns how far a network is from being one that may be proposed, 0 where it is one."""
-        return self._knowledge.violation(spec) if self._learning.keeps_limits else 0.0
-
-    def _drawn(
-        self, specs: Sequence[Spec], count: int, rng: Callable[[int], np.random.Generator]
-    ) -> list[list[Morph]]:
-        """Returns `count` morphs of each network."""
-        repeated = [spec for spec in specs for _ in range(count)]
-        # A network's morphs come from one generator: each is drawn where the last one ended.
-        generators = [g for g in map(rng, range(len(specs))) for _ in range(count)]
-        flat = self._policy.propose(repeated, generators)
-        return [flat[i * count : (i + 1) * count] for i in range(len(specs))]
+        return self._proposer.screened(specs, rng, self._predictor, known, place)
 
     # Learning
 
@@ -318,8 +214,9 @@ class Learner:
         """
         assert self._predictor is not None
         count = self._learning.imagined_batch
-        actions = self._drawn(specs, count, lambda i: rng("imagine", number * len(specs) + i))
-        children = candidates.of_actions(specs, actions, self._space)
+        children = self._proposer.drawn(
+            specs, count, lambda i: rng("imagine", number * len(specs) + i)
+        )
         flat = [candidate.spec for own in children for candidate in own]
         mean, deviation = self._predictor.predict(flat)
         # Optimistic, as the draws that pick among proposals are.
@@ -328,7 +225,8 @@ class Learner:
         rewards = rewards.reshape(len(specs), count)
         advantages = returns.normalised(rewards - rewards.mean(axis=1, keepdims=True))
         repeated = [spec for spec in specs for _ in range(count)]
-        self._policy.update(repeated, [a for own in actions for a in own], advantages.ravel())
+        actions = [candidate.action for own in children for candidate in own]
+        self._policy.update(repeated, actions, advantages.ravel())
 
     def _worthless(self, spec: Spec) -> bool:
         """Says whether a network would not be picked: known, skipped or outside kept limits."""

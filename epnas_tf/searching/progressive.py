@@ -18,16 +18,13 @@ from epnas_tf.architecture import descent, initial
 from epnas_tf.architecture.morph import Morph
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
-from epnas_tf.searching import initial_specs
-from epnas_tf.searching.candidates import STONE_REACH
+from epnas_tf.searching import initial_specs, parents
 from epnas_tf.searching.knowledge import Knowledge
-from epnas_tf.searching.learner import Learner, Move, Policy
+from epnas_tf.searching.learner import Learner, Move
+from epnas_tf.searching.proposer import Policy
 from epnas_tf.searching.settings import STEPS, Learning, Sizes
 from epnas_tf.searching.starts import Starts
 from epnas_tf.searching.trials import Proposal, Result, Slot, Trial, ranked
-
-# A tournament takes one in so many of the trained networks.
-TOURNAMENTS = 4
 
 
 class ProgressiveSearch:
@@ -180,15 +177,15 @@ class ProgressiveSearch:
         return [Proposal(slot, spec) for slot, spec in zip(self.slots(), specs, strict=True)]
 
     def _draw_step(self) -> list[Proposal]:
-        parents = [trial.proposal for trial in self._current]
+        changed = [trial.proposal for trial in self._current]
         place = len(self.history)
-        picked = self._learner.propose([parent.spec for parent in parents], self._rng, place)
+        picked = self._learner.propose([parent.spec for parent in changed], self._rng, place)
         trained = self._first_trained() if self._reuse_duplicates else {}
         return [
             Proposal(
                 slot,
                 candidate.spec,
-                parents[candidate.branch].slot.name,
+                changed[candidate.branch].slot.name,
                 candidate.action,
                 trained.get(candidate.spec.key),
             )
@@ -237,6 +234,8 @@ class ProgressiveSearch:
 
     def _parent(self, proposal: Proposal) -> Trial:
         """Returns the trial that a proposal of the running step starts from."""
+        if proposal.parent is None:  # a user's own, adopted
+            return self._current[proposal.slot.branch]
         for trial in self._current:
             if trial.slot.name == proposal.parent:
                 return trial
@@ -247,59 +246,32 @@ class ProgressiveSearch:
     def _parents(self, trials: list[Trial]) -> list[Trial]:
         """Returns the networks that the next step starts from, one per branch."""
         if self._learning.parents != "branch":
-            best = self._nearest_first(ranked(self.history) or self._starts)
-            # What has nothing new to offer gives way: a search would go round in circles.
-            exhausted = self._learner.exhausted
-            fruitful = [trial for trial in best if trial.proposal.spec not in exhausted]
-            choose = self._spread if self._learning.parents == "best" else self._tournament
-            return self._with_stone(choose(fruitful or best), fruitful)
+            return self._of_the_best()
         if self._step < self.steps:
             return [
                 trial if trial.trained else parent
                 for parent, trial in zip(self._current, trials, strict=True)
             ]
         episode = [t for t in self.history if t.slot.episode == self._episode and t.slot.step > 0]
-        self._starts = self._spread(ranked(self._starts + episode) or self._starts)
+        best = ranked(self._starts + episode) or self._starts
+        self._starts = parents.spread(best, self.branches)
         return self._starts
 
-    def _nearest_first(self, best: list[Trial]) -> list[Trial]:
-        """Puts what is nearer to the limits first, where these are to be kept.
-
-        Within them the order stays. Outside, the highest softened reward may be that of a large
-        network far away: steps from it would never lead within.
-        """
+    def _of_the_best(self) -> list[Trial]:
+        best, violation = ranked(self.history) or self._starts, self._knowledge.violation
+        if self._learning.keeps_limits:
+            best = parents.nearest_first(best, violation)
+        # What has nothing new to offer gives way: a search would go round in circles.
+        exhausted = self._learner.exhausted
+        fruitful = [trial for trial in best if trial.proposal.spec not in exhausted]
+        if self._learning.parents == "tournament":
+            rngs = [self._rng("parent", branch) for branch in range(self.branches)]
+            chosen = parents.tournaments(fruitful or best, rngs)
+        else:
+            chosen = parents.spread(fruitful or best, self.branches)
         if not self._learning.keeps_limits:
-            return best
-        return sorted(best, key=lambda trial: self._knowledge.violation(trial.proposal.spec))
-
-    def _with_stone(self, parents: list[Trial], fruitful: list[Trial]) -> list[Trial]:
-        """Puts the best stepping stone in the last branch, where it leads beyond the best network.
-
-        A stone is a network just outside kept limits; what lies behind it may be within.
-        """
-        stones = [
-            trial
-            for trial in fruitful
-            if not trial.result.feasible
-            and self._knowledge.violation(trial.proposal.spec) <= STONE_REACH
-        ]
-        if not (self._learning.keeps_limits and stones and self.branches > 1):
-            return parents
-        stone, best = max(stones, key=self._learner.value), fruitful[0]
-        beyond = self._learner.value(stone) > self._learner.value(best)
-        return [*parents[:-1], stone] if beyond and best.result.feasible else parents
-
-    def _spread(self, best: list[Trial]) -> list[Trial]:
-        """Rank i goes to branch i; too few are repeated from rank 0 (DECISIONS 8)."""
-        return [best[branch % len(best)] for branch in range(self.branches)]
-
-    def _tournament(self, best: list[Trial]) -> list[Trial]:
-        """Each branch's network is the best of some drawn from all trained ones."""
-        size = max(2, len(best) // TOURNAMENTS)
-        return [
-            best[int(self._rng("parent", branch).integers(len(best), size=size).min())]
-            for branch in range(self.branches)
-        ]
+            return chosen
+        return parents.with_stone(chosen, fruitful, violation, self._learner.value)
 
     def _entry(self, trials: list[Trial]) -> dict[str, Any]:
         """Returns what the log says of how a step went."""

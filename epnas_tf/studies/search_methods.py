@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from epnas_tf import randomness
+from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.searching.knowledge import Knowledge
-from epnas_tf.searching.learner import Policy
 from epnas_tf.searching.policies.uniform import RandomPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
+from epnas_tf.searching.proposer import Policy
 from epnas_tf.searching.settings import PAPER, PAPER_LSTM, Learning, LSTMSettings, Sizes
 from epnas_tf.searching.trials import Result
 from epnas_tf.studies import baselines, priors
@@ -106,7 +107,14 @@ def _lstm(settings: LSTMSettings, table: Table, seed: int) -> Policy:
     # TensorFlow takes seconds to load, in every worker; no other method needs it.
     from epnas_tf.searching.policies.lstm import LSTMPolicy
 
-    return LSTMPolicy(table.space, settings, seed=seed)
+    fresh = LSTMPolicy(table.space, settings, seed=seed)
+    traced = _POLICIES.setdefault((table.space, settings), fresh)
+    traced.set_weights(fresh.get_weights())
+    return traced
+
+
+# Policies whose graphs are traced, which takes longer than a run: a run gives one fresh weights.
+_POLICIES: dict[tuple[SearchSpace, LSTMSettings], Any] = {}
 
 
 def _queries(

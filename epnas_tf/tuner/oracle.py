@@ -39,7 +39,6 @@ from epnas_tf.tuner.trial_data import (
     Assignment,
     CompletedTrial,
     Outcome,
-    Remembered,
 )
 from epnas_tf.tuner.trial_log import TrialLog
 
@@ -209,19 +208,11 @@ class EPNASOracle(DurableOracle):
             attempt=1 + tries,
             worker=self._worker,
             failures=tries - excused if excused else None,
-            remembered=self._remembered(proposal),
+            remembered=self.log.remembered(proposal),
             generation=slot.steps_before(self.steps) if shared else None,
             names=self._layer_names(proposal) if by_lineage else (),
             reference=self.log.curves_before(slot, self.steps) if settings.stop_hopeless else None,
         )
-
-    def _remembered(self, proposal: Proposal) -> Remembered | None:
-        found = self.log.find(proposal.reuse) if proposal.reuse else None
-        if found is None:
-            return None
-        outcome = found.outcome
-        balanced = outcome.balanced_accuracy
-        return Remembered(outcome.accuracy, outcome.reward, outcome.status, balanced)
 
     def _layer_names(self, proposal: Proposal) -> Names:
         """Returns the names of a network's layers or branches by lineage."""

@@ -9,7 +9,14 @@ from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.searching.trials import Proposal, Result, Slot
 from epnas_tf.tuner import durable
 from epnas_tf.tuner.durable import Status, Trial
-from epnas_tf.tuner.trial_data import Assignment, CompletedTrial, Curve, Outcome, completed
+from epnas_tf.tuner.trial_data import (
+    Assignment,
+    CompletedTrial,
+    Curve,
+    Outcome,
+    Remembered,
+    completed,
+)
 
 
 class TrialLog:
@@ -53,6 +60,15 @@ class TrialLog:
     def find(self, name: str) -> CompletedTrial | None:
         """Returns the completed trial of a slot's name; None without one, as in a worker."""
         return next((found for found in self.completed() if found.slot.name == name), None)
+
+    def remembered(self, proposal: Proposal) -> Remembered | None:
+        """Returns the result that stands for a repeated network; None for a new one."""
+        found = self.find(proposal.reuse) if proposal.reuse else None
+        if found is None:
+            return None
+        outcome = found.outcome
+        balanced = outcome.balanced_accuracy
+        return Remembered(outcome.accuracy, outcome.reward, outcome.status, balanced)
 
     def curves_before(self, slot: Slot, steps: int) -> tuple[Curve, ...]:
         """Returns the training curves of the step before a slot's, in episodes of `steps` steps."""

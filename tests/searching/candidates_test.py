@@ -167,6 +167,17 @@ def test_a_branch_may_be_told_to_change_its_own_parent():
     assert _words(choice, branch=2) == []
 
 
+def test_a_branch_takes_what_it_makes_itself_of_what_several_make():
+    actions = [Morph((Scale(part, "op", to="a"),)) for part in (0, 1)]
+    made = [_candidate("aa", branch, action) for branch, action in enumerate(actions)]
+    choice = _choice([*made, _candidate("ab", 1)])
+    assert [_word(c.spec) for c in choice.candidates] == ["aa", "ab"]
+    assert [_words(choice, branch=branch) for branch in (0, 1, 2)] == [["aa"], ["aa", "ab"], []]
+    assert choice.take(0, 1) is made[1]
+    assert _words(choice, branch=0) == [] and _words(choice, branch=1) == ["ab"]
+    assert _choice(made).take(0) is made[0]
+
+
 def test_what_is_taken_no_other_place_may_take():
     choice = _choice(["aa", "ab", "ac"])
     assert choice.take(1) is choice.candidates[1]

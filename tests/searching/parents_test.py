@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from epnas_tf.searching.trials import Result, Slot
+import numpy as np
+import pytest
+
+from epnas_tf.architecture.morph import Morph, Scale
+from epnas_tf.searching import parents
+from epnas_tf.searching.candidates import STONE_REACH
+from epnas_tf.searching.trials import Proposal, Result, Slot, Trial, ranked
+from tests.searching.limited_search import (
+    LimitedSearch,
+    Scripted,
+    breach,
+    keep,
+    spec_of,
+    word_of,
+)
 
 # Within an episode
 
@@ -138,3 +152,112 @@ def test_the_best_are_those_of_all_trials_in_the_same_order(scripted):
 
 def test_before_the_first_result_nothing_is_the_best(scripted):
     assert scripted("16 32", episodes=1, steps=1).best(3) == []
+
+
+# The best so far, under limits that are kept
+
+
+def _trial(branch, word, accuracy):
+    slot, spec = Slot(1, 0, branch), spec_of(word)
+    reward = accuracy * 0.9 ** breach(spec)
+    return Trial(Proposal(slot, spec), Result(slot, reward, accuracy, breach(spec) == 0))
+
+
+def _words(trials):
+    return [word_of(trial.proposal.spec) for trial in trials]
+
+
+def _accuracy(trial):
+    return trial.result.accuracy
+
+
+def test_what_is_nearer_to_the_limits_comes_first_and_within_them_the_better():
+    trials = [
+        _trial(0, "dddddd", 0.9),
+        _trial(1, "aaaaaa", 0.2),
+        _trial(2, "ddaaaa", 0.5),
+        _trial(3, "aadddd", 0.3),
+        _trial(4, "bbbbbb", 0.3),
+        _trial(5, "aaaadd", 0.6),
+    ]
+    best = ranked(trials)
+    assert _words(best) == ["bbbbbb", "aaaaaa", "dddddd", "aaaadd", "ddaaaa", "aadddd"]
+    nearest = parents.nearest_first(best, breach)
+    assert _words(nearest) == ["bbbbbb", "aaaaaa", "aaaadd", "ddaaaa", "aadddd", "dddddd"]
+
+
+@pytest.mark.parametrize(("limits", "last"), [("keep", "ddbbbb"), ("soft", "dddddd")])
+def test_branches_without_a_network_within_kept_limits_start_from_the_nearest(limits, last):
+    starts = ["dddddd", "aaaaaa", "dbdbdb", "ddbbbb"]
+    search = LimitedSearch(Scripted(keep), *starts, screen=1, limits=limits, neighbours=0)
+    search.go(2)  # each branch keeps its network, or with kept limits the policy's least violating
+    assert _words(search._current)[:2] == ["aaaaaa", last]
+
+
+_BEST = ["aaaaaa", "bbbbbb", "cccccc"]
+
+
+@pytest.mark.parametrize(
+    ("stone", "accuracy", "taken"),
+    [
+        ("daaaaa", 0.71, True),
+        ("daaaaa", 0.70, False),  # no better than the best network within
+        ("daaaaa", 0.65, False),  # though better than others
+        ("ddaaaa", 0.90, False),  # 0.4 outside
+    ],
+)
+def test_a_stone_takes_the_last_branch_only_where_it_beats_the_best_within(stone, accuracy, taken):
+    within = [_trial(i, word, 0.7 - i / 10) for i, word in enumerate(_BEST)]
+    trained = [*within, _trial(3, stone, accuracy), _trial(4, "dbbbbb", 0.1)]
+    found = parents.with_stone(within, trained, breach, _accuracy)
+    assert _words(found) == ([*_BEST[:2], stone] if taken else _BEST)
+    # Also where the first parent is not the best one, as after a tournament.
+    assert _words(parents.with_stone(within[::-1], trained, breach, _accuracy)) == (
+        [*_BEST[:0:-1], stone] if taken else _BEST[::-1]
+    )
+
+
+def test_the_best_of_several_stones_is_taken():
+    within = [_trial(i, word, 0.5) for i, word in enumerate(_BEST)]
+    stones = [_trial(3 + i, f"{'b' * i}d{'c' * (5 - i)}", 0.6 + i / 10) for i in range(3)]
+    found = parents.with_stone(within, within + stones[::-1], breach, _accuracy)
+    assert _words(found)[-1] == "bbdccc"
+    assert parents.with_stone(within[:1], within + stones, breach, _accuracy) == within[:1]
+    assert parents.with_stone(within, within, breach, _accuracy) == within
+    assert parents.with_stone(within, [], breach, _accuracy) == within
+
+
+def test_without_a_network_within_there_is_no_stone():
+    outside = [_trial(i, word, 0.5) for i, word in enumerate(["daaaaa", "dbbbbb"])]
+    better = _trial(2, "dccccc", 0.9)
+    assert breach(better.proposal.spec) <= STONE_REACH
+    assert parents.with_stone(outside, [*outside, better], breach, _accuracy) == outside
+
+
+@pytest.mark.parametrize(
+    ("stone", "limits", "last"),
+    [
+        ("dbabab", "keep", "dbabab"),  # accuracy 0.3, of the best within 0.25
+        ("dbbbab", "keep", "aaaabb"),  # accuracy 0.25
+        ("dbabab", "soft", "aaaabb"),
+    ],
+)
+def test_a_search_goes_on_from_a_stone(stone, limits, last):
+    def answer(spec):
+        part, op = (2, "b") if word_of(spec) == "aaaaaa" else (0, "c")
+        return Morph((Scale(part, "op", to=op),))
+
+    search = LimitedSearch(
+        Scripted(answer), "aaaaaa", stone, branches=2, screen=1, neighbours=0, limits=limits
+    )
+    search.go(2)
+    assert _words(search._current) == ["aaaaaa", last]
+
+
+def test_spreading_repeats_the_best_and_tournaments_prefer_them():
+    trials = [_trial(i, word, 0.7 - i / 10) for i, word in enumerate(_BEST)]
+    assert _words(parents.spread(trials, 5)) == [*_BEST, *_BEST[:2]]
+    won = _words(parents.tournaments(trials, [np.random.default_rng(0)] * 2000))
+    # The better of two that are drawn with replacement: 5, 3 and 1 of 9.
+    shares = [won.count(word) / 2000 for word in _BEST]
+    np.testing.assert_allclose(shares, [5 / 9, 3 / 9, 1 / 9], atol=0.03)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import pytest
@@ -201,6 +202,38 @@ def test_a_slot_of_another_step_is_refused(scripted, slot):
         search.tell([Result(slot, 0.5)])
     with pytest.raises(ValueError, match=message):
         search.adopt([Proposal(slot, search.history[0].proposal.spec)])
+
+
+@pytest.mark.parametrize("parent", ["e01s00b2", "e01s01b0", "e09s09b9"])
+def test_a_parent_that_is_not_of_the_step_is_refused(scripted, parent):
+    search = scripted("16 32", "+16 +16", episodes=1, steps=2)
+    search.reward(0.5, 0.5)
+    asked = search.ask()
+    search.adopt([dataclasses.replace(asked[1], parent=parent)])
+    message = f"parent of e01s01b1 must be among those of its step, got {parent}"
+    with pytest.raises(ValueError, match=message):
+        search.reward(0.6, 0.4)
+
+
+def test_an_earlier_parent_is_refused_where_the_branch_has_gone_on(scripted):
+    search = scripted("16 32", "+16 +16", "+16 +16", episodes=1, steps=2)
+    search.reward(0.5, 0.5)
+    search.reward(0.6, 0.6)
+    search.adopt([dataclasses.replace(search.ask()[0], parent="e01s00b0")])
+    with pytest.raises(ValueError, match="of e01s02b0 must be among .*, got e01s00b0"):
+        search.reward(0.6, 0.4)
+
+
+def test_an_adopted_network_without_a_parent_changes_its_branchs_own(scripted):
+    search = scripted("16 32", "+16 +16", episodes=1, steps=1)
+    search.reward(0.5, 0.6)
+    asked = search.ask()
+    search.adopt([dataclasses.replace(asked[1], parent=None)])
+    search.reward(0.6, 0.4)
+    assert search.tape[-2:] == [
+        ("statistics", "16", "32"),
+        ("update", ("16", pytest.approx(0.9901)), ("32", pytest.approx(-0.9901))),
+    ]
 
 
 def test_a_finished_search_takes_no_result(scripted):

@@ -19,6 +19,7 @@ from epnas_tf.architecture.portfolio import portfolio
 from epnas_tf.architecture.space import layerwise_space
 from epnas_tf.architecture.spec import Spec, spec_from_json
 from epnas_tf.fields import SettingError
+from epnas_tf.searching.candidates import STONE_EVERY, STONE_REACH
 from epnas_tf.searching.knowledge import Knowledge
 from epnas_tf.searching.policies.uniform import RandomPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
@@ -452,6 +453,66 @@ def test_a_result_may_come_with_a_reason(make):
     _end(oracle, trial, status=4.0)
     assert [r.outcome.reason for r in oracle.completed()] == ["network cannot be built"]
     assert [r.outcome.reason for r in make().completed()] == ["network cannot be built"]
+
+
+# What the search knows and is told
+
+
+@pytest.mark.parametrize(
+    ("objective", "more", "told"),
+    [("accuracy", {}, 0.6), ("balanced_accuracy", {"balanced_accuracy": 0.3}, 0.3)],
+)
+def test_the_search_is_told_the_accuracy_that_networks_are_compared_by(make, objective, more, told):
+    oracle = make(objective=objective, branches=1)
+    _end(oracle, oracle.create_trial("w"), **more)
+    (trial,) = oracle.search.history
+    assert (trial.result.accuracy, oracle.search._learner.value(trial)) == (told, told)
+
+
+_TIGHT = {
+    "constraints": [Constraint("params", upper=400)],
+    **{"branches": 4, "steps": 4, "predictor_skill": -1.0},
+}
+
+
+def _outside(oracle, accuracy):
+    """Runs the oracle, and returns how far each proposal after the starts is outside."""
+    while (trial := oracle.create_trial("w")).status == Status.RUNNING:
+        spec = oracle.log.assignment(trial).proposal.spec
+        _end(oracle, trial, oracle.budget.reward(accuracy(spec), spec), accuracy(spec))
+    specs = [record.proposal.spec for record in oracle.completed()][4:]
+    skipped = sum(oracle.budget.reason_to_skip(spec) is not None for spec in specs)
+    return skipped, [oracle.budget.violation(spec) for spec in specs]
+
+
+def test_what_is_proposed_keeps_the_limits_unless_they_are_soft(make, tmp_path):
+    uses = make(**_TIGHT).budget.cost
+
+    def accuracy(spec):
+        """Rises with the parameters, and more than the softened reward falls."""
+        return min(0.9, 0.2 + uses(spec).params / 4000)
+
+    skipped, violations = _outside(make(**_TIGHT), accuracy)
+    assert skipped == 0
+    assert max(violations) <= STONE_REACH
+    assert sum(violation > 0 for violation in violations) <= len(violations) / STONE_EVERY
+    for path in tmp_path.rglob("trial.json"):
+        path.unlink()
+    as_before = {"limits": "soft", "screen": 1, "neighbours": 0}
+    skipped, violations = _outside(make(**_TIGHT, **as_before), accuracy)
+    assert skipped > 0
+    assert sum(violation > 0 for violation in violations) > len(violations) / 4
+
+
+def test_the_search_knows_of_each_network_what_the_budget_says(make):
+    oracle = make(**_TIGHT)
+    known = oracle.search._knowledge
+    for seed in range(20):
+        spec = initial.random_spec(oracle.space, randomness.generator(seed, "oracle_test"))
+        assert known.violation(spec) == oracle.budget.violation(spec)
+        assert known.skipped(spec) == (oracle.budget.reason_to_skip(spec) is not None)
+        assert tuple(known.describe(spec)) == oracle.budget.numbers(spec)
+    assert known.prior == []
 
 
 # Kill points. A real tuner runs with networks that need no training; the process "dies" just

@@ -18,14 +18,19 @@ from absl import app, flags
 
 from epnas_tf import randomness
 from epnas_tf.architecture import initial
+from epnas_tf.architecture.budget import Budget
+from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.space import SearchSpace, layerwise_space
 from epnas_tf.architecture.spec import LayerwiseSpec, Spec
+from epnas_tf.searching.knowledge import Knowledge
 from epnas_tf.searching.policies.lstm import LSTMPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
 from epnas_tf.searching.settings import PAPER, PAPER_LSTM, Learning, LSTMSettings
 from epnas_tf.searching.trials import Proposal, Result
 
 _LAYERS = 20
+# Limits that about half of such networks keep, so that costs are counted as in a real search.
+_BUDGET = Budget((32, 32, 3), 10, (Constraint("params", upper=2e6),))
 _BRANCHES = flags.DEFINE_integer("branches", 8, "networks per step", 1)
 _TRIALS = flags.DEFINE_integer("trials", 200, "networks that the predictor knows beforehand", 8)
 _STEPS = flags.DEFINE_integer("steps", 10, "steps to take the median of", 1)
@@ -59,7 +64,12 @@ def _search(learning: Learning, settings: LSTMSettings) -> ProgressiveSearch:
     space = layerwise_space(max_layers=_LAYERS + 1)  # so that a layer may be inserted
     policy = LSTMPolicy(space, settings)
     sizes = {"branches": _BRANCHES.value, "episodes": 10**6, "steps": 10}
-    search = ProgressiveSearch(space, policy, **sizes, learning=learning)
+    knowledge = Knowledge(
+        violation=_BUDGET.violation,
+        skipped=lambda spec: _BUDGET.reason_to_skip(spec) is not None,
+        describe=_BUDGET.numbers,
+    )
+    search = ProgressiveSearch(space, policy, **sizes, learning=learning, knowledge=knowledge)
     number = 0
     while len(search.history) < _TRIALS.value:
         proposals = []

@@ -13,7 +13,7 @@ from epnas_tf.searching.policies.uniform import RandomPolicy
 
 if TYPE_CHECKING:
     from epnas_tf.architecture.space import SearchSpace
-    from epnas_tf.searching.learner import Policy
+    from epnas_tf.searching.proposer import Policy
     from epnas_tf.searching.settings import SearchSettings
 
 

@@ -93,9 +93,18 @@ class LSTMPolicy:
             *([] if self._parts is None else [self._parts]),
         ]
 
+    @property
+    def _state(self) -> list[Any]:
+        return [*self.variables, *self._optimizer.variables]
+
     def get_weights(self) -> list[np.ndarray]:
         """Returns copies of all weights and optimizer slots."""
-        return [np.asarray(v.numpy()) for v in [*self.variables, *self._optimizer.variables]]
+        return [np.asarray(variable.numpy()) for variable in self._state]
+
+    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
+        """Takes over what `get_weights` returned of a policy of the same space and settings."""
+        for variable, value in zip(self._state, weights, strict=True):
+            variable.assign(value)
 
     # Acting
 
@@ -239,7 +248,7 @@ class LSTMPolicy:
             *scale[2:],
         )
         edit_log_q = mixed_log_probabilities(
-            self._insert.sequence_logits(scaled, edit.token, self._no_focus(edit.token)),
+            self._insert.sequence_logits(scaled, edit.token, _no_focus(edit.token)),
             *edit[2:],
         )
         total = tf.reduce_sum(_entropy(scale_log_q) * scale.valid)
@@ -247,10 +256,6 @@ class LSTMPolicy:
         first = self._vocabulary.offset("decision")
         decision = tf.exp(edit_log_q[:, 0, first : first + len(choices.DECISIONS)])
         return _taken(scale_log_q, scale), _taken(edit_log_q, edit), total, decision
-
-    @staticmethod
-    def _no_focus(tokens: tf.Tensor) -> tf.Tensor:
-        return tf.zeros(tf.concat([tf.shape(tokens), [0]], axis=0))
 
     def _train_step(self, batch: dict[str, Any], advantages: tf.Tensor) -> None:
         with tf.GradientTape() as tape:
@@ -336,6 +341,10 @@ def _edited_spec(taken: list[tuple[Choice, int]]) -> Spec:
     spec = next(choice.spec for choice, _ in taken if choice.head == "decision")
     assert spec is not None
     return spec
+
+
+def _no_focus(tokens: tf.Tensor) -> tf.Tensor:
+    return tf.zeros(tf.concat([tf.shape(tokens), [0]], axis=0))
 
 
 def _taken(log_q: tf.Tensor, steps: Steps) -> tf.Tensor:

@@ -9,7 +9,7 @@ import pytest
 
 from epnas_tf import randomness
 from epnas_tf.architecture import choices, initial, morph
-from epnas_tf.architecture.morph import Insert, Keep, Remove
+from epnas_tf.architecture.morph import Insert, Keep, Remove, Replace
 from epnas_tf.architecture.ops import OpDef
 from epnas_tf.architecture.space import Field, SearchSpace, layerwise_space, module_space
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
@@ -19,6 +19,7 @@ from epnas_tf.searching.policies.lstm import LSTMPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
 from epnas_tf.searching.settings import PAPER, Learning, LSTMSettings
 from epnas_tf.searching.trials import Result
+from tests.searching import limited_search
 
 _SPACES = {
     "layerwise": layerwise_space((16, 16), max_layers=6, parts=2),
@@ -252,6 +253,18 @@ def test_nothing_is_traced_again_as_networks_grow():
     assert lengths == {1, 2, 3, 4, 5, 6}
     functions = [policy._embed, policy._train, policy._evaluate, *policy._step.values()]
     assert [f.experimental_get_tracing_count() for f in functions] == [1] * 5
+
+
+def test_layers_that_no_policy_replaces_need_no_probability():
+    policy = _lstm(limited_search.SPACE)
+    search = limited_search.LimitedSearch(policy, steps=2, imagined_updates=1, imagined_batch=2)
+    before = policy.get_weights()
+    edits = [type(proposal.action.edit) for proposal in search.go()[4:]]
+    assert Replace in edits
+    assert all(entry["screened"] and entry["entropy"] > 0 for entry in search.step_log[1:])
+    # The policy learns in imagination all the same.
+    after = policy.get_weights()
+    assert any((one != other).any() for one, other in zip(before, after, strict=True))
 
 
 # Options beyond the paper's
