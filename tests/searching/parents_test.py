@@ -220,8 +220,9 @@ def test_a_stone_takes_the_last_branch_only_where_it_beats_the_best_within(stone
 def test_the_best_of_several_stones_is_taken():
     within = [_trial(i, word, 0.5) for i, word in enumerate(_BEST)]
     stones = [_trial(3 + i, f"{'b' * i}d{'c' * (5 - i)}", 0.6 + i / 10) for i in range(3)]
-    found = parents.with_stone(within, within + stones[::-1], breach, _accuracy)
-    assert _words(found)[-1] == "bbdccc"
+    for order in (1, -1):
+        found = parents.with_stone(within, within + stones[::order], breach, _accuracy)
+        assert _words(found) == [*_BEST[:2], "bbdccc"]
     assert parents.with_stone(within[:1], within + stones, breach, _accuracy) == within[:1]
     assert parents.with_stone(within, within, breach, _accuracy) == within
     assert parents.with_stone(within, [], breach, _accuracy) == within

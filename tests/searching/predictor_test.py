@@ -270,6 +270,8 @@ def test_an_earlier_search_tells_from_the_first_networks_on(describe):
     without, with_prior = np.mean(fits, axis=0)
     assert with_prior > 0.8
     assert with_prior > without + 0.1
+    draws = models[1].sample(unknown[:5], 4000, randomness.generator(0, "draws"))
+    np.testing.assert_allclose(draws.mean(axis=0), models[1].predict(unknown[:5])[0], atol=0.05)
 
 
 def test_what_a_prior_knows_is_no_trial():
@@ -292,6 +294,14 @@ def test_a_prior_with_permuted_rewards_is_let_go(seed):
     assert model._prior is None or model.prior_share == 0
     plain = _of_counts(known, None)
     np.testing.assert_array_equal(model.predict(earlier)[0], plain.predict(earlier)[0])
+
+
+def test_a_prior_without_a_rule_of_its_own_is_none():
+    _, earlier = _split(0, 40)
+    chance = randomness.generator(0, "permuted").normal(size=100)
+    prior = list(zip(earlier[:100], chance, strict=True))
+    assert Predictor(_SPACE, None, [prior])._prior is None
+    assert Predictor(_SPACE, None, [_group(earlier[:100])])._prior is not None
 
 
 def test_a_prior_that_says_the_contrary_is_let_go():
@@ -340,7 +350,8 @@ def test_rewards_of_earlier_searches_are_compared_within_each_alone():
         [_group(_every(), lambda spec: 0.5), _group(_every()[100 : 100 + MIN_POINTS - 1])],
     ],
 )
-def test_a_prior_of_too_few_or_of_equal_rewards_is_none(groups):
+def test_a_prior_of_too_few_or_of_equal_rewards_is_none(groups, monkeypatch):
+    monkeypatch.setattr(predictor, "PRIOR_SKILL", -1.0)  # whatever skill it would have
     model = Predictor(_SPACE, None, groups)
     assert model._prior is None
     known, _ = _split(0, 20)
