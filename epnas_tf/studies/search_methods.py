@@ -193,7 +193,8 @@ METHODS: dict[str, Factory] = {
         _progressive, policy=functools.partial(_lstm, PAPER_LSTM), learning=PAPER, branches=8
     ),
     "lstm_unscreened": _variant(LSTM, {"screen": 1}),
-} | {
+}
+METHODS |= {
     name + suffix: _variant(policy, **left_out)
     for name, policy in POLICIES.items()
     for suffix, left_out in VARIANTS.items()
