@@ -157,7 +157,6 @@ def _variant(policy: Policies, learning: dict[str, Any] | None = None, **parts: 
 
 
 LSTM = functools.partial(_lstm, LSTMSettings())
-# "uniform" leaves the LSTM out, and with it imagination.
 POLICIES: dict[str, Policies] = {"lstm": LSTM, "uniform": _random}
 # The defaults, and one part in turn that is left out, otherwise, or lent.
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -198,4 +197,5 @@ METHODS |= {
     name + suffix: _variant(policy, **left_out)
     for name, policy in POLICIES.items()
     for suffix, left_out in VARIANTS.items()
+    if (name, suffix) != ("uniform", "_not_imagined")  # it imagines nothing anyway
 }
