@@ -143,16 +143,32 @@ def _softened(accuracy: float, violation: float) -> float:
 Factory = Callable[[Table, int], Method]
 
 
-def _variant(learning: dict[str, Any] | None = None, **parts: Any) -> Factory:
-    """Returns the default search that differs in this from the defaults.
+def _variant(policy: Policies, learning: dict[str, Any] | None = None, **parts: Any) -> Factory:
+    """Returns the default search with this policy, and with this besides that is not the default.
 
     Args:
+      policy: makes the policy.
       learning: fields of `Learning`.
       **parts: arguments of `_progressive`.
     """
-    policy = functools.partial(_lstm, LSTMSettings())
-    chosen: dict[str, Any] = {"policy": policy, "learning": Learning(**(learning or {}))} | parts
-    return functools.partial(_progressive, **chosen)
+    return functools.partial(
+        _progressive, policy=policy, learning=Learning(**(learning or {})), **parts
+    )
+
+
+LSTM = functools.partial(_lstm, LSTMSettings())
+POLICIES: dict[str, Policies] = {"lstm": LSTM, "uniform": _random}
+# The defaults, and one part in turn that is left out, otherwise, or lent.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "": {},
+    "_no_numbers": {"numbers": False},
+    "_no_neighbours": {"learning": {"neighbours": 0}},
+    "_soft_limits": {"learning": {"limits": "soft"}},
+    "_not_imagined": {"learning": {"imagined_updates": 0}},
+    "_8_branches": {"branches": 8},
+    "_prior": {"prior": _lent},
+    "_misleading_prior": {"prior": _misleading},
+}
 
 
 # The same choice of parents as the others, so that only candidates and policy differ.
@@ -175,15 +191,11 @@ METHODS: dict[str, Factory] = {
     "lstm_paper": functools.partial(
         _progressive, policy=functools.partial(_lstm, PAPER_LSTM), learning=PAPER, branches=8
     ),
-    "lstm_unscreened": _variant({"screen": 1}),
-    # The defaults, and below them one part left out in turn.
-    "lstm": _variant(),
-    "lstm_no_numbers": _variant(numbers=False),
-    "lstm_no_neighbours": _variant({"neighbours": 0}),
-    "lstm_soft_limits": _variant({"limits": "soft"}),
-    "lstm_not_imagined": _variant({"imagined_updates": 0}),
-    "uniform": _variant(policy=_random),
-    "lstm_8_branches": _variant(branches=8),
-    "lstm_prior": _variant(prior=_lent),
-    "lstm_misleading_prior": _variant(prior=_misleading),
+    "lstm_unscreened": _variant(LSTM, {"screen": 1}),
+}
+METHODS |= {
+    name + suffix: _variant(policy, **left_out)
+    for name, policy in POLICIES.items()
+    for suffix, left_out in VARIANTS.items()
+    if (name, suffix) != ("uniform", "_not_imagined")  # it imagines nothing anyway
 }

@@ -28,7 +28,7 @@ def test_the_example_finds_a_good_network(policy):
     finished = _run(f"--policy={policy}", "--seed=1")
     *steps, best, network, action = finished.stdout.splitlines()
     assert len(steps) == 1 + 10 * 2
-    found = re.fullmatch(r"best of 168: (0\.\d\d) in e\d\ds\d\db\d", best)
+    found = re.fullmatch(r"best of 84: (0\.\d\d) in e\d\ds\d\db\d", best)
     assert found, best
     assert float(found[1]) > 0.6
     assert len(network.split()) == 6

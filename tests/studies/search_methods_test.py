@@ -11,7 +11,12 @@ import pytest
 from epnas_tf.searching.trials import Proposal, Result, Slot
 from epnas_tf.studies import search_methods, search_study, tables
 
-_WITHOUT_TENSORFLOW = [name for name in search_methods.METHODS if name[:4] != "lstm"]
+# Those that a table alone decides: no limit, no other table of the same space.
+_WITHOUT_TENSORFLOW = [
+    name
+    for name in search_methods.METHODS
+    if name[:4] != "lstm" and not name.endswith(("prior", "soft_limits"))
+]
 
 
 @pytest.fixture(name="aside", scope="module")
@@ -134,6 +139,24 @@ def test_a_progressive_search_may_have_fewer_branches(aside):
     of_eight = _queries(functools.partial(of_four, branches=8)(aside, 1), aside, 9)
     assert asked[:4] == of_eight[:4]
     assert asked[4:8] != of_eight[4:8]  # changes of the first four, no longer random networks
+
+
+def test_soft_limits_are_broken_where_kept_ones_are_not(aside):
+    limited = aside.limited("p30")
+    within = {}
+    for name in ("uniform", "uniform_soft_limits"):
+        asked = _queries(search_methods.METHODS[name](limited, 1), limited, 24)
+        within[name] = np.mean([limited.feasible(spec) for spec in asked])
+    assert within["uniform"] >= 21 / 24 > within["uniform_soft_limits"]
+
+
+def test_a_prior_of_the_table_itself_is_better_than_a_misleading_one(aside, monkeypatch):
+    monkeypatch.setattr(search_methods.priors, "other_table", lambda table: table)
+    means = {}
+    for name in ("uniform_prior", "uniform_misleading_prior"):
+        asked = _queries(search_methods.METHODS[name](aside, 1), aside, 12)
+        means[name] = np.mean([aside.accuracy(spec) for spec in asked[4:]])
+    assert means["uniform_prior"] > means["uniform_misleading_prior"] + 0.05
 
 
 def test_a_baseline_notes_nothing(methods):

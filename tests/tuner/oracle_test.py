@@ -280,7 +280,7 @@ def test_max_hours_ends_the_run_but_not_the_search(make, monkeypatch):
 
 
 def test_the_best_are_trained_and_feasible_first(make):
-    oracle = make(constraints=[Constraint("params", upper=200)])
+    oracle = make(constraints=[Constraint("params", upper=200)], limits="soft")
     rewards = iter(range(1, 10))
     while (trial := oracle.create_trial("w")).status == Status.RUNNING:
         number = next(rewards)
@@ -399,7 +399,7 @@ def test_ones_own_networks_come_first(make, space):
     assert _starts(oracle)[:3] == [*own, *portfolio(space, oracle.budget, 1)]
     with pytest.raises(SettingError, match="at most 1, one per branch, got 2"):
         EPNASOracle(space, branches=1, initial_specs=own)
-    with pytest.raises(SettingError, match=r"initial_specs must be networks of .*, got number 1"):
+    with pytest.raises(SettingError, match=r"initial_specs must be networks of .*: network 1 of 2"):
         EPNASOracle(layerwise_space(), initial_specs=own)
 
 

@@ -1,4 +1,4 @@
-"""Compares the LSTM policy with uniform choices: the same search with both, over several seeds.
+"""Compares the default search with uniform morphs of which none is screened, over several seeds.
 
 Example: python -m epnas_tf.tools.studies.policy_study --preset=digits_tight_limits --work_dir=study
 
