@@ -1,8 +1,8 @@
 """The networks that a step may train: gathered from its parents, and which of them are allowed.
 
 With `--limits=keep` a place goes to a network within every limit. One place in STONE_EVERY may go
-to one outside by at most STONE_REACH, a stepping stone to what lies behind it. Where no candidate
-keeps the limits, the places go to the least violating ones: the limits are then come nearer to.
+to one outside by at most STONE_REACH, a stepping stone to what lies behind it. Where neither
+parents nor candidates keep the limits, the places go to the least violating ones: they come nearer.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ class Choice:
         knowledge: Knowledge,
         keep: bool,
         known: Callable[[Spec], bool],
+        outside: bool = False,
     ):
         """Leaves out what is known already or would be skipped.
 
@@ -89,6 +90,7 @@ class Choice:
           knowledge: what is known of networks.
           keep: whether the limits are to be kept (`--limits=keep`).
           known: whether a network was evaluated before.
+          outside: whether no parent keeps the limits, so that a step nearer to them is one.
         """
         fresh: dict[Spec, dict[int, Candidate]] = {}
         for candidate in itertools.chain.from_iterable(candidates):
@@ -96,7 +98,7 @@ class Choice:
                 fresh.setdefault(candidate.spec, {}).setdefault(candidate.branch, candidate)
         self._makers = [own for spec, own in fresh.items() if not knowledge.skipped(spec)]
         self.candidates = [next(iter(own.values())) for own in self._makers]
-        self._keep = keep
+        self._keep, self._outside = keep, outside
         self._violations = np.zeros(len(self.candidates))
         if keep:
             self._violations[:] = [knowledge.violation(c.spec) for c in self.candidates]
@@ -115,7 +117,7 @@ class Choice:
         if not self._keep or not open_.any():
             return open_
         reach = STONE_REACH if place % STONE_EVERY == STONE_EVERY - 1 else 0.0
-        if (open_ & (self._violations == 0)).any():
+        if not self._outside or (open_ & (self._violations == 0)).any():
             return open_ & (self._violations <= reach)
         return open_ & (self._violations == self._violations[open_].min())
 

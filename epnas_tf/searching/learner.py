@@ -91,6 +91,10 @@ class Learner:
 
     # Proposing
 
+    def expected(self, specs: Sequence[Spec]) -> np.ndarray | None:
+        """Returns what earlier searches expect of networks, [n]; None where there are none."""
+        return None if self._predictor is None else self._predictor.expected_before(specs)
+
     @property
     def offered(self) -> list[list[Spec]]:
         """Of each branch of the running step: the networks that the policy's morphs led to."""

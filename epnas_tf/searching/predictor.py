@@ -177,6 +177,10 @@ class Predictor:
         mean, deviation = self._ready().predict(specs)
         return mean + self._expected(specs), deviation
 
+    def expected_before(self, specs: Sequence[Spec]) -> np.ndarray | None:
+        """Returns what the prior alone expects of networks, [n]; None without a prior."""
+        return None if self._prior is None else self._prior.mean(specs)
+
     def rewards(self, specs: Sequence[Spec]) -> np.ndarray:
         """Returns the networks' predicted rewards, [n]: mean scores as quantiles of all rewards."""
         shares = special.ndtr(self.predict(specs)[0])
@@ -205,10 +209,12 @@ def _prior_model(view: _View, groups: Sequence[Group]) -> _Model | None:
     if len(specs) < MIN_POINTS:
         return None
     scores = np.concatenate([normal_scores(np.array([r for _, r in group])) for group in told])
-    newest = slice(-MAX_POINTS, None)
-    view.remember(specs[newest])
-    model = _Model(view, specs[newest], scores[newest])
-    return model if _correlation(model.left_out, scores[newest]) >= PRIOR_SKILL else None
+    # Of too many evenly from all searches.
+    chosen = np.unique(np.linspace(0, len(specs) - 1, MAX_POINTS).astype(int))
+    told_specs = [specs[index] for index in chosen]
+    view.remember(told_specs)
+    model = _Model(view, told_specs, scores[chosen])
+    return model if _correlation(model.left_out, scores[chosen]) >= PRIOR_SKILL else None
 
 
 def normal_scores(values: np.ndarray) -> np.ndarray:

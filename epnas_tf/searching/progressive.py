@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from epnas_tf import interrupts, randomness
-from epnas_tf.architecture import descent, initial
 from epnas_tf.architecture.morph import Morph
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
@@ -23,7 +22,7 @@ from epnas_tf.searching.knowledge import Knowledge
 from epnas_tf.searching.learner import Learner, Move
 from epnas_tf.searching.proposer import Policy
 from epnas_tf.searching.settings import STEPS, Learning, Sizes
-from epnas_tf.searching.starts import Starts
+from epnas_tf.searching.starts import Begin, Starts
 from epnas_tf.searching.trials import Proposal, Result, Slot, Trial, ranked
 
 
@@ -166,14 +165,8 @@ class ProgressiveSearch:
         return randomness.generator(self._seed, purpose, self._episode, self._step, branch)
 
     def _draw_starts(self) -> list[Proposal]:
-        specs = list(self._starting.initial)
-        violation, near = self._knowledge.violation, self._starting.near
-        for branch in range(len(specs), self.branches):
-            rng, taken = self._rng("start", branch), frozenset(spec.key for spec in specs)
-            if near is None:
-                specs.append(initial.starting_spec(self.space, rng, violation, taken))
-            else:
-                specs.append(descent.near_limits(self.space, rng, violation, near, taken))
+        begin = Begin(self.space, self._starting, self._knowledge, self._learner.expected)
+        specs = begin.specs(self.branches, self._rng)
         return [Proposal(slot, spec) for slot, spec in zip(self.slots(), specs, strict=True)]
 
     def _draw_step(self) -> list[Proposal]:

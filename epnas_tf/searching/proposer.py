@@ -105,7 +105,8 @@ class Proposer:
         near = candidates.of_neighbours(
             specs, self._space, learning.neighbours, lambda i: rng("neighbour", i)
         )
-        choice = Choice([*own, *near], self._knowledge, learning.keeps_limits, known)
+        outside = all(self._knowledge.violation(spec) > 0 for spec in specs)
+        choice = Choice([*own, *near], self._knowledge, learning.keeps_limits, known, outside)
         repeated = [Candidate(branch, Morph(), spec) for branch, spec in enumerate(specs)]
         if not choice.candidates:
             return repeated

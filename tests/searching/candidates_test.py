@@ -95,14 +95,14 @@ def _candidate(word, branch=0, action=None):
     return Candidate(branch, action or Morph(), _spec(word))
 
 
-def _choice(*groups, keep=True, known=(), skipped=(), **violations):
+def _choice(*groups, keep=True, known=(), skipped=(), outside=False, **violations):
     """Returns a choice among these networks; a name gives the violation of a network."""
     knowledge = Knowledge(
         violation=lambda spec: violations.get(_word(spec), 0.0),
         skipped=lambda spec: _word(spec) in skipped,
     )
     made = [[_candidate(w) if isinstance(w, str) else w for w in group] for group in groups]
-    return Choice(made, knowledge, keep, lambda spec: _word(spec) in known)
+    return Choice(made, knowledge, keep, lambda spec: _word(spec) in known, outside)
 
 
 def _words(choice, place=0, branch=None):
@@ -140,14 +140,19 @@ def test_within_the_limits_nothing_else_is_allowed_but_stones_in_every_eighth_pl
     assert len(_STONES) == 4
 
 
-def test_where_none_keeps_the_limits_the_least_violating_are_allowed():
-    choice = _choice(["aa", "ab", "ac", "ba"], aa=0.5, ab=0.2, ac=0.2, ba=9.0)
+def test_where_neither_parents_nor_candidates_keep_the_limits_the_nearest_are_allowed():
+    choice = _choice(["aa", "ab", "ac", "ba"], outside=True, aa=0.5, ab=0.2, ac=0.2, ba=9.0)
     for place in range(STONE_EVERY):
         assert _words(choice, place) == ["ab", "ac"]
     assert _word(choice.take(1).spec) == "ab"
     assert _words(choice) == ["ac"]
     choice.take(2)
     assert _words(choice) == ["aa"]
+
+
+def test_parents_within_the_limits_have_no_candidates_outside_but_stones():
+    choice = _choice(["aa", "ab"], aa=0.5, ab=0.2)
+    assert _words(choice) == [] and _words(choice, _STONES[0]) == ["ab"]
 
 
 def test_soft_limits_allow_whatever_is_new():
@@ -158,7 +163,7 @@ def test_soft_limits_allow_whatever_is_new():
 
 def test_a_branch_may_be_told_to_change_its_own_parent():
     groups = [_candidate("aa", 0), _candidate("ab", 1), _candidate("ac", 0), _candidate("ba", 1)]
-    choice = _choice(groups, aa=0.1, ac=0.2, ba=0.2)
+    choice = _choice(groups, outside=True, aa=0.1, ac=0.2, ba=0.2)
     assert _words(choice) == ["ab"]
     assert _words(choice, branch=1) == ["ab"]
     assert _words(choice, _STONES[0], branch=1) == ["ab", "ba"]
