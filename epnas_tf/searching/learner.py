@@ -108,10 +108,10 @@ class Learner:
           rng: (purpose, number) -> generator of the running step.
           place: number of the step's first place among all of the search.
         """
-        if not self._screened:
-            return self._proposer.unscreened(specs, rng)
-        assert self._predictor is not None
         known = self._seen.__contains__
+        if not self._screened:
+            return self._proposer.unscreened(specs, rng, known)
+        assert self._predictor is not None
         return self._proposer.screened(specs, rng, self._predictor, known, place)
 
     # Learning

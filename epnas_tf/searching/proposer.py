@@ -8,7 +8,7 @@ own proposal. Both keep the limits, where these are to be kept (`candidates.py`)
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,8 +23,10 @@ from epnas_tf.searching.predictor import Predictor
 from epnas_tf.searching.settings import Learning
 
 Rng = Callable[[str, int], np.random.Generator]
-# Proposals of a policy that may break kept limits before a neighbour stands in for them.
+# Proposals of a policy that may be refused before a neighbour stands in for them.
 REFUSALS = 16
+# What a known network is refused by: nothing within the limits is worse than one outside.
+STALE = 1e-9
 
 
 class Policy(Protocol):
@@ -49,7 +51,7 @@ class Policy(Protocol):
         """Returns figures about the policy's choices for the log."""
 
 
-_Found = tuple[float, Candidate]  # how far it is from being proposed, and what it is
+_Found = tuple[float, Candidate]  # why it is refused, 0 if it is not, and what it is
 
 
 class Proposer:
@@ -120,11 +122,19 @@ class Proposer:
             picked.append(choice.take(best, only) if allowed.any() else repeated[branch])
         return picked
 
-    def unscreened(self, specs: Sequence[Spec], rng: Rng) -> list[Candidate]:
-        """Returns the policy's own proposal for each network, the first that keeps the limits.
+    def unscreened(
+        self, specs: Sequence[Spec], rng: Rng, known: Callable[[Spec], bool]
+    ) -> list[Candidate]:
+        """Returns the policy's own proposal for each network, the first that is not refused.
 
-        Where the first REFUSALS ones do not, the network nearest to the limits is taken of these
-        and the neighbours.
+        Refused is what breaks kept limits and, but with `screen` 1 (the paper's rule), what is
+        known or taken in this step. Where the first REFUSALS ones are, the network that is nearest
+        to the limits is taken of these and the neighbours.
+
+        Args:
+          specs: the branches' networks.
+          rng: (purpose, number) -> generator of the step.
+          known: whether a network was evaluated before.
         """
         generators = [rng("action", branch) for branch in range(len(specs))]
         best: dict[int, _Found] = {}
@@ -136,13 +146,13 @@ class Proposer:
             for branch, action in zip(waiting, actions, strict=True):
                 child = self._child(branch, specs[branch], action)
                 self.offered[branch].append(child.spec)
-                best[branch] = self._nearer(best.get(branch), child)
+                best[branch] = self._better(best, child, known)
             waiting = [branch for branch in waiting if best[branch][0] > 0]
             if not waiting:
                 break
         for branch in waiting:
             for child in self._near(branch, specs[branch], generators[branch]):
-                best[branch] = self._nearer(best[branch], child)
+                best[branch] = self._better(best, child, known)
         return [best[branch][1] for branch in range(len(specs))]
 
     def _child(self, branch: int, parent: Spec, action: Morph) -> Candidate:
@@ -154,8 +164,13 @@ class Proposer:
         (near,) = candidates.of_neighbours([parent], self._space, most, lambda _: rng)
         return [dataclasses.replace(child, branch=branch) for child in near]
 
-    def _nearer(self, found: _Found | None, other: Candidate) -> _Found:
-        """Returns the one that is nearer to what may be proposed, of equal ones the first."""
-        keeps = self._learning.keeps_limits
-        distance = self._knowledge.violation(other.spec) if keeps else 0.0
-        return (distance, other) if found is None or distance < found[0] else found
+    def _better(
+        self, best: Mapping[int, _Found], other: Candidate, known: Callable[[Spec], bool]
+    ) -> _Found:
+        """Returns what a branch proposes: the one with the smaller refusal, else the first."""
+        refusal = self._knowledge.violation(other.spec) if self._learning.keeps_limits else 0.0
+        taken = any(o.spec == other.spec for b, (_, o) in best.items() if b != other.branch)
+        if self._learning.screen > 1 and (taken or known(other.spec)):
+            refusal += STALE
+        found = best.get(other.branch)
+        return (refusal, other) if found is None or refusal < found[0] else found

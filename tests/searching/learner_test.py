@@ -168,6 +168,16 @@ def test_nothing_is_imagined_or_screened_below_the_bound():
     assert len(policy.lessons) == 1 and not search.step_log[-1]["screened"]
 
 
+@pytest.mark.parametrize("screen", [1, 2])
+def test_an_unscreened_step_repeats_no_network_but_by_the_papers_rule(screen):
+    search = _search(_Watched(), branches=8, predictor_skill=1.0, screen=screen, episodes=2)
+    new = []
+    while not search.done:
+        known = {trial.proposal.spec for trial in search.history}
+        new.append(len({proposal.spec for proposal in _step(search)} - known))
+    assert (set(new) == {8}) == (screen > 1)
+
+
 def test_the_best_changes_are_learnt_again():
     policy = _Watched()
     search = _ready(policy, screen=1, imagined_updates=0, replay=2)
