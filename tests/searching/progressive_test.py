@@ -19,6 +19,7 @@ from epnas_tf.fields import SettingError
 from epnas_tf.searching.knowledge import Knowledge
 from epnas_tf.searching.policies.uniform import RandomPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
+from epnas_tf.searching.settings import Learning
 from epnas_tf.searching.starts import Starts
 from epnas_tf.searching.trials import Proposal, Result, Slot
 
@@ -148,7 +149,9 @@ def test_each_branch_draws_with_the_generator_of_its_slot():
             numbers.extend(rng.random() for rng in rngs)
             return [Morph()] * len(specs)
 
-    _run(ProgressiveSearch(_SPACE, Keeping(_SPACE), branches=2, episodes=2, steps=2, seed=7))
+    sizes = {"branches": 2, "episodes": 2, "steps": 2, "seed": 7}
+    # What is known is refused elsewhere, and drawn again.
+    _run(ProgressiveSearch(_SPACE, Keeping(_SPACE), **sizes, learning=Learning(screen=1)))
     slots = itertools.product((1, 2), (1, 2), (0, 1))
     assert numbers == [randomness.generator(7, "action", *slot).random() for slot in slots]
 
