@@ -83,23 +83,24 @@ class Budget:
     ops: Mapping[str, OpDef] = dataclasses.field(default_factory=lambda: OPS)
 
     @functools.cached_property
-    def _pieces(self) -> Callable[[Spec], list[Cost]]:
+    def _counted(self) -> Callable[[Spec], tuple[list[Cost], Cost]]:
         """A candidate is asked after several times in a step, and by several rules."""
         return functools.lru_cache(maxsize=KEPT)(self._count)
 
-    def _count(self, spec: Spec) -> list[Cost]:
-        return costs.pieces(spec, self.input_shape, self.num_classes, self.ops)
+    def _count(self, spec: Spec) -> tuple[list[Cost], Cost]:
+        pieces = costs.pieces(spec, self.input_shape, self.num_classes, self.ops)
+        return pieces, sum(pieces, Cost())
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     def cost(self, spec: Spec) -> Cost:
         """Returns the cost of a network on these images."""
-        return sum(self._pieces(spec), Cost())
+        return self._counted(spec)[1]
 
     def numbers(self, spec: Spec) -> tuple[float, ...]:
         """Returns what a network is, in numbers (see `anatomy`)."""
-        pieces = self._pieces(spec)
+        pieces, _ = self._counted(spec)
         return anatomy.numbers(spec, self.input_shape, self.num_classes, self.ops, pieces)
 
     def feasible(self, spec: Spec) -> bool:

@@ -14,7 +14,7 @@ def _within(spec: Spec) -> float:
     return 0.0
 
 
-def _worth_training(spec: Spec) -> bool:
+def _never(spec: Spec) -> bool:
     del spec
     return False
 
@@ -31,6 +31,6 @@ class Knowledge:
     """
 
     violation: Callable[[Spec], float] = _within
-    skipped: Callable[[Spec], bool] = _worth_training
+    skipped: Callable[[Spec], bool] = _never
     describe: Describe | None = None
     prior: Sequence[Group] = ()

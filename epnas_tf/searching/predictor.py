@@ -21,6 +21,7 @@ from scipy import special, stats
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.searching import features
+from epnas_tf.searching.prior import best_and_newest
 from epnas_tf.searching.process import Process
 
 # Older networks beyond this number are left out, but for the best: time grows with its cube.
@@ -225,11 +226,7 @@ def normal_scores(values: np.ndarray) -> np.ndarray:
 
 def _chosen(values: np.ndarray) -> np.ndarray:
     """Returns the indices of the points to fit: the best half and the newest half of the most."""
-    if len(values) <= MAX_POINTS:
-        return np.arange(len(values))
-    best = np.argsort(-values, kind="stable")[: MAX_POINTS // 2]
-    rest = np.setdiff1d(np.arange(len(values)), best)
-    return np.sort(np.concatenate([best, rest[-(MAX_POINTS - len(best)) :]]))
+    return np.array(best_and_newest(values.tolist(), MAX_POINTS), int)
 
 
 def _scale_of(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

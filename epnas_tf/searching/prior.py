@@ -88,12 +88,22 @@ def most_telling(prior: Prior, most: int = MOST) -> Prior:
 
 
 def _most_telling(trials: tuple[PriorTrial, ...], most: int) -> tuple[PriorTrial, ...]:
-    if len(trials) <= most:
-        return trials
-    by_accuracy = sorted(range(len(trials)), key=lambda place: (-trials[place].accuracy, place))
-    best = by_accuracy[: most // 2]
-    rest = sorted(by_accuracy[most // 2 :])
-    return tuple(trials[place] for place in sorted([*best, *rest[len(best) - most :]]))
+    places = best_and_newest([trial.accuracy for trial in trials], most)
+    return tuple(trials[place] for place in places)
+
+
+def best_and_newest(values: Sequence[float], most: int) -> list[int]:
+    """Returns the places of the best half and the newest half of so many, in order; all if fewer.
+
+    Args:
+      values: higher is better; the newest stand last.
+      most: how many are wanted.
+    """
+    if len(values) <= most:
+        return list(range(len(values)))
+    by_value = sorted(range(len(values)), key=lambda place: (-values[place], place))
+    best, rest = by_value[: most // 2], sorted(by_value[most // 2 :])
+    return sorted([*best, *rest[len(best) - most :]])
 
 
 def groups(prior: Prior, soft: bool) -> list[list[tuple[Spec, float]]]:

@@ -108,13 +108,13 @@ def _lstm(settings: LSTMSettings, table: Table, seed: int) -> Policy:
     from epnas_tf.searching.policies.lstm import LSTMPolicy
 
     fresh = LSTMPolicy(table.space, settings, seed=seed)
-    traced = _POLICIES.setdefault((table.space, settings), fresh)
+    traced = _TRACED.setdefault((table.space, settings), fresh)
     traced.set_weights(fresh.get_weights())
     return traced
 
 
 # Policies whose graphs are traced, which takes longer than a run: a run gives one fresh weights.
-_POLICIES: dict[tuple[SearchSpace, LSTMSettings], Any] = {}
+_TRACED: dict[tuple[SearchSpace, LSTMSettings], Any] = {}
 
 
 def _queries(

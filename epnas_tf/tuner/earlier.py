@@ -115,5 +115,4 @@ def _found(trial: Trial) -> _Found | None:
     if outcome.status != TRAINED:
         return None
     spec = spec_from_dict(untrusted.parse_object(durable.values(trial)["spec"]))
-    balanced = outcome.balanced_accuracy
-    return _Found(spec, outcome.accuracy if balanced is None else balanced, outcome.reward)
+    return _Found(spec, outcome.objective, outcome.reward)

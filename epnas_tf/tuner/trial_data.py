@@ -186,6 +186,11 @@ class Outcome:
     reason: str = ""
     balanced_accuracy: float | None = None
 
+    @property
+    def objective(self) -> float:
+        """What networks are compared by before penalties: balanced accuracy where it is known."""
+        return self.accuracy if self.balanced_accuracy is None else self.balanced_accuracy
+
     def to_metrics(self) -> dict[str, float]:
         """Returns the metrics that carry it, each a number."""
         curve = {f"{_CURVE}{n:03d}": value for n, value in enumerate(self.curve, start=1)}
@@ -280,9 +285,8 @@ class CompletedTrial:
     def result(self) -> Result:
         """What the search is told."""
         outcome = self.outcome
-        balanced = outcome.balanced_accuracy
-        objective = outcome.accuracy if balanced is None else balanced
-        return Result(self.slot, outcome.reward, objective, self.feasible, outcome.status)
+        status = outcome.status
+        return Result(self.slot, outcome.reward, outcome.objective, self.feasible, status)
 
 
 def completed(
