@@ -33,6 +33,7 @@ from epnas_tf.searching.settings import (
     Learning,
     LSTMSettings,
     PolicySettings,
+    RungSettings,
     Sizes,
     StartSettings,
 )
@@ -100,6 +101,7 @@ class SearchConfig(
     PolicySettings,
     Attempts,
     RunLimits,
+    RungSettings,
     StartSettings,
     ReadOnce,
     Sizes,
@@ -112,6 +114,11 @@ class SearchConfig(
     Files,
 ):
     """All settings of a search; raises ConfigError where they cannot be run."""
+
+    def check_together(self) -> None:
+        """Refuses rungs that do not begin with the epochs that are given too."""
+        if self.rungs and self.epochs and self.rungs[0] != self.epochs:
+            self.refuse("rungs", f"must begin with {flag('epochs', self.epochs)}", self.rungs)
 
     def refuse(self, name: str, rule: str, value: Any) -> NoReturn:
         """Raises the error that names a setting's flag."""

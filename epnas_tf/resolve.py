@@ -206,6 +206,8 @@ def resolved(config: SearchConfig, data: Data, threads: int) -> SearchConfig:
     Raises:
       ConfigError: the schedule does not fit.
     """
+    if config.rungs and not config.epochs:
+        config = dataclasses.replace(config, epochs=config.rungs[0])
     with blamed_on(config, "schedule"):
         plan = schedule.for_dataset(
             config.dataset, config.schedule, len(data.train), **_asked(config)
