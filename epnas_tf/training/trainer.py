@@ -35,7 +35,7 @@ _EVALUATION_BATCH = 256
 
 @dataclasses.dataclass(frozen=True)
 class EpochResult:
-    """One pass over the training split.
+    """One epoch of the schedule.
 
     Attributes:
       epoch: counted from 0.
@@ -130,7 +130,7 @@ def train(
         validate = _hits_function(model, data.validation, data, strategy, _EVALUATION_BATCH)
     ready = time.perf_counter()
 
-    rates = _learning_rates(schedule, len(data.train) // schedule.batch_size)
+    rates = _learning_rates(schedule, schedule.steps_per_epoch(len(data.train)))
     run_epoch = _Epochs(run_steps, rates, schedule.batch_size, on_updates)
     epochs: list[EpochResult] = []
     for epoch, epoch_rates in enumerate(rates):

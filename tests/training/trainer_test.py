@@ -88,7 +88,7 @@ def test_updates_are_nesterov_with_l2_on_kernels_and_one_clipping(
     model = linear_net(source)
     plan = short(weight_decay=0.1, clip_norm=clip_norm, micro_batch_size=128)
     kernel, bias = model.get_weights()
-    order = trainer.pipeline._orders(len(source.train), plan, 3)[0]
+    (order,), _ = trainer.pipeline._orders(len(source.train), plan, 3)
     pixels = (source.train.images / np.float32(255) - np.float32(source.mean)) / np.float32(
         source.std
     )
