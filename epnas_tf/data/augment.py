@@ -1,4 +1,4 @@
-"""Random variations of training images, each a pure function of (slot seed, epoch, example index).
+"""Random variations of training images, each a pure function of (slot seed, pass, example index).
 
 Keras' random layers and stateful random ops gave four results in four runs of a parallel pipeline
 (KERAS_TUNER section 8); `tf.image.stateless_*` with such a key depends on neither the batch size,
@@ -70,11 +70,11 @@ def chosen(suited: Augmentation, asked: VariationSettings) -> Augmentation:
     return dataclasses.replace(suited, **values)
 
 
-def keys(seed: int, epochs: int) -> np.ndarray:
-    """Returns int32 [epochs, draws]: what keys the draws of each epoch, besides the example."""
+def keys(seed: int, passes: int) -> np.ndarray:
+    """Returns int32 [passes, draws]: what keys the draws of each pass, besides the example."""
     table = [
-        [randomness.seed_of(seed, "augment", epoch, draw) for draw in _DRAWS]
-        for epoch in range(epochs)
+        [randomness.seed_of(seed, "augment", number, draw) for draw in _DRAWS]
+        for number in range(passes)
     ]
     return np.array(table, np.int32)
 
@@ -85,7 +85,7 @@ def augment(image: Any, index: Any, key: Any, augmentation: Augmentation, full_s
     Args:
       image: uint8 or float32 [h, w, c].
       index: the image's place in the training split, an int32 tensor.
-      key: its epoch's row of `keys`, an int32 tensor.
+      key: its pass' row of `keys`, an int32 tensor.
       augmentation: how it is varied.
       full_scale: value of a white pixel.
     """

@@ -40,6 +40,12 @@ class ScheduleSettings(Optimisation):
     )
     epochs: int = setting(0, "epochs per child (0: the schedule's)", least=0, auto=True)
     batch_size: int = setting(0, "images per update (0: the schedule's)", least=0, auto=True)
+    epoch_images: int = setting(
+        -1,
+        "training images per epoch; the next ones of shuffled passes (-1: the schedule's, 0: all)",
+        least=-1,
+        auto=True,
+    )
     micro_batch_size: int = setting(
         0,
         "images at once, summed up to a batch (0: the batch, or what is fastest of a large one)",

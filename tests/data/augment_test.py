@@ -95,7 +95,7 @@ def test_an_example_looks_the_same_whatever_its_batch(batch: int, micro: int) ->
     batches = pipeline.training_batches(source, plan, devices.make_strategy("none"), seed=5)
     key = augment.keys(5, 2)
     for epoch in range(2):
-        order = pipeline._orders(64, plan, seed=5)[epoch]
+        order = pipeline._orders(64, plan, seed=5)[0][epoch]
         for step in range(64 // batch):
             shown, shown_labels = next(batches)
             assert shown.shape == (batch // (micro or batch), micro or batch, 12, 12, 3)

@@ -49,6 +49,29 @@ def test_few_images_are_seen_more_often(images: int, epochs: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("epoch_images", "images", "epochs"), [(0, 45_000, 3), (2_000, 45_000, 8), (2_000, 1_000, 15)]
+)
+def test_the_epochs_of_quick_go_by_its_images_per_epoch(epoch_images, images, epochs) -> None:
+    plan = for_dataset("folder:photos", "quick", images, epoch_images=epoch_images)
+    assert (plan.epochs, plan.epoch_images) == (epochs, epoch_images)
+
+
+def test_quick_costs_the_same_whatever_the_number_of_images() -> None:
+    plan = for_dataset("cifar10", images=45_000)
+    assert (plan.images_per_epoch(45_000), plan.steps_per_epoch(45_000)) == (5_000, 156)
+    assert plan.images(45_000) == plan.images(5_000) == 15_000
+    assert for_dataset("cifar10", "plain", 45_000).images_per_epoch(45_000) == 45_000
+    assert for_dataset("cifar10", images=4_000).images_per_epoch(4_000) == 4_000
+
+
+def test_a_batch_fits_the_images_of_an_epoch() -> None:
+    plan = schedule("plain", epoch_images=320)
+    assert fit_to(plan, 45_000).batch_size == 20
+    assert fit_to(plan, 45_000, named=True).batch_size == 128
+    assert fit_to(schedule("plain", epoch_images=50), 45_000, named=True).batch_size == 50
+
+
+@pytest.mark.parametrize(
     ("step", "rate"),
     # 2 epochs of warm-up and 4 of cosine, 2 steps each.
     [
@@ -112,7 +135,7 @@ def test_a_batch_that_a_person_names_is_kept_up_to_the_images(batch, micro, expe
 
 
 def test_fitting_to_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"at least one image per replica \(2\), got 1"):
+    with pytest.raises(ValueError, match=r"at least one training image per replica \(2\), got 1"):
         fit_to(schedule("plain"), 1, replicas=2)
     with pytest.raises(ValueError, match="replicas must be at least 1, got 0"):
         fit_to(schedule("plain"), 1, replicas=0)
@@ -127,6 +150,7 @@ def test_fitting_to_nothing_is_refused() -> None:
         ("learning_rate", math.nan, "learning_rate must be positive, got nan"),
         ("warmup_epochs", 21, r"warmup_epochs must be in 0\.\.epochs \(20\), got 21"),
         ("micro_batch_size", 48, r"must be 0 or divide batch_size \(128\), got 48"),
+        ("epoch_images", -1, "epoch_images must be at least 0, got -1"),
         ("momentum", 1.0, r"momentum must be in \[0, 1\), got 1.0"),
         ("weight_decay", -1.0, "weight_decay must be at least 0, got -1"),
         ("clip_norm", -1.0, "clip_norm must be at least 0, got -1"),
