@@ -19,6 +19,7 @@ except ImportError:  # from a checkout
 
 # Files of pure rooms that may import more; TensorFlow only where it is put off.
 _MORE = {
+    "epnas_tf/searching/gain.py": {"scipy"},
     "epnas_tf/searching/predictor.py": {"scipy"},
     "epnas_tf/searching/process.py": {"scipy"},
     "epnas_tf/workdir/storage.py": {"tensorflow"},

@@ -40,6 +40,7 @@ class Tally:
       elapsed: seconds since this run began.
       before: mean seconds of trials trained by earlier runs, 0 without any.
       limit: seconds that this run may take, 0 for any number.
+      finals: seconds of the measurements at the end.
     """
 
     left: int
@@ -49,6 +50,7 @@ class Tally:
     elapsed: float
     before: float = 0.0
     limit: float = 0.0
+    finals: float = 0.0
 
 
 def seconds_left(tally: Tally) -> float | None:
@@ -57,14 +59,14 @@ def seconds_left(tally: Tally) -> float | None:
     What costs nothing, skipped and remembered networks, says nothing of the time that a trained one
     takes; it says how many of those that are left may be trained.
     """
-    if not tally.left:
-        return 0.0
     rest = max(0.0, tally.limit - tally.elapsed) if tally.limit else None
+    if not tally.left:
+        return tally.finals if rest is None else min(tally.finals, rest)
     each = tally.elapsed / tally.here if tally.here else tally.before
     if not each:
         return rest
     share = (tally.trained + _SURE) / (tally.ended + _SURE)
-    needed = tally.left * share * each
+    needed = tally.left * share * each + tally.finals
     return needed if rest is None else min(needed, rest)
 
 

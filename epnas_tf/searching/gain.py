@@ -32,7 +32,7 @@ from scipy import special
 MISS = 0.05
 
 # What an interval is made of.
-BOTH, IMAGES, SEEDS, NOTHING = "seeds and images", "images", "seeds", ""
+BOTH, IMAGES, SEEDS, NOTHING = BASES = ("seeds and images", "images", "seeds", "")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -59,15 +59,17 @@ class Gain:
     """What the best network has over the best start.
 
     Attributes:
-      slot: name of the network: the best, or the best beside the start where that is itself it.
+      slot: name of the network, as it was proposed: the best, or the next best where the best is
+        that start itself.
       over: slot's name of the best start.
       points: the difference of their accuracies in percent points.
       low: of the 95% interval; None where nothing tells.
       high: likewise.
+      basis: what the interval is made of: "seeds and images", "images" alone, "seeds" alone, "".
       seeds: measurements of each with further seeds; 0 where all there is are those by which they
         were chosen.
       networks: that were compared, the start among them.
-      basis: what the interval is made of: "seeds and images", "images" alone, "seeds" alone, "".
+      start_is_best: whether the best network is the start itself.
     """
 
     slot: str
@@ -75,13 +77,19 @@ class Gain:
     points: float
     low: float | None
     high: float | None
+    basis: str
     seeds: int
     networks: int
-    basis: str
+    start_is_best: bool = False
 
     @property
     def sentence(self) -> str:
-        """What a person may repeat, of a network that is not the start itself."""
+        """What a person may repeat."""
+        if self.start_is_best:
+            return (
+                f"the best start ({self.over}) is itself the best network; next comes {self.slot}: "
+                f"{self.points:+.1f} points ({self.how})"
+            )
         if self.low is not None and self.low > 0:
             return (
                 f"{self.slot} beats the best start ({self.over}) by {self.points:.1f} points "
@@ -118,7 +126,7 @@ def interval(
     others: Sequence[Measured] = (),
     classes: np.ndarray | None = None,
 ) -> tuple[float, float | None, float | None, str]:
-    """Returns the gain, its interval's ends and what this is made of; shares, not points.
+    """Returns the gain and its interval's ends in percent points, and what this is made of.
 
     Args:
       network: what is compared.
@@ -126,7 +134,7 @@ def interval(
       others: among which the network was chosen, measured as often.
       classes: of the images, where the accuracy is the mean over classes; None where it is plain.
     """
-    gain = network.mean - start.mean
+    gain = 100 * (network.mean - start.mean)
     tail = 1 - MISS / (1 + len(others)) / 2
     seeds = _of_seeds([network, start, *others])
     images = _of_images(network, start, classes)
@@ -135,7 +143,7 @@ def interval(
         return gain, None, None, NOTHING
     basis = BOTH if len(parts) == 2 else SEEDS if images is None else IMAGES
     squares = [special.stdtrit(degrees, tail) ** 2 * variance for variance, degrees in parts]
-    half = float(np.sqrt(sum(squares)))
+    half = 100 * float(np.sqrt(sum(squares)))
     return gain, gain - half, gain + half, basis
 
 
@@ -169,4 +177,5 @@ def _of_images(
         if of.sum() > 1:
             own = differences[of].var(ddof=1) - twice[of].mean()
             variance += own / of.sum() / len(kinds) ** 2
-    return max(0.0, float(variance)), images - len(kinds)
+    degrees = images - len(kinds)
+    return (max(0.0, float(variance)), degrees) if degrees else None

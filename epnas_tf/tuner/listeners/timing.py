@@ -36,6 +36,7 @@ class Timing:
             elapsed=oracle.watch.elapsed(),
             before=self._seconds_before(trained),
             limit=oracle.watch.seconds,
+            finals=60 * oracle.finals.minutes(),
         )
 
     def left(self, oracle: EPNASOracle) -> float | None:
