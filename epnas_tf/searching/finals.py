@@ -95,7 +95,8 @@ def of(slot: Slot, times: int, results: Results) -> list[Result]:
 def lineup(search: Fold, finalists: int, share: float) -> Lineup:
     """Returns who is measured at an end of a search that stands where it does.
 
-    There are fewer finalists where not all can be measured once again.
+    Where not all can be measured twice again, there are fewer finalists: of one seed each, nothing
+    tells how much seeds matter. Only where the first cannot either, all are measured once.
 
     Args:
       search: told its whole steps.
@@ -109,11 +110,15 @@ def lineup(search: Fold, finalists: int, share: float) -> Lineup:
     begun_with = {trial.proposal.spec for trial in search.history[: search.branches]}
     starts = [trial for trial in promising if trial.proposal.spec in begun_with][:1]
     most = share * search.standing.work
-    for count in range(len(best), 0, -1):
-        chosen = _Chosen(search, starts + [t for t in best[:count] if t not in starts])
-        rounds = chosen.rounds(most)
-        if rounds:
-            break
+    fields = [
+        _Chosen(search, starts + [trial for trial in best[:count] if trial not in starts])
+        for count in range(1, len(best) + 1)
+    ]
+    # The most rounds, then the most networks; without any, what there is work for.
+    rounds, chosen = fields[0].rounds(most), fields[0]
+    for field in fields[1:]:
+        if field.rounds(most) >= max(rounds, 1):
+            rounds, chosen = field.rounds(most), field
     slots = [chosen.slot(trial) for trial in chosen.trials]
     planned = chosen.affordable(most) if not rounds else [*map(chosen.slot, chosen.unmeasured)]
     planned += [slot.at(slot.rung, 1 + again) for again in range(rounds) for slot in slots]
