@@ -96,7 +96,7 @@ def lineup(search: Fold, finalists: int, share: float) -> Lineup:
     """Returns who is measured at an end of a search that stands where it does.
 
     Where not all can be measured twice again, there are fewer finalists: of one seed each, nothing
-    tells how much seeds matter. Only where the first cannot either, all are measured once.
+    tells how much seeds matter. Only where one finalist is too many for that, once is enough.
 
     Args:
       search: told its whole steps.

@@ -37,6 +37,8 @@ def read(work_dir: WorkDir, slot: str) -> np.ndarray | None:
             return None
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             bits, images = archive["bits"], int(archive["images"])
-            return np.unpackbits(bits, count=images).astype(bool)
+        if bits.ndim != 1 or not 0 <= 8 * len(bits) - images < 8:
+            return None
+        return np.unpackbits(bits, count=images).astype(bool)
     except untrusted.BAD_ARCHIVE:
         return None

@@ -180,6 +180,19 @@ def test_the_seed_by_which_a_network_was_chosen_does_not_count():
     assert [result.reward for result in finals.of(lucky, 0, results)] == [0.9]
 
 
+def test_a_better_network_that_is_not_measured_again_yet_is_not_beaten_by_those_that_are():
+    """As where a search goes on after an end: its new best waits for the next."""
+    lineup = finals.lineup(_told(share=0.0), finalists=2, share=10)
+    results = _measured(lineup, {}, lambda p: 0.5)
+    new = Slot(1, 2, 0, 1)
+    start, *others = lineup.networks.items()
+    later = Lineup(dict([start, (new, _network(9)), *others]), lineup.start, lineup.planned)
+    results[new] = Result(new, 0.9, 0.9)
+    assert lineup.winner(results) is not None
+    assert later.winner(results) is None
+    assert later.compared(results) == (list(later.networks), 0)
+
+
 def test_a_start_may_win():
     lineup = finals.lineup(_told(share=0.0), finalists=2, share=10)
     results = _measured(lineup, {}, lambda p: 0.9 if p.slot.step == 0 else p.slot.branch / 10)
