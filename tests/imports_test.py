@@ -22,6 +22,7 @@ _MORE = {
     "epnas_tf/searching/gain.py": {"scipy"},
     "epnas_tf/searching/predictor.py": {"scipy"},
     "epnas_tf/searching/process.py": {"scipy"},
+    "epnas_tf/workdir/hits_file.py": {"numpy"},
     "epnas_tf/workdir/storage.py": {"tensorflow"},
 }
 
