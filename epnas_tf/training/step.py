@@ -30,11 +30,30 @@ _LOSS_SCALE = 1024.0
 ReplicaStep = Callable[..., tuple[Any, Any]]
 
 
+def make_optimizer(
+    model: keras.Model, schedule: Schedule, strategy: tf.distribute.Strategy
+) -> keras.optimizers.SGD:
+    """Returns the optimizer of a training, with all its variables."""
+    with strategy.scope():
+        optimizer = keras.optimizers.SGD(
+            schedule.learning_rate, momentum=float(schedule.momentum), nesterov=schedule.nesterov
+        )
+        # Variables made while tracing would trace everything twice (KERAS_TUNER section 7).
+        optimizer.build(model.trainable_variables)
+    return optimizer
+
+
+def variables_of(model: keras.Model, optimizer: keras.optimizers.SGD) -> list[keras.Variable]:
+    """Returns all that an update changes: weights, statistics, momenta."""
+    return [*model.variables, *optimizer.momentums]
+
+
 def train_step_function(
     model: keras.Model,
     schedule: Schedule,
     strategy: tf.distribute.Strategy,
     *,
+    optimizer: keras.optimizers.SGD | None = None,
     jit_compile: bool = False,
 ) -> ReplicaStep:
     """Returns the function that `strategy.run` runs for an update; all its variables exist by then.
@@ -42,7 +61,7 @@ def train_step_function(
     It takes images [micro steps, micro batch, h, w, c], labels int32 [micro steps, micro batch], a
     learning rate (float32 scalar) and, where images have weights in the loss, these, like the
     labels; it returns float32 scalars. The model ends in logits and was built in the strategy's
-    scope.
+    scope. Where no optimizer of `make_optimizer` is given, it makes one.
 
     Raises:
       ValueError: jit_compile is asked for under a strategy of several replicas (TPUs compile
@@ -50,12 +69,8 @@ def train_step_function(
     """
     if jit_compile and strategy.num_replicas_in_sync > 1:
         raise ValueError("jit_compile must be off where there is more than one replica")
-    with strategy.scope():
-        optimizer = keras.optimizers.SGD(
-            schedule.learning_rate, momentum=float(schedule.momentum), nesterov=schedule.nesterov
-        )
-        # Variables made while tracing would trace everything twice (KERAS_TUNER section 7).
-        optimizer.build(model.trainable_variables)
+    if optimizer is None:
+        optimizer = make_optimizer(model, schedule, strategy)
     variables = [variable.value for variable in model.trainable_variables]
     scale = _loss_scale(model)
     micro_step = _micro_step_function(model, variables, schedule.batch_size, scale)

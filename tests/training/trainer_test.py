@@ -11,9 +11,10 @@ from epnas_tf import interrupts
 from epnas_tf.data import dataset
 from epnas_tf.data.augment import Augmentation
 from epnas_tf.data.dataset import Data
-from epnas_tf.training import devices, trainer
+from epnas_tf.training import devices, loop, trainer
+from epnas_tf.training.epochs import EpochResult, Updates
 from epnas_tf.training.schedule import Schedule, fit_to, for_dataset, schedule
-from epnas_tf.training.trainer import TrainResult, Updates
+from epnas_tf.training.trainer import TrainResult
 
 NONE = devices.make_strategy("none")
 
@@ -222,17 +223,17 @@ def test_whoever_listens_hears_of_updates_and_changes_no_bit(digits: Data) -> No
 
 
 def test_the_sum_of_losses_and_the_last_training_accuracy_come_with_the_epochs() -> None:
-    epochs = (trainer.EpochResult(0, 2.0, 0.25), trainer.EpochResult(1, 0.5, 0.75))
+    epochs = (EpochResult(0, 2.0, 0.25), EpochResult(1, 0.5, 0.75))
     result = TrainResult(epochs, 0.5, 0.5, 2, 1.0, 1.0, True)
     assert (result.loss_sum, result.train_accuracy) == (2.5, 0.75)
-    lost = (*epochs, trainer.EpochResult(2, math.nan, 0.1))
+    lost = (*epochs, EpochResult(2, math.nan, 0.1))
     assert dataclasses.replace(result, epochs=lost, finite=False).loss_sum == math.inf
 
 
 def test_training_ends_when_on_epoch_says_so(digits: Data) -> None:
     seen: list[int] = []
 
-    def second(epoch: trainer.EpochResult) -> bool:
+    def second(epoch: EpochResult) -> bool:
         seen.append(epoch.epoch)
         return epoch.epoch == 1
 
@@ -283,7 +284,7 @@ def test_a_batch_that_does_not_fit_is_refused(digits: Data) -> None:
 def test_how_often_training_may_be_stopped_changes_nothing(digits, monkeypatch) -> None:
     results, models = [], []
     for patience in (0.0, 1e9):  # an update at a time, and all at once
-        monkeypatch.setattr(trainer, "_PATIENCE_SECONDS", patience)
+        monkeypatch.setattr(loop, "_PATIENCE_SECONDS", patience)
         models.append(conv_net(digits))
         results.append(run(models[-1], digits, short(epochs=2, batch_size=64)))
     assert results[0].epochs == results[1].epochs
@@ -298,8 +299,8 @@ def test_validation_is_stopped_between_two_batches(digits, monkeypatch) -> None:
         if len(calls) == 2:
             raise interrupts.Stopped(15)
 
-    monkeypatch.setattr(trainer.interrupts, "check", check)
-    monkeypatch.setattr(trainer, "_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(interrupts, "check", check)
+    monkeypatch.setattr(loop, "_PATIENCE_SECONDS", 0.0)
     model, strategy = conv_net(digits), devices.make_strategy("none")
     with pytest.raises(interrupts.Stopped):
         trainer.accuracy(model, digits.validation, digits, strategy, batch_size=64)
@@ -314,8 +315,8 @@ def test_training_is_stopped_between_two_updates(digits, monkeypatch) -> None:
         if len(calls) == 3:
             raise interrupts.Stopped(15)
 
-    monkeypatch.setattr(trainer.interrupts, "check", check)
-    monkeypatch.setattr(trainer, "_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(interrupts, "check", check)
+    monkeypatch.setattr(loop, "_PATIENCE_SECONDS", 0.0)
     with pytest.raises(interrupts.Stopped):
         run(conv_net(digits), digits, short(batch_size=64))
     assert len(calls) == 3  # an update each: in the middle of the first epoch
