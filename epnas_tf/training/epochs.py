@@ -29,7 +29,7 @@ class EpochResult:
     Attributes:
       epoch: counted from 0.
       loss: mean cross-entropy over the epoch's images, each times its weight where images have
-        weights, without the L2 term.
+        weights, without the L2 term; of smoothed labels where they are.
       accuracy: share of the epoch's images classified correctly, in training mode.
       validation_accuracy: after the epoch, where it was asked for and after the last planned one.
     """

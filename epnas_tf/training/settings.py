@@ -37,6 +37,16 @@ class Optimisation(Settings):
         "class has: images / (classes * the class' images), at most 10",
         choices=("none", "balanced"),
     )
+    label_smoothing: float = setting(
+        0.0,
+        "share of an image's label that is spread over all classes in the training loss "
+        "(arXiv:1512.00567)",
+        least=0,
+        most=0.9,
+    )
+    bias_rate: float = setting(
+        1.0, "factor on the rate of batch norm's biases (arXiv:2404.00498)", above=0, most=1000
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
