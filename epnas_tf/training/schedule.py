@@ -44,6 +44,7 @@ class Schedule(Optimisation):
       clip_norm: largest global norm of an update's gradient; 0 clips nothing.
       class_weight: `balanced` weighs images of small classes more in the loss, `none` all alike.
       label_smoothing: share of an image's label that is spread over all classes.
+      ema_decay: share of the average of the weights that an update leaves; 0 averages nothing.
       bias_rate: factor on the rate of batch norm's biases.
       decay: whether the rate falls along a `cosine` or at the end alone (`trapezoid`).
       decay_share: share of the updates in which the rate of a trapezoid falls.

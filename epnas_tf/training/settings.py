@@ -44,6 +44,13 @@ class Optimisation(Settings):
         least=0,
         most=0.9,
     )
+    ema_decay: float = setting(
+        0.0,
+        "share of the average of all weights and batch norm's statistics that an update leaves, "
+        "such as 0.99; it is what is measured and stored (0: no average; arXiv:1803.05407)",
+        least=0,
+        most=0.9999,
+    )
     bias_rate: float = setting(
         1.0, "factor on the rate of batch norm's biases (arXiv:2404.00498)", above=0, most=1000
     )

@@ -18,6 +18,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from epnas_tf.training.averages import Averages
 from epnas_tf.training.schedule import Schedule
 
 # What a float16 network's loss is multiplied by while gradients are taken: those below 6e-8 would
@@ -44,17 +45,13 @@ def make_optimizer(
     return optimizer
 
 
-def variables_of(model: keras.Model, optimizer: keras.optimizers.SGD) -> list[keras.Variable]:
-    """Returns all that an update changes: weights, statistics, momenta."""
-    return [*model.variables, *optimizer.momentums]
-
-
 def train_step_function(
     model: keras.Model,
     schedule: Schedule,
     strategy: tf.distribute.Strategy,
     *,
     optimizer: keras.optimizers.SGD | None = None,
+    averages: Averages | None = None,
     jit_compile: bool = False,
 ) -> ReplicaStep:
     """Returns the function that `strategy.run` runs for an update; all its variables exist by then.
@@ -62,7 +59,8 @@ def train_step_function(
     It takes images [micro steps, micro batch, h, w, c], labels int32 [micro steps, micro batch], a
     learning rate (float32 scalar) and, where images have weights in the loss, these, like the
     labels; it returns float32 scalars. The model ends in logits and was built in the strategy's
-    scope. Where no optimizer of `make_optimizer` is given, it makes one.
+    scope. Where no optimizer of `make_optimizer` is given, it makes one. Averages take
+    in the network after each update.
 
     Raises:
       ValueError: jit_compile is asked for under a strategy of several replicas (TPUs compile
@@ -91,6 +89,8 @@ def train_step_function(
             arguments = (gradient, learning_rate, *finite)
             scaled = functools.partial(update, factor)
             strategy.extended.update(variable, scaled, arguments, group=False)
+        if averages is not None:
+            averages.take_in(strategy)
 
     def step(images: Any, labels: Any, learning_rate: Any, *weights: Any) -> tuple[Any, Any]:
         batch = (images, labels, *weights)

@@ -26,6 +26,7 @@ from epnas_tf.fields import SettingError
 from epnas_tf.training import batch_norm, loop, pipeline, step
 from epnas_tf.training import state as state_lib
 from epnas_tf.training.accuracies import ClassHits
+from epnas_tf.training.averages import Averages
 from epnas_tf.training.epochs import EpochResult, Epochs, Place, Updates, learning_rates
 from epnas_tf.training.schedule import Schedule
 from epnas_tf.training.settings import TRAPEZOID
@@ -114,12 +115,18 @@ def train(
     place = Place(state, on_state)
     with global_state.set_aside(), batch_norm.fused(model):
         optimizer = step.make_optimizer(model, schedule, strategy)
+        averages = Averages(model, schedule.ema_decay, strategy)
         if state is not None or on_state is not None:
-            training = _described(model, data, schedule, seed)
-            place.enter(*training, step.variables_of(model, optimizer), strategy)
+            variables = [*model.variables, *optimizer.momentums, *averages.variables]
+            place.enter(*_described(model, data, schedule, seed), variables, strategy)
         batches = pipeline.training_batches(data, schedule, strategy, seed, place.updates)
         update = step.train_step_function(
-            model, schedule, strategy, optimizer=optimizer, jit_compile=jit_compile
+            model,
+            schedule,
+            strategy,
+            optimizer=optimizer,
+            averages=averages,
+            jit_compile=jit_compile,
         )
         run_steps = _steps_function(batches, update, strategy)
         validate = _hits_function(model, data.validation, data, strategy, _EVALUATION_BATCH)
@@ -132,20 +139,24 @@ def train(
         loss, hits = run_epoch(epoch)
         correct = float(hits / np.float32(rates.shape[1] * schedule.batch_size))
         finite = math.isfinite(loss)
-        last = epoch + 1 == len(rates)
-        measured = validate() if finite and (last or validate_each_epoch) else None
+        done = (epoch + 1) * rates.shape[1]
+        measured = None
+        if finite and (done == rates.size or validate_each_epoch):
+            with averages.shown(done):
+                measured = validate()
         accurate = None if measured is None else measured.accuracy
         epochs.append(EpochResult(epoch, loss, correct, accurate))
         stop = on_epoch is not None and on_epoch(epochs[-1])
         if stop or not finite:
             break
     chance = 1 / data.num_classes
+    averages.put(done)
     found = (measured or validate()) if finite else None
     return TrainResult(
         epochs=tuple(epochs),
         validation_accuracy=chance if found is None else found.accuracy,
         balanced_accuracy=chance if found is None else found.balanced_accuracy,
-        steps=len(epochs) * rates.shape[1],
+        steps=done,
         train_seconds=time.perf_counter() - ready,
         setup_seconds=ready - start,
         finite=finite,

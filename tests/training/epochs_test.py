@@ -25,7 +25,7 @@ _LAYERWISE = LayerwiseSpec((LayerSpec("conv2d", 3, channels=4, activation="relu"
 _MODULE = CellSpec((BranchSpec("conv-none", 1, channels=2),), filters=2)
 # Of 72 images the first has 9 updates per epoch and falls after 14, the other 5 and after 8.
 _SHORT = Schedule("test", 2, 8, learning_rate=0.1, warmup_epochs=1, decay="trapezoid")
-_PARTS = dataclasses.replace(_SHORT, epoch_images=40)
+_PARTS = dataclasses.replace(_SHORT, epoch_images=40, ema_decay=0.9)
 
 
 @pytest.fixture(name="data", scope="module")

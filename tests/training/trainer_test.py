@@ -230,6 +230,20 @@ def test_the_sum_of_losses_and_the_last_training_accuracy_come_with_the_epochs()
     assert dataclasses.replace(result, epochs=lost, finite=False).loss_sum == math.inf
 
 
+def test_averaged_weights_are_measured_and_stored_and_train_on_as_without(digits: Data) -> None:
+    models = [conv_net(digits) for _ in range(3)]
+    plain = trainer.train(models[0], digits, short(epochs=2), NONE, seed=3)
+    plan = short(epochs=2, ema_decay=0.5)
+    averaged = trainer.train(models[1], digits, plan, NONE, seed=3, validate_each_epoch=True)
+    assert [each.loss for each in averaged.epochs] == [each.loss for each in plain.epochs]
+    assert averaged.validation_accuracy == averaged.epochs[-1].validation_accuracy
+    stored = trainer.accuracy(models[1], digits.validation, digits, NONE)
+    assert averaged.validation_accuracy == stored
+    assert largest_difference(models[0], models[1]) > 1e-3
+    ended = trainer.train(models[2], digits, plan, NONE, seed=3, on_epoch=lambda _: True)
+    assert ended.validation_accuracy == averaged.epochs[0].validation_accuracy
+
+
 def test_training_ends_when_on_epoch_says_so(digits: Data) -> None:
     seen: list[int] = []
 
