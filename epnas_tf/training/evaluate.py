@@ -20,8 +20,10 @@ from epnas_tf.sharing import graph
 from epnas_tf.sharing.access import Sharing
 from epnas_tf.training import memory, trainer
 from epnas_tf.training.early_stopping import StopRule
+from epnas_tf.training.epochs import Updates
 from epnas_tf.training.schedule import Schedule
-from epnas_tf.training.trainer import TrainResult, Updates
+from epnas_tf.training.state import State
+from epnas_tf.training.trainer import TrainResult
 
 
 class BuildError(Exception):
@@ -117,6 +119,8 @@ class Evaluator:
         sharing: Sharing | None = None,
         stop_rule: StopRule | None = None,
         epochs: int | None = None,
+        state: State | None = None,
+        on_state: Callable[[State], None] | None = None,
     ) -> Evaluation:
         """Trains and measures a network, or says why it is not worth it.
 
@@ -127,6 +131,8 @@ class Evaluator:
           sharing: the shared parameters that it starts from and adds to; None for fresh ones.
           stop_rule: ends a training early that falls far behind; None for no such rule.
           epochs: of this training; the schedule's if None.
+          state: of a shorter training of this network and seed, to go on from (`trainer.train`).
+          on_state: called with the state from which a longer one can go on.
 
         Raises:
           BuildError: the network cannot be built.
@@ -146,6 +152,8 @@ class Evaluator:
                 seed=seed,
                 on_epoch=None if stop_rule is None else stop_rule.on_epoch,
                 on_updates=self.on_updates,
+                state=state,
+                on_state=on_state,
             )
             whole = result.finite and len(result.epochs) == schedule.epochs
             balanced = result.balanced_accuracy if self.balanced else None

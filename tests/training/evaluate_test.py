@@ -20,9 +20,10 @@ from epnas_tf.sharing.access import Sharing
 from epnas_tf.sharing.store import ParamStore
 from epnas_tf.training import evaluate
 from epnas_tf.training.early_stopping import StopRule
+from epnas_tf.training.epochs import EpochResult
 from epnas_tf.training.evaluate import Evaluator
 from epnas_tf.training.schedule import Schedule
-from epnas_tf.training.trainer import EpochResult, TrainResult
+from epnas_tf.training.trainer import TrainResult
 
 _SPEC = LayerwiseSpec((LayerSpec("conv2d", 3, None, 8, "relu"),), stem_filters=4)
 _SCHEDULE = Schedule("test", epochs=2, batch_size=8, learning_rate=0.1)
