@@ -21,6 +21,7 @@ from typing import Any
 
 import keras_tuner
 import tensorflow as tf
+from keras_tuner import errors
 from keras_tuner.src.engine import oracle as keras_tuner_oracle
 from keras_tuner.src.engine.trial import Trial
 from keras_tuner.src.engine.trial import TrialStatus as Status
@@ -28,7 +29,9 @@ from keras_tuner.src.engine.trial import TrialStatus as Status
 from epnas_tf import interrupts, terminal, untrusted
 from epnas_tf.workdir import storage
 
-__all__ = ["DurableOracle", "DurableTuner", "Status", "Trial", "metrics", "values"]
+__all__ = [
+    *("DurableOracle", "DurableTuner", "Status", "StoppedError", "Trial", "metrics", "values"),
+]
 
 INTERRUPTED = "interrupted"
 # Ends that say nothing against a trial's network: somebody stopped it in order, and its result is
@@ -37,6 +40,10 @@ STOPPED = "stopped"
 LOST = "its shared parameters are missing"
 
 _log = logging.getLogger(__name__)
+
+
+class StoppedError(errors.FailedTrialError):
+    """A trial was stopped in order while it ran: that says nothing against its network."""
 
 
 class DurableTuner(keras_tuner.Tuner):
@@ -58,6 +65,12 @@ class DurableTuner(keras_tuner.Tuner):
         if not self._is_worker():
             self.oracle.save()
         storage.write_atomic(self._get_tuner_fname(), json.dumps(self.get_state()))
+
+    def on_trial_end(self, trial: Trial) -> None:
+        """Tells the oracle of a trial's end; of one that was stopped in order, that it was so."""
+        if trial.status == Status.FAILED and StoppedError.__name__ in (trial.message or ""):
+            trial.message = STOPPED  # Keras Tuner leaves a traceback there
+        super().on_trial_end(trial)
 
     def reload(self) -> None:
         """Reloads the oracle; the tuner's own file holds no state."""

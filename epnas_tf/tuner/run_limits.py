@@ -54,6 +54,11 @@ class RunWatch:
         """The seconds that the run may take, 0 for any number."""
         return self._limits.max_hours * 3600
 
+    @property
+    def time_is_up(self) -> bool:
+        """Whether the run has taken the time that it may take."""
+        return bool(self.seconds) and self.elapsed() > self.seconds
+
     def reached(self, trials: int, folder: str) -> str:
         """Returns the limit that allows no other trial, such as "max_hours=8"; "" for none.
 
@@ -64,7 +69,7 @@ class RunWatch:
         limits = self._limits
         if limits.max_trials and trials >= limits.max_trials:
             return self._text("max_trials")
-        if limits.max_hours and self.elapsed() > limits.max_hours * 3600:
+        if self.time_is_up:
             return self._text("max_hours")
         if limits.max_disk is not None:
             if self._disk is None or self._disk.folder != folder:
