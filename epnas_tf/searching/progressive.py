@@ -21,7 +21,7 @@ from epnas_tf.searching import initial_specs, parents
 from epnas_tf.searching.knowledge import Knowledge
 from epnas_tf.searching.learner import Learner, Move
 from epnas_tf.searching.proposer import Policy
-from epnas_tf.searching.settings import STEPS, Learning, Sizes
+from epnas_tf.searching.settings import EPISODES, STEPS, Learning, Sizes
 from epnas_tf.searching.starts import Begin, Starts
 from epnas_tf.searching.trials import Proposal, Result, Slot, Trial, ranked
 
@@ -72,7 +72,7 @@ class ProgressiveSearch:
         self._starting = starts or Starts()
         initial_specs.checked(self._starting.initial, space, known.branches)
         self.space = space
-        self.branches, self.episodes = known.branches, known.episodes
+        self.branches, self.episodes = known.branches, known.episodes or EPISODES
         self.steps = known.steps or STEPS[space.pattern]
         self.total = known.total(space.pattern)
         self.history: list[Trial] = []

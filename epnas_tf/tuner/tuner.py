@@ -188,6 +188,7 @@ class EPNASTuner(DurableTuner):
         given = self._schedule or schedule.for_dataset(data.name, images=len(data.train))
         overrides = overrides or {}
         given = schedule.changed(given, **overrides)
+        given = self.session.fit_to_time(data, given, fixed=self._schedule or "epochs" in overrides)
         replicas, named = self.strategy.num_replicas_in_sync, "batch_size" in overrides
         fitted = schedule.fit_to(given, len(data.train), replicas, named=named)
         varied = augment.chosen(data.augmentation, fields.pick(self.settings, VariationSettings))
