@@ -33,6 +33,7 @@ from epnas_tf.searching.settings import (
     Learning,
     LSTMSettings,
     PolicySettings,
+    RungSettings,
     Sizes,
     StartSettings,
 )
@@ -100,6 +101,7 @@ class SearchConfig(
     PolicySettings,
     Attempts,
     RunLimits,
+    RungSettings,
     StartSettings,
     ReadOnce,
     Sizes,
@@ -112,6 +114,11 @@ class SearchConfig(
     Files,
 ):
     """All settings of a search; raises ConfigError where they cannot be run."""
+
+    def check_together(self) -> None:
+        """Refuses rungs that do not begin with the epochs that are given too."""
+        if self.rungs and self.epochs and self.rungs[0] != self.epochs:
+            self.refuse("rungs", f"must begin with {flag('epochs', self.epochs)}", self.rungs)
 
     def refuse(self, name: str, rule: str, value: Any) -> NoReturn:
         """Raises the error that names a setting's flag."""
@@ -206,6 +213,6 @@ def gone_on(stored: SearchConfig, asked: SearchConfig) -> SearchConfig:
         kind, value = field.metadata["resume"], getattr(asked, field.name)
         left_open = field.metadata["auto"] and value == field.default
         # Nothing said: what was chosen or read once stands.
-        if left_open and kind in (COPIED, MAY_GROW):
-            free[field.name] = getattr(stored, field.name)
+        if kind in (COPIED, MAY_GROW):
+            free[field.name] = getattr(stored, field.name) if left_open else value
     return dataclasses.replace(stored, **free)

@@ -27,7 +27,7 @@ from epnas_tf.data.names import DatasetName, absolute
 from epnas_tf.data.settings import DataSettings
 from epnas_tf.fields import ConfigError, SettingError, flag
 from epnas_tf.searching import time_plan
-from epnas_tf.searching.settings import EPISODES, STEPS
+from epnas_tf.searching.settings import EPISODES, RUNG_FACTORS, STEPS, RungSettings
 from epnas_tf.training import calibrate, schedule
 from epnas_tf.training.schedule import Schedule
 from epnas_tf.training.settings import Optimisation, ScheduleSettings
@@ -213,6 +213,8 @@ def resolved(config: SearchConfig, data: Data, threads: int) -> SearchConfig:
     Raises:
       ConfigError: the schedule does not fit.
     """
+    if config.rungs and not config.epochs:
+        config = dataclasses.replace(config, epochs=config.rungs[0])
     with blamed_on(config, "schedule"):
         plan = schedule.for_dataset(
             config.dataset, config.schedule, len(data.train), **_asked(config)
@@ -259,12 +261,14 @@ def _for_the_time(
     config = dataclasses.replace(config, max_hours=_hours(config))
     fixed = planning.fixed_seconds(config.max_child_minutes)
     ceiling, episodes, steps = time_plan.ceiling(0), EPISODES, STEPS[config.pattern]
+    rungs = config.rungs
     if config.max_hours:
         planned = planning.plan(
             make_space(config, data),
             _budget(config, data, plan, rate),
             data,
             plan,
+            fields.pick(config, RungSettings),
             seconds=config.max_hours * 3600,
             branches=config.branches,
             steps=config.steps or steps,
@@ -273,11 +277,13 @@ def _for_the_time(
         )
         ceiling, episodes, steps = planned.max_child_seconds, planned.episodes, planned.steps
         plan = schedule.changed(plan, epochs=planned.epochs, epoch_images=planned.epoch_images)
+        rungs = rungs or tuple(plan.epochs * times for times in RUNG_FACTORS[: planned.rungs])
     answered = dataclasses.replace(
         config,
         max_child_minutes=config.max_child_minutes if fixed else _rounded_up(ceiling / 60),
         steps=config.steps or steps,
         episodes=config.episodes or episodes,
+        rungs=rungs,
     )
     return answered, plan
 

@@ -27,8 +27,9 @@ def render(work_dir: str, top: int = 10) -> str:
     lines = [f"{len(trials)} networks trained, {len(feasible)} of them within the limits"]
     listed = (feasible or trials)[:top]
     balanced = any(trial.balanced_accuracy is not None for trial in trials)
-    cells = [_header(balanced)]
-    cells += [_cells(rank, trial, balanced) for rank, trial in enumerate(listed, start=1)]
+    rungs = any(trial.slot.rung for trial in trials)
+    cells = [_header(balanced, rungs)]
+    cells += [_cells(rank, trial, balanced, rungs) for rank, trial in enumerate(listed, start=1)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines += [
         "  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in cells
@@ -36,17 +37,18 @@ def render(work_dir: str, top: int = 10) -> str:
     return "\n".join(lines + _best_lines(files))
 
 
-def _header(balanced: bool) -> Sequence[str]:
-    measured = ("accuracy", "balanced") if balanced else ("accuracy",)
+def _header(balanced: bool, rungs: bool) -> Sequence[str]:
+    measured = (*("epochs",) * rungs, "accuracy", *("balanced",) * balanced)
     resources = (resource.title for resource in RESOURCES.values())
     return ("rank", "slot", *measured, "reward", *resources, "feasible")
 
 
-def _cells(rank: int, trial: Row, balanced: bool) -> Sequence[str]:
+def _cells(rank: int, trial: Row, balanced: bool, rungs: bool) -> Sequence[str]:
     share = trial.balanced_accuracy
     return (
         str(rank),
         trial.slot.name,
+        *((str(trial.epochs),) if rungs else ()),
         f"{trial.accuracy:.4f}",
         *(("" if share is None else f"{share:.4f}",) if balanced else ()),
         f"{trial.reward:.4f}",
@@ -64,6 +66,7 @@ def _best_lines(files: WorkDir) -> list[str]:
     if best is None:
         return []
     line = f"best: {best.slot}, validation accuracy {best.validation_accuracy:.4f}"
+    line += f" after {best.epochs} epochs" if best.rung else ""
     line += classes.beside_validation(best)
     if best.test_accuracy is not None:
         line += f", test accuracy {best.test_accuracy:.4f}{classes.beside_test(best)}"

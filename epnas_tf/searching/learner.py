@@ -12,7 +12,7 @@ not screened are the policy's own, and REINFORCE learns from their rewards.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -95,6 +95,11 @@ class Learner:
         """Returns what earlier searches expect of networks, [n]; None where there are none."""
         return None if self._predictor is None else self._predictor.expected_before(specs)
 
+    def highest(self, specs: Sequence[Spec]) -> np.ndarray | None:
+        """Returns what networks are expected to be at the highest rung, None where nothing is."""
+        known = self._predictor is not None and self._predictor.fitted
+        return self._predictor.highest(specs) if known and self._predictor else None
+
     @property
     def offered(self) -> list[list[Spec]]:
         """Of each branch of the running step: the networks that the policy's morphs led to."""
@@ -120,8 +125,13 @@ class Learner:
         """Takes in the starting networks."""
         self._remember(trials)
 
-    def take_in(self, moves: Sequence[Move]) -> None:
-        """Learns from a finished step: what was trained, a move a branch."""
+    def take_in(self, moves: Sequence[Move], risen: Sequence[Mapping[Spec, float]] = ()) -> None:
+        """Learns from a finished step.
+
+        Args:
+          moves: what was trained, a move per branch.
+          risen: of each rung above the lowest: values of all networks measured there so far.
+        """
         if self._screened:
             # The picked child is new wherever one was on offer.
             repeats = [move for move in moves if move.child.proposal.spec in self._known]
@@ -130,7 +140,7 @@ class Learner:
             self._moves.append(list(moves))
             if self._learning.policy_update == "step":
                 self._update(self._moves[-1:])
-        self._remember([move.child for move in moves])
+        self._remember([move.child for move in moves], risen)
         self._replay(moves)
 
     def imagine(self, specs: Sequence[Spec], rng: Rng) -> None:
@@ -183,13 +193,15 @@ class Learner:
         parents = [move.parent.proposal.spec for step in moves for move in step]
         return self._predictor.rewards(parents).reshape(len(moves), -1)
 
-    def _remember(self, trials: Sequence[Trial]) -> None:
+    def _remember(
+        self, trials: Sequence[Trial], risen: Sequence[Mapping[Spec, float]] = ()
+    ) -> None:
         for trial in trials:
             self._seen.add(trial.proposal.spec)
             if trial.trained:
                 self._known.setdefault(trial.proposal.spec, self.value(trial))
         if self._predictor is not None:
-            self._predictor.fit(list(self._known), list(self._known.values()))
+            self._predictor.fit(list(self._known), list(self._known.values()), risen)
 
     def _replay(self, moves: Sequence[Move]) -> None:
         """Raises the probability of the best changes so far (priority queue training)."""

@@ -9,11 +9,13 @@ with the rewards.
 Earlier searches of the same space may lend a prior: the mean that the process starts from is a
 share of what a process of their networks expects. The share is the one that predicts left-out
 networks best, so that a misleading prior is let go.
+
+What rose to higher rungs says how a network does there (`levels.py`); skill is of the lowest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from scipy import special, stats
@@ -21,6 +23,7 @@ from scipy import special, stats
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.searching import features
+from epnas_tf.searching.levels import Levels, Lowest, Points, Scale
 from epnas_tf.searching.prior import best_and_newest
 from epnas_tf.searching.process import Process
 
@@ -97,13 +100,17 @@ class _Model:
         return self._process.left_out
 
     def mean(self, specs: Sequence[Spec]) -> np.ndarray:
-        return self._process.mean(self._points(self._view.of(specs)))
+        return self._process.mean(self.points(specs))
 
     def predict(self, specs: Sequence[Spec]) -> tuple[np.ndarray, np.ndarray]:
-        return self._process.predict(self._points(self._view.of(specs)))
+        return self._process.predict(self.points(specs))
 
     def sample(self, specs: Sequence[Spec], draws: int, rng: np.random.Generator) -> np.ndarray:
-        return self._process.sample(self._points(self._view.of(specs)), draws, rng)
+        return self._process.sample(self.points(specs), draws, rng)
+
+    def points(self, specs: Sequence[Spec]) -> list[np.ndarray]:
+        """Returns the features of networks, as the process compares them."""
+        return self._points(self._view.of(specs))
 
     def _points(self, groups: list[np.ndarray]) -> list[np.ndarray]:
         scaled = zip(groups[2:], self._scales, strict=True)
@@ -135,6 +142,8 @@ class Predictor:
         self._prior = _prior_model(_View(space, describe), prior)
         self._model: _Model | None = None
         self._rewards = np.zeros(0)
+        self._scale: Scale | None = None
+        self._levels: Levels | None = None
         self.skill = 0.0
         self.prior_share = 0.0
 
@@ -143,15 +152,22 @@ class Predictor:
         """Whether there were enough networks to predict others."""
         return self._model is not None
 
-    def fit(self, specs: Sequence[Spec], rewards: Sequence[float]) -> None:
+    def fit(
+        self,
+        specs: Sequence[Spec],
+        rewards: Sequence[float],
+        risen: Sequence[Mapping[Spec, float]] = (),
+    ) -> None:
         """Fits all trials anew; fewer than MIN_POINTS leave the predictor without skill.
 
         Args:
           specs: networks, each once.
-          rewards: their rewards, higher is better.
+          rewards: their rewards at the lowest rung, higher is better.
+          risen: of each rung above it: the rewards of the networks that were measured there.
         """
         values = np.asarray(rewards, np.float64)
         chosen = _chosen(values)
+        self._levels = None
         if len(chosen) < MIN_POINTS or np.ptp(values) == 0:
             self._model, self.skill, self.prior_share = None, 0.0, 0.0
             return
@@ -161,6 +177,9 @@ class Predictor:
         self._view.remember(known)
         left_out = self._fit(known, scores)
         self.skill = _correlation(left_out, scores)
+        self._scale = Scale(scores, values[chosen])
+        if any(risen):
+            self._levels = Levels(Lowest(self._lowest, self._points), risen)
 
     def _fit(self, known: Sequence[Spec], scores: np.ndarray) -> np.ndarray:
         """Takes the share of the prior that predicts best; returns left-out predictions."""
@@ -188,8 +207,25 @@ class Predictor:
         return np.quantile(self._rewards, shares)
 
     def sample(self, specs: Sequence[Spec], draws: int, rng: np.random.Generator) -> np.ndarray:
-        """Returns joint draws of the networks' scores, [draws, n] (for Thompson sampling)."""
-        return self._ready().sample(specs, draws, rng) + self._expected(specs)
+        """Returns joint draws, [draws, n], of how networks do that are not measured yet.
+
+        For Thompson sampling: scores or, where networks rose to higher rungs, rewards there.
+        """
+        scores = self._ready().sample(specs, draws, rng) + self._expected(specs)
+        if self._levels is None or self._scale is None:
+            return scores
+        return self._levels.sample(specs, self._scale(scores), rng)
+
+    def highest(self, specs: Sequence[Spec]) -> np.ndarray:
+        """Returns the rewards expected of networks at the highest rung that has any, [n]."""
+        return self._lowest(specs) if self._levels is None else self._levels.mean(specs)
+
+    def _lowest(self, specs: Sequence[Spec]) -> np.ndarray:
+        assert self._scale is not None, "a fitted predictor has one"
+        return self._scale(self.predict(specs)[0])
+
+    def _points(self, specs: Sequence[Spec]) -> Points:
+        return self._ready().points(specs)
 
     def _ready(self) -> _Model:
         if self._model is None:

@@ -139,8 +139,38 @@ class Learning(Settings):
         return dataclasses.replace(self, imagined_updates=0, replay=0, policy_baseline=baseline)
 
 
+# Epochs of the rungs as multiples of the lowest: each as many times the one below as successive
+# halving has it (Li et al. 2018).
+RUNG_FACTORS = (1, 3, 9)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SearchSettings(Sizes, StartSettings, PolicySettings, LSTMSettings, Learning):
+class RungSettings(Settings):
+    """How long networks are trained, and which of them longer than all (DECISIONS 75 and 78)."""
+
+    rungs: tuple[int, ...] = setting(
+        (),
+        "epochs of the rungs, rising: all networks are trained for the first, the most promising "
+        "ones again for longer; one number for no such rise (empty: 1, 3 and 9 times --epochs)",
+        least=1,
+        rising=True,
+        auto=True,
+    )
+    promotion_share: float = setting(
+        0.5,
+        "share of the work, as estimated, that may go to rungs above the first",
+        least=0,
+        most=0.95,
+    )
+
+    @property
+    def rung_epochs(self) -> tuple[int, ...]:
+        """Epochs of each rung; multiples of the lowest where the schedule's are not known yet."""
+        return self.rungs or RUNG_FACTORS
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SearchSettings(Sizes, StartSettings, PolicySettings, LSTMSettings, Learning, RungSettings):
     """Everything that decides which networks are proposed, but for space and limits."""
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 # A search of so many seconds has at least so many networks; a shorter one as many in proportion, a
 # longer one more with the square root: half of what there is more goes into longer trainings.
@@ -21,8 +21,6 @@ FULL_SECONDS, FULL_NETWORKS = 900.0, 60
 SETUP_SECONDS = 3.0
 _START_SECONDS = 5.0
 
-# A rung is so many times as long as the one below; most of them.
-RUNG_FACTOR, MOST_RUNGS = 3, 3
 # Share of a search's time in which the finalists are measured with more seeds.
 FINALS_SHARE = 0.1
 # Work of a typical promotion, in that of its network at the lowest rung: most rise by one rung.
@@ -30,6 +28,7 @@ _PROMOTION = 4.0
 
 # Networks as large as the limits allow see fewer images than the schedule would show them, down to
 # these; then networks become smaller; where there are no smaller ones, they see still fewer images.
+# Where no limit bounds the time of a network, images and networks become fewer and smaller alike.
 _ENOUGH_IMAGES, _LEAST_IMAGES = 5_000, 1_000
 # So many epochs are kept where that leaves each the least images.
 _FEW_EPOCHS = 3
@@ -37,6 +36,8 @@ _FEW_EPOCHS = 3
 _TYPICAL = 0.7
 # A child for which no time is left takes some all the same.
 _LEAST_CHILD = 1.0
+# How often the gap is halved in which the fastest networks lie.
+_HALVINGS = 3
 # What a child may take where there is no time limit.
 _ENDLESS_CHILD = 600.0
 
@@ -81,7 +82,10 @@ class Given:
       epoch_images: images of an epoch.
       typical: from the most seconds that training on an image may take to those that a typical
         network within that takes, None where no network is so fast.
-      rungs: most rungs.
+      bounded: whether the limits bound the time of a network.
+      rungs: how many times as long as the lowest each is; the highest are left out where there is
+        no time to bring one network there.
+      fixed_rungs: whether all of them stay.
       shares: what is not for new networks, where there is more than one rung.
       branches: networks per step.
       steps: most steps per episode.
@@ -94,7 +98,9 @@ class Given:
     epochs: int
     epoch_images: int
     typical: Callable[[float], float | None]
-    rungs: int = 1
+    bounded: bool = True
+    rungs: Sequence[float] = (1,)
+    fixed_rungs: bool = False
     shares: Shares = Shares()
     branches: int = 4
     steps: int = 10
@@ -169,13 +175,14 @@ def expected(seconds: float, child: float, shares: Shares = Shares()) -> int:
 
 def plan(given: Given) -> TimePlan:
     """Returns how a search uses its time; what is fixed stays."""
-    rungs = given.rungs
+    rungs = len(given.rungs)
     while True:
         shares = given.shares if rungs > 1 else Shares()
         child = _child(given, ceiling(given.seconds, shares))
         seconds = child.each * given.passes(child.images)
         for_promotions = shares.promotions * shares.usable(given.seconds)
-        if rungs == 1 or _to_the_top(seconds, rungs) <= for_promotions:
+        to_the_top = sum(times * seconds + SETUP_SECONDS for times in given.rungs[1:rungs])
+        if rungs == 1 or given.fixed_rungs or to_the_top <= for_promotions:
             break
         rungs -= 1
     networks = expected(given.seconds, seconds, shares)
@@ -191,11 +198,6 @@ def plan(given: Given) -> TimePlan:
         steps=steps,
         episodes=episodes,
     )
-
-
-def _to_the_top(child: float, rungs: int) -> float:
-    """Returns the seconds of one network's promotions up to the highest rung."""
-    return sum(RUNG_FACTOR**rung * child + SETUP_SECONDS for rung in range(1, rungs))
 
 
 def _steps(networks: int, given: Given) -> tuple[int, int]:
@@ -226,6 +228,7 @@ def _child(given: Given, seconds: float) -> _Child:
     if largest is None:  # nothing is known of the networks
         return _Child(images, _TYPICAL * most(images) / images, most(images))
     if not given.fixed_length:
+        largest = largest if given.bounded else math.sqrt(largest * _TYPICAL * seconds / images)
         images = _affordable(given, largest, _TYPICAL * seconds, _ENOUGH_IMAGES)
     each = given.typical(most(images) / images)
     if each is None:
@@ -243,11 +246,18 @@ def _affordable(given: Given, each: float, seconds: float, least: int) -> int:
 
 
 def _smallest(typical: Callable[[float], float | None], most: float) -> float:
-    """Returns the seconds per image of the fastest networks; some more than `most` are known."""
+    """Returns the seconds per image of about the fastest networks, which take more than `most`."""
     found = None
     while found is None:
-        most *= 2
+        least, most = most, 2 * most
         found = typical(most)
+    for _ in range(_HALVINGS):
+        middle = (least + most) / 2
+        smaller = typical(middle)
+        if smaller is None:
+            least = middle
+        else:
+            found, most = smaller, middle
     return found
 
 

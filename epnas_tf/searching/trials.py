@@ -16,16 +16,42 @@ from epnas_tf.architecture.spec import Spec, spec_from_dict
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Slot:
-    """A trial's place in the search; episodes count from 1, step 0 holds the starting networks."""
+    """A trial's place in the search; episodes count from 1, step 0 holds the starting networks.
+
+    Attributes:
+      episode: from 1.
+      step: of the episode, from 1; 0 for the starting networks.
+      branch: of the step, from 0.
+      rung: how long the network of this place is trained, from 0 (DECISIONS 75).
+      measurement: 0, or which measurement with another seed this is (DECISIONS 84).
+    """
 
     episode: int
     step: int
     branch: int
+    rung: int = 0
+    measurement: int = 0
 
     @property
     def name(self) -> str:
-        """The trial's name for people and files, such as e01s03b5."""
-        return f"e{self.episode:02d}s{self.step:02d}b{self.branch}"
+        """The trial's name for people and files, such as e01s03b5, e01s03b5r1 or e01s03b5r2m1."""
+        name = f"e{self.episode:02d}s{self.step:02d}b{self.branch}"
+        name += f"r{self.rung}" if self.rung else ""
+        return name + (f"m{self.measurement}" if self.measurement else "")
+
+    @property
+    def first(self) -> Slot:
+        """The slot in which the network was proposed, at the lowest rung."""
+        return Slot(self.episode, self.step, self.branch)
+
+    @property
+    def of_fold(self) -> bool:
+        """Whether it is one of the B + E * T * B slots that proposals are made for."""
+        return not (self.rung or self.measurement)
+
+    def at(self, rung: int, measurement: int = 0) -> Slot:
+        """Returns the slot of the same network at another rung."""
+        return dataclasses.replace(self, rung=rung, measurement=measurement)
 
     def steps_before(self, steps: int) -> int:
         """Returns how many steps come before its own, in episodes of `steps` steps."""
@@ -34,10 +60,10 @@ class Slot:
     @classmethod
     def parse(cls, name: str) -> Slot:
         """Returns the slot of a name; raises ValueError where it is none."""
-        match = re.fullmatch(r"e(\d+)s(\d+)b(\d+)", name)
+        match = re.fullmatch(r"e(\d+)s(\d+)b(\d+)(?:r(\d+))?(?:m(\d+))?", name)
         if match is None:
             raise ValueError(f"a slot's name looks like e01s03b5, got {name!r}")
-        return cls(*(int(number) for number in match.groups()))
+        return cls(*(int(number or 0) for number in match.groups()))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +76,8 @@ class Proposal:
       parent: name of the slot it was made from, None for a starting network.
       action: the morph that made it from the parent, None for a starting network.
       reuse: name of the earlier slot of the same network whose result may stand for it.
+      wave: the step in which a network rises to this rung, counted as `Slot.steps_before`; None at
+        the lowest rung, which runs in its own step, and for what stands outside the fold.
     """
 
     slot: Slot
@@ -57,6 +85,7 @@ class Proposal:
     parent: str | None = None
     action: Morph | None = None
     reuse: str | None = None
+    wave: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain data, from which the proposal can be replayed as it was logged."""
@@ -65,6 +94,8 @@ class Proposal:
             values |= {"parent": self.parent, "action": morph.to_dict(self.action)}
         if self.reuse is not None:
             values["reuse"] = self.reuse
+        if self.wave is not None:
+            values["wave"] = self.wave
         return values
 
     @classmethod
@@ -77,6 +108,7 @@ class Proposal:
             values.get("parent"),
             None if action is None else morph.from_dict(action, space),
             values.get("reuse"),
+            values.get("wave"),
         )
 
 
@@ -132,16 +164,23 @@ class Trial:
         return rank_of(self.result.feasible, self.result.reward, self.slot)
 
 
-Rank = tuple[bool, float, Slot]
+Rank = tuple[bool, int, float, Slot]
 
 
 def rank_of(feasible: bool, reward: float, slot: Slot) -> Rank:
-    """Returns the key of the one order of trials: feasible first, reward, lower slot."""
-    return (not feasible, -reward, slot)
+    """Returns the key of the one order of trials: feasible first, higher rung, reward, lower slot.
+
+    What is measured at a higher rung is known better (DECISIONS 82).
+    """
+    return (not feasible, -slot.rung, -reward, slot)
 
 
 class Rankable(Protocol):
     """What can be ranked: a trial of a search, a completed trial, a row of trials.csv."""
+
+    @property
+    def slot(self) -> Slot:
+        """Its place in the search."""
 
     @property
     def trained(self) -> bool:
@@ -160,8 +199,12 @@ SomeTrial = TypeVar("SomeTrial", bound=Rankable)
 
 
 def ranked(trials: Iterable[SomeTrial]) -> list[SomeTrial]:
-    """Returns the trained trials of distinct networks, best first (DECISIONS 8)."""
+    """Returns the trained trials of distinct networks, best first (DECISIONS 8 and 82).
+
+    A measurement with another seed is left out: the luckiest would stand for its network.
+    """
     best: dict[str, SomeTrial] = {}
-    for trial in sorted((t for t in trials if t.trained), key=lambda t: t.rank):
+    trained = [trial for trial in trials if trial.trained and not trial.slot.measurement]
+    for trial in sorted(trained, key=lambda t: t.rank):
         best.setdefault(trial.spec_key, trial)
     return list(best.values())

@@ -42,6 +42,7 @@ class Evaluation:
       warm_share: share of the parameters that came from the shared dictionary.
       offer: hash of what it left there, 0 for nothing.
       balanced_accuracy: where networks are compared by it; None where by plain accuracy.
+      epochs: that it was trained for, 0 where it was not.
     """
 
     accuracy: float
@@ -53,6 +54,7 @@ class Evaluation:
     warm_share: float = 0.0
     offer: int = 0
     balanced_accuracy: float | None = None
+    epochs: int = 0
 
 
 def build_child(
@@ -114,6 +116,7 @@ class Evaluator:
         keep: Callable[[keras.Model], None] | None = None,
         sharing: Sharing | None = None,
         stop_rule: StopRule | None = None,
+        epochs: int | None = None,
     ) -> Evaluation:
         """Trains and measures a network, or says why it is not worth it.
 
@@ -123,6 +126,7 @@ class Evaluator:
           keep: called with the model once it is trained, before it is taken down.
           sharing: the shared parameters that it starts from and adds to; None for fresh ones.
           stop_rule: ends a training early that falls far behind; None for no such rule.
+          epochs: of this training; the schedule's if None.
 
         Raises:
           BuildError: the network cannot be built.
@@ -130,19 +134,20 @@ class Evaluator:
         reason = self.budget.reason_to_skip(spec)
         if reason is not None:
             return self.untrained(spec, reason)
+        schedule = dataclasses.replace(self.schedule, epochs=epochs or self.schedule.epochs)
         with memory.child_graphs():
             model = self._build(spec, seed)
             warm_share = _begin(sharing, model) if sharing is not None else 0.0
             result = trainer.train(
                 model,
                 self.data,
-                self.schedule,
+                schedule,
                 self.strategy,
                 seed=seed,
                 on_epoch=None if stop_rule is None else stop_rule.on_epoch,
                 on_updates=self.on_updates,
             )
-            whole = result.finite and len(result.epochs) == self.schedule.epochs
+            whole = result.finite and len(result.epochs) == schedule.epochs
             balanced = result.balanced_accuracy if self.balanced else None
             compared = result.validation_accuracy if balanced is None else balanced
             if keep is not None and whole:
@@ -163,6 +168,7 @@ class Evaluator:
             training=result,
             warm_share=warm_share,
             offer=sharing.offers[-1].digest if sharing is not None and whole else 0,
+            epochs=len(result.epochs),
         )
 
     def _build(self, spec: Spec, seed: int) -> keras.Model:

@@ -92,6 +92,20 @@ class TrainResult:
     setup_seconds: float
     finite: bool
 
+    @property
+    def train_accuracy(self) -> float:
+        """Share of the last epoch's images classified correctly, in training mode."""
+        return self.epochs[-1].accuracy
+
+    @property
+    def loss_sum(self) -> float:
+        """Sum of the epochs' mean training losses: the lower, the faster a network learns.
+
+        The estimate of training speed of Ru et al. (https://arxiv.org/abs/2006.04492); infinite
+        where a loss was not finite.
+        """
+        return sum(epoch.loss for epoch in self.epochs) if self.finite else math.inf
+
 
 @global_state.tensorflow_set_aside()
 def train(
@@ -119,7 +133,8 @@ def train(
       validate_each_epoch: whether to measure validation accuracy after every epoch, rather than
         after the last alone.
       on_epoch: called after each epoch; a true answer makes it the last.
-      on_updates: called about once a second, and after each epoch's updates; changes nothing.
+      on_updates: called about once a second, and after each epoch's updates; changes nothing. What
+        it raises ends the training and is passed on.
 
     Raises:
       ValueError: the batch does not fit the training split or the replicas.

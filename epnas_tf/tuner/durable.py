@@ -21,7 +21,6 @@ from typing import Any
 
 import keras_tuner
 import tensorflow as tf
-from keras_tuner import errors
 from keras_tuner.src.engine import oracle as keras_tuner_oracle
 from keras_tuner.src.engine.trial import Trial
 from keras_tuner.src.engine.trial import TrialStatus as Status
@@ -42,8 +41,11 @@ LOST = "its shared parameters are missing"
 _log = logging.getLogger(__name__)
 
 
-class StoppedError(errors.FailedTrialError):
-    """A trial was stopped in order while it ran: that says nothing against its network."""
+class StoppedError(BaseException):
+    """A trial was stopped in order while it ran: that says nothing against its network.
+
+    As Ctrl-C it is none of the exceptions that Keras Tuner takes for a trial's failure and prints.
+    """
 
 
 class DurableTuner(keras_tuner.Tuner):
@@ -66,11 +68,12 @@ class DurableTuner(keras_tuner.Tuner):
             self.oracle.save()
         storage.write_atomic(self._get_tuner_fname(), json.dumps(self.get_state()))
 
-    def on_trial_end(self, trial: Trial) -> None:
-        """Tells the oracle of a trial's end; of one that was stopped in order, that it was so."""
-        if trial.status == Status.FAILED and StoppedError.__name__ in (trial.message or ""):
-            trial.message = STOPPED  # Keras Tuner leaves a traceback there
-        super().on_trial_end(trial)
+    def _try_run_and_update_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> None:
+        """Runs a trial; the slot of one that is stopped in order is handed out again."""
+        try:
+            super()._try_run_and_update_trial(trial, *args, **kwargs)
+        except StoppedError:
+            trial.status, trial.message = Status.FAILED, STOPPED
 
     def reload(self) -> None:
         """Reloads the oracle; the tuner's own file holds no state."""

@@ -73,7 +73,8 @@ class Generations:
 
 
 def _steps(trials: Iterable[CompletedTrial]) -> list[list[CompletedTrial]]:
-    grouped = itertools.groupby(trials, key=lambda trial: (trial.slot.episode, trial.slot.step))
+    own = [trial for trial in trials if trial.slot.of_fold]  # others inherit and offer nothing
+    grouped = itertools.groupby(own, key=lambda trial: (trial.slot.episode, trial.slot.step))
     return [list(step) for _, step in grouped]
 
 

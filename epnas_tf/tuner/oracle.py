@@ -28,6 +28,7 @@ from epnas_tf.searching.lineage import Names
 from epnas_tf.searching.policies import POLICIES
 from epnas_tf.searching.prior import Prior, PriorTrial
 from epnas_tf.searching.progressive import ProgressiveSearch
+from epnas_tf.searching.rungs import Rungs
 from epnas_tf.searching.settings import STEPS, Learning, SearchSettings, Sizes
 from epnas_tf.searching.trials import Proposal
 from epnas_tf.tuner import durable
@@ -138,6 +139,7 @@ class EPNASOracle(DurableOracle):
                 learning=fields.pick(settings, Learning),
                 reuse_duplicates=settings.reuse_duplicates,
                 starts=starts.plan(settings, self.initial_specs, self.space, self.budget),
+                rungs=self._rungs(),
                 **fields.values_of(settings, Sizes),
             )
             try:
@@ -149,6 +151,15 @@ class EPNASOracle(DurableOracle):
                 ) from error
             self._search = search
         return self._search
+
+    def _rungs(self) -> Rungs:
+        """Returns how long networks may be trained, and what that costs."""
+        budget, settings = self.budget, self.settings
+
+        def work(spec: Spec) -> float:
+            return budget.minutes(budget.cost(spec)) or 1.0
+
+        return Rungs(settings.rung_epochs, settings.promotion_share, work)
 
     def _knowledge(self) -> Knowledge:
         """Returns what is known of networks before any is trained."""
@@ -164,7 +175,7 @@ class EPNASOracle(DurableOracle):
     def total(self) -> int:
         """Number of trials that the search will have in all, of those that count."""
         slots, most = self.settings.total(self.space.pattern), self.settings.max_trials
-        reused = len(self.completed()) - self.done if most else 0
+        reused = sum(bool(trial.proposal.reuse) for trial in self.completed()) if most else 0
         return min(slots - reused, most or slots)
 
     @property
@@ -173,8 +184,11 @@ class EPNASOracle(DurableOracle):
         return sum(self.counts(trial.proposal) for trial in self.completed())
 
     def counts(self, proposal: Proposal) -> bool:
-        """Returns whether a trial counts: where `max_trials` limits them, a reused one does not."""
-        return not (proposal.reuse and self.settings.max_trials)
+        """Returns whether a trial counts: at the lowest rung alone.
+
+        Where `max_trials` limits them, a reused one does not.
+        """
+        return proposal.slot.of_fold and not (proposal.reuse and self.settings.max_trials)
 
     @property
     def stopped_by(self) -> str:
@@ -201,8 +215,10 @@ class EPNASOracle(DurableOracle):
         settings, slot = self.settings, proposal.slot
         tries = self.log.tries(slot)
         excused = self.log.tries(slot, durable.STOPPED, durable.LOST)
-        by_lineage = settings.parameter_sharing == "lineage"
-        shared = settings.parameter_sharing != "none"
+        own = slot.of_fold  # what rises inherits nothing and is stopped by no rule
+        by_lineage = own and settings.parameter_sharing == "lineage"
+        shared = own and settings.parameter_sharing != "none"
+        judged = own and settings.stop_hopeless
         return Assignment(
             proposal,
             attempt=1 + tries,
@@ -211,7 +227,7 @@ class EPNASOracle(DurableOracle):
             remembered=self.log.remembered(proposal),
             generation=slot.steps_before(self.steps) if shared else None,
             names=self._layer_names(proposal) if by_lineage else (),
-            reference=self.log.curves_before(slot, self.steps) if settings.stop_hopeless else None,
+            reference=self.log.curves_before(slot, self.steps) if judged else None,
         )
 
     def _layer_names(self, proposal: Proposal) -> Names:
@@ -264,6 +280,9 @@ class EPNASOracle(DurableOracle):
         if not durable.values(trial):  # an attempt of which only the id was known
             return
         slot, branches = self.log.assignment(trial).slot, self.settings.branches
+        rungs = len(self.settings.rung_epochs)
+        if slot.rung >= rungs:
+            raise ValueError(f"slot must be of {rungs} rungs, got {slot.name}")
         if slot.branch >= branches or slot.step > self.steps or slot.episode < 1:
             raise ValueError(
                 f"slot must be of {branches} branches and {self.steps} steps, got {slot.name}"

@@ -10,19 +10,28 @@ from collections.abc import Callable
 from typing import Any
 
 from epnas_tf.architecture.budget import Budget, ChildLimits
-from epnas_tf.architecture.portfolio import portfolio
+from epnas_tf.architecture.portfolio import UNLIMITED, portfolio
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.data.dataset import Data
 from epnas_tf.searching import time_plan
-from epnas_tf.searching.time_plan import Given, TimePlan
+from epnas_tf.searching.settings import RungSettings
+from epnas_tf.searching.time_plan import Given, Shares, TimePlan
 from epnas_tf.training.schedule import Schedule
+
+# Share of the time kept back for the finals: time_plan.FINALS_SHARE once a search has some.
+FINALS = 0.0
 
 # Networks of which the mean cost is that of a typical child: as many as a search begins with.
 _NETWORKS = 4
 
 
 def plan(
-    space: SearchSpace, budget: Budget, data: Data, schedule: Schedule, **others: Any
+    space: SearchSpace,
+    budget: Budget,
+    data: Data,
+    schedule: Schedule,
+    rungs: RungSettings,
+    **others: Any,
 ) -> TimePlan:
     """Returns how a search uses its time.
 
@@ -31,17 +40,31 @@ def plan(
       budget: what they may cost; a ceiling on their time is not looked at.
       data: the images.
       schedule: how long a child is trained where there is time enough.
-      **others: fields of `Given`: `seconds`, what is fixed, rungs.
+      rungs: those that a person named are all kept.
+      **others: fields of `Given`: `seconds`, what is fixed.
     """
-    return time_plan.plan(
+    per_epoch = schedule.images_per_epoch(len(data.train))
+    planned = time_plan.plan(
         Given(
             validation_images=len(data.validation),
             epochs=schedule.epochs,
-            epoch_images=schedule.images_per_epoch(len(data.train)),
+            epoch_images=per_epoch,
             typical=typical(space, budget),
+            bounded=any(c.metric == UNLIMITED.metric and c.upper for c in budget.constraints),
+            rungs=[epochs / rungs.rung_epochs[0] for epochs in rungs.rung_epochs],
+            fixed_rungs=bool(rungs.rungs),
+            shares=shares(rungs),
             **others,
         )
     )
+    whole = planned.epoch_images == per_epoch  # said as the schedule says it
+    return dataclasses.replace(planned, epoch_images=schedule.epoch_images) if whole else planned
+
+
+def shares(settings: RungSettings) -> Shares:
+    """Returns what of a search's time is not for new networks."""
+    rises = len(settings.rung_epochs) > 1
+    return Shares(settings.promotion_share, FINALS) if rises else Shares()
 
 
 def fixed_seconds(minutes: float | None) -> float | None:

@@ -17,7 +17,7 @@ from epnas_tf.data.dataset import Data
 from epnas_tf.data.settings import VariationSettings
 from epnas_tf.fields import MAY_GROW, SAME, Settings
 from epnas_tf.searching import time_plan
-from epnas_tf.searching.settings import EPISODES
+from epnas_tf.searching.settings import EPISODES, RungSettings
 from epnas_tf.sharing.store import ParamStore
 from epnas_tf.training import calibrate
 from epnas_tf.training.schedule import Schedule, changed
@@ -67,7 +67,8 @@ class Session:
         self.project: Project | None = None
         self.generations: Generations | None = None
         self._oracle, self._settings = oracle, settings
-        self._child_seconds = time_plan.ceiling(oracle.watch.seconds)
+        shares = planning.shares(oracle.settings)
+        self._child_seconds = time_plan.ceiling(oracle.watch.seconds, shares)
         self._measured_rate = 0.0
 
     def open(self) -> None:
@@ -142,6 +143,7 @@ class Session:
             self.budget(images_of(data), rate),
             data,
             given,
+            fields.pick(self._oracle.settings, RungSettings),
             seconds=seconds,
             max_child_seconds=planning.fixed_seconds(self._settings.max_child_minutes),
             fixed_length=bool(fixed),

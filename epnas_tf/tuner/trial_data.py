@@ -34,6 +34,7 @@ class Remembered:
     accuracy: float
     reward: float
     status: str
+    epochs: int
     balanced_accuracy: float | None = None
 
     def to_json(self) -> str:
@@ -89,6 +90,8 @@ class Assignment:
             "spec": self.proposal.spec.to_json(),
         }
         optional = {
+            "rung": self.slot.rung or None,
+            "wave": self.proposal.wave,
             "failures": self.failures,
             "remembered": self.remembered and self.remembered.to_json(),
             "generation": self.generation,
@@ -112,6 +115,9 @@ class Assignment:
                 raise ValueError(f"{name} must be text, got {values.get(name)!r:.80}")
         for name in ("slot", "parent", "reuse"):
             _check_slot(name, values.get(name))
+        wave = values.get("wave")
+        if wave is not None and (not isinstance(wave, int) or not 0 <= wave <= MOST):
+            raise ValueError(f"wave must be a number from 0 to {MOST}, got {wave!r:.80}")
         try:
             return cls(_proposal(values, space), attempt, values["worker"], **_context(values))
         except (TypeError, AttributeError) as error:
@@ -148,6 +154,8 @@ def _proposal(values: Mapping[str, Any], space: SearchSpace) -> Proposal:
         logged |= {"parent": values["parent"], "action": action}
     if values.get("reuse"):
         logged["reuse"] = values["reuse"]
+    if values.get("wave") is not None:
+        logged["wave"] = values["wave"]
     proposal = Proposal.from_dict(logged, space)
     space.check(proposal.spec)
     # A stack of a million cells takes hours to count.
@@ -172,6 +180,9 @@ class Outcome:
       curve: training accuracy after each epoch, where it was asked for.
       reason: what went wrong, for a person to read; no metric carries it.
       balanced_accuracy: where networks are compared by it; None where by accuracy.
+      epochs: that it was trained for, 0 where it was not.
+      training_accuracy: of the last of them, in training mode.
+      loss_sum: of their mean training losses (training speed estimate, Ru et al. 2021).
     """
 
     accuracy: float
@@ -185,6 +196,9 @@ class Outcome:
     curve: Curve = ()
     reason: str = ""
     balanced_accuracy: float | None = None
+    epochs: int = 0
+    training_accuracy: float = 0.0
+    loss_sum: float = 0.0
 
     @property
     def objective(self) -> float:
@@ -222,12 +236,13 @@ class Outcome:
         for name in ("accuracy", "reward", _BALANCED):  # the reward: times penalties of at most 1
             if not 0 <= metrics.get(name, 0) <= 1:
                 raise ValueError(f"{name} must be in [0, 1], got {metrics[name]}")
-        offer = metrics["offer"]
-        if not 0 <= offer < 2**53 or offer % 1:  # not "in range": a float would be counted up to
-            raise ValueError(f"offer must be a whole number below 2**53, got {offer}")
+        for name in _WHOLE:  # not "in range": a float would be counted up to
+            if not 0 <= metrics[name] < 2**53 or metrics[name] % 1:
+                raise ValueError(f"{name} must be a whole number below 2**53, got {metrics[name]}")
         return cls(
-            **{name: metrics[name] for name in _NUMBERS if name != "offer"},
-            offer=int(offer),
+            **{name: metrics[name] for name in _NUMBERS if name not in _WHOLE},
+            offer=int(metrics["offer"]),
+            epochs=int(metrics["epochs"]),
             status=STATUSES[round(status)],
             uses={name: metrics[name] for name in RESOURCES},
             curve=tuple(metrics[name] for name in sorted(metrics) if name.startswith(_CURVE)),
@@ -237,7 +252,11 @@ class Outcome:
 
 
 _BALANCED = "balanced_accuracy"
-_NUMBERS = ("reward", "accuracy", "seconds", "overhead_seconds", "inherited", "offer")
+_WHOLE = ("offer", "epochs")
+_NUMBERS = (
+    *("reward", "accuracy", "seconds", "overhead_seconds", "inherited"),
+    *("training_accuracy", "loss_sum", *_WHOLE),
+)
 
 
 @dataclasses.dataclass(frozen=True)

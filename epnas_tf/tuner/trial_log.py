@@ -63,12 +63,14 @@ class TrialLog:
 
     def remembered(self, proposal: Proposal) -> Remembered | None:
         """Returns the result that stands for a repeated network; None for a new one."""
-        found = self.find(proposal.reuse) if proposal.reuse else None
+        # What was measured outside the fold, at an end of the search, stands for what rises.
+        name = proposal.reuse or ("" if proposal.slot.of_fold else proposal.slot.name)
+        found = self.find(name) if name else None
         if found is None:
             return None
-        outcome = found.outcome
-        balanced = outcome.balanced_accuracy
-        return Remembered(outcome.accuracy, outcome.reward, outcome.status, balanced)
+        told = found.outcome
+        numbers = (told.accuracy, told.reward, told.status, told.epochs)
+        return Remembered(*numbers, told.balanced_accuracy)
 
     def curves_before(self, slot: Slot, steps: int) -> tuple[Curve, ...]:
         """Returns the training curves of the step before a slot's, in episodes of `steps` steps."""
@@ -76,7 +78,8 @@ class TrialLog:
         return tuple(
             known.outcome.curve
             for known in self.completed()
-            if known.trained and known.outcome.curve and known.slot.steps_before(steps) == before
+            if known.trained and known.outcome.curve and known.slot.of_fold
+            if known.slot.steps_before(steps) == before
         )
 
     def tries(self, slot: Slot, *messages: str) -> int:
@@ -88,7 +91,10 @@ class TrialLog:
         )
 
     def results(self) -> list[tuple[Proposal, Result | None]]:
-        """Returns what replays the search; a slot's result counts more than failed attempts."""
+        """Returns what replays the search; a slot's result counts more than failed attempts.
+
+        What stands outside the fold is left out.
+        """
         log: dict[Slot, tuple[Proposal, Result | None]] = {}
         for trial in self.trials.values():
             if trial.status == Status.COMPLETED:
@@ -97,4 +103,4 @@ class TrialLog:
             elif durable.values(trial):  # of a corrupt file only the id is known
                 proposal = self.assignment(trial).proposal
                 log.setdefault(proposal.slot, (proposal, None))
-        return list(log.values())
+        return [(p, result) for p, result in log.values() if p.slot.of_fold or p.wave is not None]

@@ -6,6 +6,7 @@ import epnas_tf.backend
 
 import contextlib
 import dataclasses
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -23,8 +24,10 @@ from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.data import augment
 from epnas_tf.data.dataset import Data
 from epnas_tf.data.settings import VariationSettings
+from epnas_tf.fields import SettingError
 from epnas_tf.modeling.layers import BUILDERS, Builder
 from epnas_tf.report import table
+from epnas_tf.searching.trials import Slot
 from epnas_tf.terminal import say
 from epnas_tf.training import devices, evaluate, schedule
 from epnas_tf.training.early_stopping import StopRule
@@ -186,13 +189,26 @@ class EPNASTuner(DurableTuner):
         global_state.check_eager()
         _check_builders(self._oracle.space, self._builders)
         given = self._schedule or schedule.for_dataset(data.name, images=len(data.train))
-        overrides = overrides or {}
+        overrides = self._with_rungs(overrides or {})
         given = schedule.changed(given, **overrides)
         given = self.session.fit_to_time(data, given, fixed=self._schedule or "epochs" in overrides)
         replicas, named = self.strategy.num_replicas_in_sync, "batch_size" in overrides
         fitted = schedule.fit_to(given, len(data.train), replicas, named=named)
         varied = augment.chosen(data.augmentation, fields.pick(self.settings, VariationSettings))
         return self.session.plan(dataclasses.replace(data, augmentation=varied), given, fitted)
+
+    def _with_rungs(self, overrides: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns what is said of the schedule; the lowest rung says its epochs where it is given.
+
+        Raises:
+          SettingError: something else says others.
+        """
+        rungs = self._oracle.settings.rungs
+        said = overrides.get("epochs", self._schedule and self._schedule.epochs)
+        if rungs and said and said != rungs[0]:
+            rule = f"must begin with the schedule's epochs ({said})"
+            raise SettingError("rungs", f"{rule}, got {fields.text_of(rungs)}")
+        return {**overrides, "epochs": rungs[0]} if rungs else overrides
 
     def run(self, plan: Plan) -> None:
         """Carries out a plan to the search's end or one of its limits.
@@ -245,7 +261,8 @@ class EPNASTuner(DurableTuner):
         taken, self._mark = now - self._mark, now
         uses = resources.uses_of(self._known_evaluator().budget.cost(assignment.proposal.spec))
         outcome = _outcome(evaluation, uses, taken)
-        if not self._oracle.settings.stop_hopeless:  # no later step is held against its curve
+        judged = self._oracle.settings.stop_hopeless and assignment.slot.of_fold
+        if not judged:  # no later step is held against its curve
             outcome = dataclasses.replace(outcome, curve=())
         return outcome.to_metrics()
 
@@ -259,18 +276,16 @@ class EPNASTuner(DurableTuner):
         spec, slot = assignment.proposal.spec, assignment.slot
         if assignment.deaths >= most:
             return evaluator.untrained(spec, FAILED, f"interrupted {most} times")
-        seed = randomness.seed_of(
-            self._oracle.settings.seed, "child", slot.episode, slot.step, slot.branch
-        )
-        generations = self.session.generations
+        generations = self.session.generations if slot.of_fold else None
         self.console.progress.child(slot.name)
         try:
             return evaluator.evaluate(
                 spec,
-                seed,
+                self._seed(slot),
                 lambda network: weights.write(network, self.work_dir.model(slot.name)),
                 sharing=None if generations is None else generations.sharing(assignment),
                 stop_rule=self._stop_rule(assignment),
+                epochs=self.epochs_at(slot.rung),
             )
         except evaluate.BuildError as error:
             return evaluator.untrained(spec, FAILED, str(error))
@@ -279,8 +294,19 @@ class EPNASTuner(DurableTuner):
                 raise errors.FailedTrialError(str(error)) from error
             return evaluator.untrained(spec, FAILED, str(error))
 
+    def _seed(self, slot: Slot) -> int:
+        """Returns what decides a training: the same at all rungs, another for a measurement."""
+        again = (slot.measurement,) if slot.measurement else ()
+        place = (slot.episode, slot.step, slot.branch)
+        return randomness.seed_of(self._oracle.settings.seed, "child", *place, *again)
+
+    def epochs_at(self, rung: int) -> int:
+        """Returns the epochs of a rung; raises RuntimeError before the data are known."""
+        rungs = self._oracle.settings.rung_epochs
+        return self.schedule.epochs * rungs[rung] // rungs[0]
+
     def _stop_rule(self, assignment: Assignment) -> StopRule | None:
-        margin = self._oracle.settings.stop_hopeless
+        margin = self._oracle.settings.stop_hopeless if assignment.slot.of_fold else 0.0
         epochs = self._known_evaluator().schedule.epochs
         return StopRule(margin, assignment.reference or (), epochs) if margin else None
 
@@ -344,12 +370,13 @@ def _remembered(assignment: Assignment) -> Evaluation | None:
     if known is None:
         return None
     balanced = known.balanced_accuracy
-    return Evaluation(known.accuracy, known.reward, known.status, balanced_accuracy=balanced)
+    numbers = (known.accuracy, known.reward, known.status)
+    return Evaluation(*numbers, balanced_accuracy=balanced, epochs=known.epochs)
 
 
 def _outcome(evaluation: Evaluation, uses: Mapping[str, float], taken: float) -> Outcome:
     """Returns what is logged of a trial that took so many seconds in all."""
-    training = evaluation.training
+    epochs = () if evaluation.training is None else evaluation.training.epochs
     return Outcome(
         evaluation.accuracy,
         evaluation.reward,
@@ -359,9 +386,12 @@ def _outcome(evaluation: Evaluation, uses: Mapping[str, float], taken: float) ->
         overhead_seconds=taken - evaluation.seconds,
         inherited=evaluation.warm_share,
         offer=evaluation.offer,
-        curve=() if training is None else tuple(epoch.accuracy for epoch in training.epochs),
+        curve=tuple(epoch.accuracy for epoch in epochs),
         reason=evaluation.reason,
         balanced_accuracy=evaluation.balanced_accuracy,
+        epochs=evaluation.epochs,
+        training_accuracy=0.0 if not epochs else epochs[-1].accuracy,
+        loss_sum=sum(epoch.loss for epoch in epochs if math.isfinite(epoch.loss)),
     )
 
 

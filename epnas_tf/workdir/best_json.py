@@ -32,6 +32,8 @@ class Best:
       uses: what it uses, by resource.
       constraints: the limits it was held to.
       class_names: what its outputs 0..k-1 stand for.
+      rung: at which it was measured, from 0.
+      epochs: that it was trained for.
       test_accuracy: measured once at the end; None before, and without a test split.
       balanced_accuracy: on the validation split, where networks are compared by it; else None.
       per_class_accuracy: by split (validation, test) and name of the class, measured once at the
@@ -48,6 +50,8 @@ class Best:
     uses: Mapping[str, float]
     constraints: Sequence[Constraint]
     class_names: Sequence[str] = ()
+    rung: int = 0
+    epochs: int = 0
     test_accuracy: float | None = None
     balanced_accuracy: float | None = None
     per_class_accuracy: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
@@ -59,6 +63,8 @@ class Best:
         values: dict[str, Any] = {
             "format": FORMAT,
             "slot": self.slot,
+            "rung": self.rung,
+            "epochs": self.epochs,
             "spec_key": self.spec.key,
             "spec": self.spec.to_dict(),
             "validation_accuracy": self.validation_accuracy,
@@ -94,6 +100,8 @@ class Best:
             {r.name: untrusted.number(values["cost"][r.column]) for r in RESOURCES.values()},
             tuple(Constraint(**limit) for limit in values["limits"]),
             tuple(map(str, values["class_names"])),
+            int(untrusted.number(values.get("rung", 0))),
+            int(untrusted.number(values.get("epochs", 0))),
             per_class_accuracy={
                 str(split): {str(name): untrusted.number(each) for name, each in classes.items()}
                 for split, classes in by_split.items()

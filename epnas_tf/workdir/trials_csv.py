@@ -15,7 +15,8 @@ from epnas_tf.workdir import storage
 from epnas_tf.workdir.layout import WorkDir
 
 COLUMNS = (
-    *("slot", "attempt", "trial_id", "episode", "step", "branch", "parent", "action"),
+    *("slot", "attempt", "trial_id", "episode", "step", "branch", "rung", "epochs", "wave"),
+    *("parent", "action"),
     *("spec_key", "accuracy", "reward", *(resource.column for resource in RESOURCES.values())),
     *("feasible", "status", "seconds", "overhead_seconds", "worker", "reused", "inherited"),
     "reason",
@@ -32,7 +33,7 @@ class Row:
     """A line of trials.csv.
 
     Attributes:
-      slot: the trial's place in the search; its episode, step and branch have columns too.
+      slot: the trial's place in the search; its episode, step, branch and rung have columns too.
       spec_key: of its network.
       accuracy: on the validation split.
       reward: what networks are compared by times the penalties, exact: rows are sorted by it.
@@ -50,6 +51,9 @@ class Row:
       inherited: share of the parameters with a warm start.
       reason: what went wrong; files hold one line of it.
       balanced_accuracy: where networks are compared by it; None where by accuracy.
+      epochs: that it was trained for.
+      wave: the step in which a network rose to this rung, counted over all episodes; None at the
+        lowest rung, and where it was measured at an end of the search.
     """
 
     slot: Slot
@@ -70,6 +74,8 @@ class Row:
     inherited: float = 0.0
     reason: str = ""
     balanced_accuracy: float | None = None
+    epochs: int = 0
+    wave: int | None = None
 
     @property
     def trained(self) -> bool:
@@ -93,6 +99,9 @@ class Row:
             "episode": str(self.slot.episode),
             "step": str(self.slot.step),
             "branch": str(self.slot.branch),
+            "rung": str(self.slot.rung),
+            "epochs": str(self.epochs),
+            "wave": "" if self.wave is None else str(self.wave),
             "parent": self.parent,
             "action": self.action,
             "spec_key": self.spec_key,
@@ -123,6 +132,8 @@ class Row:
             overhead_seconds=float(cells["overhead_seconds"]),
             attempt=int(cells["attempt"]),
             inherited=float(cells["inherited"]),
+            epochs=int(cells["epochs"]),
+            wave=int(cells["wave"]) if cells["wave"] else None,
             balanced_accuracy=float(cells[BALANCED]) if cells.get(BALANCED) else None,
             **{name: cells[name] for name in _TEXTS},
         )

@@ -155,6 +155,21 @@ def test_a_child_far_behind_ends_early_and_is_not_kept(make, tmp_path):
     assert (kept, sharing.offers, result.offer) == ([], [], 0)
 
 
+def test_whoever_listens_may_end_a_child_which_leaves_nothing_behind(make, tmp_path):
+    heard, kept = [], []
+
+    def late(updates):
+        heard.append(updates)
+        raise TimeoutError("the time is up")
+
+    sharing = Sharing(ParamStore(str(tmp_path)), rules.by_number, "e01s00b0")
+    limited = dataclasses.replace(make(), on_updates=late)
+    with pytest.raises(TimeoutError, match="the time is up"):
+        limited.evaluate(_SPEC, 0, kept.append, sharing)
+    assert (len(heard), kept, sharing.offers) == (1, [], [])
+    assert make().evaluate(_SPEC, 0).status == "trained"
+
+
 def test_compared_by_balanced_accuracy_a_child_is_rewarded_by_it(make, monkeypatch):
     found = TrainResult(
         (EpochResult(0, 1.0, 0.5), EpochResult(1, 1.0, 0.5)), 0.95, 0.5, 2, 1, 1, True

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import keras
 import numpy as np
@@ -218,6 +219,14 @@ def test_whoever_listens_hears_of_updates_and_changes_no_bit(digits: Data) -> No
     done = [each.done for each in heard]
     assert done == sorted(set(done)) and done[-1] == 4 and 2 in done  # the end of each epoch
     assert heard[-1].accuracy == listened.epochs[1].accuracy
+
+
+def test_the_sum_of_losses_and_the_last_training_accuracy_come_with_the_epochs() -> None:
+    epochs = (trainer.EpochResult(0, 2.0, 0.25), trainer.EpochResult(1, 0.5, 0.75))
+    result = TrainResult(epochs, 0.5, 0.5, 2, 1.0, 1.0, True)
+    assert (result.loss_sum, result.train_accuracy) == (2.5, 0.75)
+    lost = (*epochs, trainer.EpochResult(2, math.nan, 0.1))
+    assert dataclasses.replace(result, epochs=lost, finite=False).loss_sum == math.inf
 
 
 def test_training_ends_when_on_epoch_says_so(digits: Data) -> None:

@@ -63,7 +63,8 @@ class Console:
         self.progress.write(line(oracle, finished, tally))
         if self.verbose > 1:
             self.progress.write(f"    {finished.proposal.spec.to_json()}")
-        if tally.ended == oracle.settings.branches and not tally.before:
+        first_step = finished.slot.of_fold and tally.ended == oracle.settings.branches
+        if first_step and not tally.before:
             for said in forecast.after_first_step(tally):
                 self.progress.write(said)
 
@@ -79,13 +80,22 @@ def line(oracle: EPNASOracle, finished: CompletedTrial, tally: Tally) -> str:
     done, total = oracle.done, oracle.total
     words = [
         f"[{done:>{len(str(total))}}/{total}] {finished.slot.name}",
-        morph.describe(finished.proposal.action),
+        _made(finished),
         _outcome(finished),
         *(limit_text(finished, constraint) for constraint in oracle.constraints),
         best_text(oracle),
         f"{clock(tally.elapsed)}, ETA {clock(forecast.seconds_left(tally))}",
     ]
     return " | ".join(words)
+
+
+def _made(finished: CompletedTrial) -> str:
+    """Returns how a network came to be trained: by a change, or because it was promising."""
+    if finished.slot.measurement:
+        return f"measured again, {finished.outcome.epochs} epochs"
+    if finished.slot.rung:
+        return f"risen, {finished.outcome.epochs} epochs"
+    return morph.describe(finished.proposal.action)
 
 
 def _outcome(finished: CompletedTrial) -> str:

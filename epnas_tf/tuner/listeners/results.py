@@ -115,12 +115,14 @@ def row_of(trial: CompletedTrial) -> Row:
         attempt=assignment.attempt,
         trial_id=trial.trial_id,
         parent=trial.proposal.parent or "",
-        action=morph.describe(trial.proposal.action),
+        action=morph.describe(trial.proposal.action) if trial.slot.of_fold else "",
         worker=assignment.worker,
         reused=trial.proposal.reuse or "",
         inherited=outcome.inherited,
         reason=outcome.reason,
         balanced_accuracy=outcome.balanced_accuracy,
+        epochs=outcome.epochs,
+        wave=trial.proposal.wave,
     )
 
 
@@ -139,4 +141,6 @@ def best_of(
         constraints,
         class_names,
         balanced_accuracy=outcome.balanced_accuracy,
+        rung=trial.slot.rung,
+        epochs=outcome.epochs,
     )
