@@ -20,7 +20,7 @@ from epnas_tf import interrupts, randomness
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.searching.rungs import Rungs, Standing
-from epnas_tf.searching.settings import STEPS, Sizes
+from epnas_tf.searching.settings import EPISODES, STEPS, Sizes
 from epnas_tf.searching.trials import Proposal, Result, Slot, Trial, ranked
 
 # Proposals and results of a search, as they were logged.
@@ -52,7 +52,7 @@ class Fold(abc.ABC):
           rungs: how long networks may be trained; one rung if None.
         """
         self.space = space
-        self.branches, self.episodes = sizes.branches, sizes.episodes
+        self.branches, self.episodes = sizes.branches, sizes.episodes or EPISODES
         self.steps = sizes.steps or STEPS[space.pattern]
         self.total = sizes.total(space.pattern)
         self.history: list[Trial] = []
