@@ -45,6 +45,7 @@ _LAZY = {
         "epnas_tf/studies/rank_plot.py",
     ),
     *("tools/checks/bench_memory.py", "tools/checks/soak.py"),
+    *("tools/studies/retrain_study.py",),
 }
 
 
