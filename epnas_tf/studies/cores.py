@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -34,3 +36,9 @@ def pin(core: int) -> None:
     """Keeps this process on a core; -1 for any."""
     if core >= 0:
         os.sched_setaffinity(0, {core})
+
+
+def pinned(command: Sequence[str], core: int) -> list[str]:
+    """Returns a command that keeps its process on a core, as far as the system can; -1 for any."""
+    taskset = shutil.which("taskset") if core >= 0 else None
+    return [taskset, "-c", str(core), *command] if taskset else list(command)

@@ -18,6 +18,7 @@ from epnas_tf import randomness, resolve
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.spec import Spec, spec_from_dict
 from epnas_tf.data.dataset import Data
+from epnas_tf.studies import timeline
 from epnas_tf.training import devices, schedule, trainer
 from epnas_tf.training.evaluate import Evaluation, Evaluator
 from epnas_tf.workdir import best_json, storage, trials_csv
@@ -32,13 +33,11 @@ def best_within(work_dir: WorkDir, minutes: float) -> tuple[str, Spec]:
     Raises:
       ValueError: no network was trained by then.
     """
-    elapsed, trained = 0.0, []
-    for row in trials_csv.read(work_dir):
-        elapsed += row.seconds + row.overhead_seconds
-        if minutes and elapsed > 60 * minutes:
-            break
-        if row.trained:
-            trained.append(row)
+    trained = [
+        moment.row
+        for moment in timeline.of_search(work_dir)
+        if moment.row.trained and not (minutes and moment.seconds > 60 * minutes)
+    ]
     if not trained:
         raise ValueError(
             f"{work_dir.path}: no network was trained in {minutes or math.inf} minutes"

@@ -29,3 +29,11 @@ def test_a_process_is_kept_on_its_core(monkeypatch):
     monkeypatch.setattr(cores.os, "sched_setaffinity", lambda *a: kept.append(a), raising=False)
     cores.pin(3)
     assert kept == [(0, {3})]
+
+
+def test_a_command_is_kept_on_its_core_where_the_system_can(monkeypatch):
+    monkeypatch.setattr(cores.shutil, "which", lambda name: f"/bin/{name}")
+    assert cores.pinned(["a", "b"], 3) == ["/bin/taskset", "-c", "3", "a", "b"]
+    assert cores.pinned(["a", "b"], -1) == ["a", "b"]
+    monkeypatch.setattr(cores.shutil, "which", lambda name: None)
+    assert cores.pinned(["a", "b"], 3) == ["a", "b"]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from absl import flags
 
+from epnas_tf import interrupts
 from epnas_tf.fields import ConfigError
 from epnas_tf.terminal import say
 
@@ -34,13 +35,19 @@ def others(own: flags.FlagValues, argv: Sequence[str], about: str) -> list[str]:
 
 
 def run(main: Callable[[Sequence[str]], None]) -> None:
-    """Runs a command and ends the process: 2 where its flags cannot be followed."""
+    """Runs a command and ends the process: 2 where its flags cannot be followed, else as a search.
+
+    The first Ctrl-C or SIGTERM ends it where it can go on.
+    """
     try:
-        main(sys.argv)
+        with interrupts.listening():
+            main(sys.argv)
     except ConfigError as error:
-        sys.exit(_said(str(error)))
+        sys.exit(_said(str(error), 2))
+    except interrupts.Stopped as stopped:
+        sys.exit(_said(f"{stopped}; the same command goes on", 128 + stopped.signum))
 
 
-def _said(message: str) -> int:
+def _said(message: str, code: int) -> int:
     print(message, file=sys.stderr)
-    return 2
+    return code

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import pytest
 from absl import flags
 
+from epnas_tf import interrupts
 from epnas_tf.fields import ConfigError
 from tests.tools.studies.commands import command
 
@@ -49,3 +51,14 @@ def test_a_command_that_cannot_be_followed_ends_with_2(monkeypatch, capsys):
         own_flags.run(main)
     assert ended.value.code == 2
     assert capsys.readouterr().err == "study is nothing\n"
+
+
+def test_a_command_that_is_stopped_says_that_it_goes_on(monkeypatch, capsys):
+    def main(argv):
+        raise interrupts.Stopped(signal.SIGTERM)
+
+    monkeypatch.setattr(sys, "argv", ["study"])
+    with pytest.raises(SystemExit) as ended:
+        own_flags.run(main)
+    assert ended.value.code == 143
+    assert capsys.readouterr().err == "stopped by SIGTERM; the same command goes on\n"
