@@ -215,6 +215,13 @@ def test_open_questions_are_answered(stored_flags, pattern, steps):
     assert stored.machine_gflops > 0
 
 
+@pytest.mark.parametrize(("asked", "epoch_images"), [(-1, 5_000), (0, 0), (2_000, 2_000)])
+def test_an_epochs_images_are_the_schedules_or_as_asked(stored_flags, many, asked, epoch_images):
+    stored = stored_flags(dataset=many, epoch_images=asked, machine_gflops=1)
+    assert stored.epoch_images == epoch_images
+    assert resolve.make_schedule(stored).epoch_images == epoch_images
+
+
 def test_images_that_are_no_squares_keep_their_shape(stored_flags, tmp_path):
     images = np.arange(40 * 8 * 12).reshape(40, 8, 12) % 255
     np.savez(tmp_path / "wide.npz", x_train=images, y_train=np.arange(40) % 2)

@@ -1,4 +1,4 @@
-"""Random variations of training images, each a pure function of (slot seed, epoch, example index).
+"""Random variations of training images, each a pure function of (slot seed, pass, example index).
 
 Keras' random layers and stateful random ops gave four results in four runs of a parallel pipeline
 (KERAS_TUNER section 8); `tf.image.stateless_*` with such a key depends on neither the batch size,
@@ -30,12 +30,14 @@ class Augmentation:
       flip: whether half of the images are mirrored left to right.
       brightness: largest shift of all pixels, as a share of full scale.
       contrast: largest change of the contrast's factor from 1.
+      alternating: whether an image that is flipped in one pass is not in the next, and so on.
     """
 
     pad: int = 0
     flip: bool = False
     brightness: float = 0.0
     contrast: float = 0.0
+    alternating: bool = False
 
     def __post_init__(self) -> None:
         if self.pad < 0:
@@ -67,14 +69,20 @@ def chosen(suited: Augmentation, asked: VariationSettings) -> Augmentation:
     values: dict[str, Any] = {name: value for name, value in named.items() if value >= 0}
     if asked.flip != "auto":
         values["flip"] = asked.flip == "true"
+    values["alternating"] = asked.alternating_flips and values.get("flip", suited.flip)
     return dataclasses.replace(suited, **values)
 
 
-def keys(seed: int, epochs: int) -> np.ndarray:
-    """Returns int32 [epochs, draws]: what keys the draws of each epoch, besides the example."""
+def keys(seed: int, passes: int) -> np.ndarray:
+    """Returns int32 [passes, 2 + draws]: of each pass, what `augment` wants to know of it.
+
+    It is the number of the pass, what keys the flips of the first one, and what keys its own draws,
+    besides the example.
+    """
+    first = randomness.seed_of(seed, "augment", 0, "flip")
     table = [
-        [randomness.seed_of(seed, "augment", epoch, draw) for draw in _DRAWS]
-        for epoch in range(epochs)
+        [number, first, *(randomness.seed_of(seed, "augment", number, draw) for draw in _DRAWS)]
+        for number in range(passes)
     ]
     return np.array(table, np.int32)
 
@@ -85,17 +93,20 @@ def augment(image: Any, index: Any, key: Any, augmentation: Augmentation, full_s
     Args:
       image: uint8 or float32 [h, w, c].
       index: the image's place in the training split, an int32 tensor.
-      key: its epoch's row of `keys`, an int32 tensor.
+      key: its pass' row of `keys`, an int32 tensor.
       augmentation: how it is varied.
       full_scale: value of a white pixel.
     """
     shape, pad = image.shape, augmentation.pad
-    seeds = tf.stack([key, tf.fill([len(_DRAWS)], index)], axis=1)
-    crop, flip, brightness, contrast = tf.unstack(seeds)
+    seeds = tf.stack([key[1:], tf.fill([1 + len(_DRAWS)], index)], axis=1)
+    first_flip, crop, flip, brightness, contrast = tf.unstack(seeds)
     if pad:
         image = tf.pad(image, [[pad, pad], [pad, pad], [0, 0]])
         image = tf.image.stateless_random_crop(image, shape, crop)
-    if augmentation.flip:
+    if augmentation.flip and augmentation.alternating:
+        image = tf.image.stateless_random_flip_left_right(image, first_flip)
+        image = tf.where(key[0] % 2 == 1, image[:, ::-1], image)
+    elif augmentation.flip:
         image = tf.image.stateless_random_flip_left_right(image, flip)
     image = scaled(image, full_scale)
     if augmentation.brightness:

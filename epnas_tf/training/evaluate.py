@@ -20,8 +20,10 @@ from epnas_tf.sharing import graph
 from epnas_tf.sharing.access import Sharing
 from epnas_tf.training import memory, trainer
 from epnas_tf.training.early_stopping import StopRule
+from epnas_tf.training.epochs import Updates
 from epnas_tf.training.schedule import Schedule
-from epnas_tf.training.trainer import TrainResult, Updates
+from epnas_tf.training.state import State
+from epnas_tf.training.trainer import TrainResult
 
 
 class BuildError(Exception):
@@ -114,6 +116,8 @@ class Evaluator:
         keep: Callable[[keras.Model], None] | None = None,
         sharing: Sharing | None = None,
         stop_rule: StopRule | None = None,
+        state: State | None = None,
+        on_state: Callable[[State], None] | None = None,
     ) -> Evaluation:
         """Trains and measures a network, or says why it is not worth it.
 
@@ -123,6 +127,8 @@ class Evaluator:
           keep: called with the model once it is trained, before it is taken down.
           sharing: the shared parameters that it starts from and adds to; None for fresh ones.
           stop_rule: ends a training early that falls far behind; None for no such rule.
+          state: of a shorter training of this network and seed, to go on from (`trainer.train`).
+          on_state: called with the state from which a longer one can go on.
 
         Raises:
           BuildError: the network cannot be built.
@@ -141,6 +147,8 @@ class Evaluator:
                 seed=seed,
                 on_epoch=None if stop_rule is None else stop_rule.on_epoch,
                 on_updates=self.on_updates,
+                state=state,
+                on_state=on_state,
             )
             whole = result.finite and len(result.epochs) == self.schedule.epochs
             balanced = result.balanced_accuracy if self.balanced else None

@@ -27,6 +27,8 @@ from tensorflow.python.framework import ops
 # Children from one emptying of the caches to the next.
 EMPTIED_EVERY = 50
 _ended = itertools.count(1)
+# Whether the last child ended in an exception, whose frames held on to it when it was to be freed.
+_left_behind = False
 
 
 @contextlib.contextmanager
@@ -36,6 +38,10 @@ def child_graphs() -> Iterator[None]:
     Graphs traced within it cannot be differentiated afterwards; models and graphs of before it,
     such as a policy's, are left alone.
     """
+    global _left_behind
+    if _left_behind:
+        gc.collect()  # else it is set aside below, and so is that of the next one
+        _left_behind = False
     registry = _gradient_registry()
     before = set(registry)
     # So that a user's unnamed layers are named alike in every child, whatever was built before:
@@ -46,6 +52,9 @@ def child_graphs() -> Iterator[None]:
     gc.freeze()
     try:
         yield
+    except BaseException:
+        _left_behind = True
+        raise
     finally:
         for name in [name for name in registry if name not in before]:
             if name.startswith("CustomGradient-"):

@@ -1,8 +1,9 @@
 """The way of images from a dataset split to the replicas: order, augmentation, static batches.
 
 Every replica gets its own elements of shape [micro steps, micro batch, ...] from one stream, so
-that the same graph runs under every strategy. The order of an epoch is a permutation keyed by
-(seed, epoch); what is left after the last whole batch waits for another epoch's order.
+that the same graph runs under every strategy. The order is one of passes over the split, each a
+permutation keyed by (seed, pass). Where an epoch is a pass, what is left after the last whole batch
+waits for another pass; where it is less, epochs cut the stream of passes and leave nothing out.
 """
 
 from __future__ import annotations
@@ -53,41 +54,41 @@ def batch_shape(schedule: Schedule, replicas: int) -> BatchShape:
 
 
 def training_batches(
-    data: Data, schedule: Schedule, strategy: tf.distribute.Strategy, seed: int
+    data: Data, schedule: Schedule, strategy: tf.distribute.Strategy, seed: int, start: int = 0
 ) -> Any:
     """Returns an iterator of (images, labels) over all epochs of the schedule, for each replica.
 
     Images are float32 [micro steps, micro batch, h, w, c], augmented and normalised, labels int32
     [micro steps, micro batch]. Where images have weights in the loss, these come third, float32 and
-    like the labels.
+    like the labels. The first `start` batches are left out.
 
     Raises:
       SettingError: the training split holds less than one batch, or the batch is not divisible.
     """
     shape = batch_shape(schedule, strategy.num_replicas_in_sync)
-    order = _orders(len(data.train), schedule, seed)
-    keys = augment.keys(seed, schedule.epochs)
+    order, passes = (
+        values.reshape(1, -1)[:, start * schedule.batch_size :]
+        for values in _orders(len(data.train), schedule, seed)
+    )
+    keys = augment.keys(seed, int(passes.max()) + 1)
     calls = tf.data.AUTOTUNE if _accelerated(strategy) else None
     # Captured, not embedded: a constant in the graph would be copied with it.
     images, labels = data.train.tensors
     weights = loss_weights(data.train, schedule.class_weight, data.num_classes)
     others = (labels,) if weights is None else (labels, tf.constant(weights))
 
-    def example(index: Any, key: Any) -> Any:
-        image = tf.gather(images, index)
+    def example(index: Any, of_pass: Any) -> Any:
+        image, key = tf.gather(images, index), tf.gather(keys, of_pass)
         image = augment.augment(image, index, key, data.augmentation, data.full_scale)
         return image, *(tf.gather(other, index) for other in others)
 
     def normalise(image: Any, *others: Any) -> Any:
         return augment.normalised(image, data.mean, data.std), *others
 
-    def epoch(key: Any, indices: Any) -> tf.data.Dataset:
-        dataset = tf.data.Dataset.from_tensor_slices(indices)
-        return dataset.map(lambda index: example(index, key), num_parallel_calls=calls)
-
     def per_replica(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        ours = _of_pipeline(order, shape, context)
-        dataset = tf.data.Dataset.from_tensor_slices((keys, ours)).flat_map(epoch)
+        ours = tuple(_of_pipeline(values, shape, context).ravel() for values in (order, passes))
+        dataset = tf.data.Dataset.from_tensor_slices(ours)
+        dataset = dataset.map(example, num_parallel_calls=calls)
         dataset = dataset.batch(shape.micro_batch, drop_remainder=True).map(normalise)
         dataset = dataset.batch(shape.micro_steps, drop_remainder=True)
         return _endless(dataset, strategy)
@@ -126,18 +127,27 @@ def evaluation_batches(
     return iter(strategy.distribute_datasets_from_function(per_replica)), steps
 
 
-def _orders(count: int, schedule: Schedule, seed: int) -> np.ndarray:
-    """Returns int32 [epochs, images used per epoch]: which example comes when."""
-    steps = count // schedule.batch_size
-    if not steps:
-        raise SettingError(
-            "batch_size", f"must be at most the {count} training images, got {schedule.batch_size}"
-        )
+def _orders(count: int, schedule: Schedule, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns which example comes when, and in which pass: int32 [epochs, images used per epoch].
+
+    A longer training of the same schedule begins with the stream of a shorter one.
+    """
+    images = schedule.images_per_epoch(count)
+    used = schedule.steps_per_epoch(count) * schedule.batch_size
+    if not used:
+        held = f"{images} training images" + " of an epoch" * (images < count)
+        raise SettingError("batch_size", f"must be at most the {held}, got {schedule.batch_size}")
+    of_a_pass, total = used if images == count else count, schedule.epochs * used
+    passes = -(-total // of_a_pass)
     orders = [
-        randomness.generator(seed, "order", epoch).permutation(count)[: steps * schedule.batch_size]
-        for epoch in range(schedule.epochs)
+        randomness.generator(seed, "order", number).permutation(count)[:of_a_pass]
+        for number in range(passes)
     ]
-    return np.stack(orders).astype(np.int32)
+    stream = (np.concatenate(orders), np.repeat(np.arange(passes), of_a_pass))
+    order, of_which = (
+        values[:total].reshape(schedule.epochs, used).astype(np.int32) for values in stream
+    )
+    return order, of_which
 
 
 def _of_pipeline(

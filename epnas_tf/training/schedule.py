@@ -4,7 +4,8 @@ Two are the paper's (PAPER_NOTES section 4): `plain` is the usual one, `aggressi
 eight times as large, at a slightly higher rate per image, and stops after 10 epochs. `quick`, few
 epochs of small batches, is what ranks networks best at about a fifth of the cost of `plain`
 (docs/PREDICTION_STUDY.md). All follow one cosine that ends at 0 where training stops, so that every
-child is measured at the end of its annealing.
+child is measured at the end of its annealing. A trapezoid ends there too; its rate is the same as a
+longer training's until it falls, so that the longer one can go on from there (`training/state.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import math
 from typing import Any
 
 from epnas_tf.fields import SettingError
-from epnas_tf.training.settings import Optimisation
+from epnas_tf.training.settings import TRAPEZOID, Optimisation
 
 
 def _require(holds: bool, setting: str, reason: str) -> None:
@@ -24,21 +25,29 @@ def _require(holds: bool, setting: str, reason: str) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Schedule(Optimisation):
-    """A training recipe: stochastic gradient descent with momentum under one cosine.
+    """A training recipe: stochastic gradient descent with momentum.
 
     Attributes:
       name: what a person calls it.
-      epochs: passes over the training split.
+      epochs: parts that the training is counted in; a pass over the training split each, but for
+        `epoch_images`.
       batch_size: images per update, over all replicas.
-      learning_rate: the rate at the top of the cosine.
+      learning_rate: the highest rate.
       warmup_epochs: epochs during which the rate rises linearly to the top.
       micro_batch_size: images per forward pass on one replica; an update sums the gradients of as
         many as its batch needs. 0 takes the whole batch at once.
       momentum: share of the last update kept in the next.
       nesterov: whether the momentum looks ahead.
+      epoch_images: training images per epoch, 0 for all. Epochs of fewer than all cut one stream of
+        whole shuffled passes: three of 5,000 see 15,000 different images where there are so many.
       weight_decay: L2 factor on kernels; biases and batch norm are left alone.
       clip_norm: largest global norm of an update's gradient; 0 clips nothing.
       class_weight: `balanced` weighs images of small classes more in the loss, `none` all alike.
+      label_smoothing: share of an image's label that is spread over all classes.
+      ema_decay: share of the average of the weights that an update leaves; 0 averages nothing.
+      bias_rate: factor on the rate of batch norm's biases.
+      decay: whether the rate falls along a `cosine` or at the end alone (`trapezoid`).
+      decay_share: share of the updates in which the rate of a trapezoid falls.
     """
 
     name: str
@@ -49,6 +58,7 @@ class Schedule(Optimisation):
     micro_batch_size: int = 0
     momentum: float = 0.9
     nesterov: bool = True
+    epoch_images: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -71,6 +81,28 @@ class Schedule(Optimisation):
             f"must be 0 or divide batch_size ({self.batch_size}), got {self.micro_batch_size}",
         )
         _require(0 <= self.momentum < 1, "momentum", f"must be in [0, 1), got {self.momentum}")
+        _require(
+            self.epoch_images >= 0, "epoch_images", f"must be at least 0, got {self.epoch_images}"
+        )
+
+    def images_per_epoch(self, num_images: int) -> int:
+        """Returns how many images an epoch has, of so many training images."""
+        return min(self.epoch_images or num_images, num_images)
+
+    def steps_per_epoch(self, num_images: int) -> int:
+        """Returns the updates of an epoch, whole batches, of so many training images."""
+        return self.images_per_epoch(num_images) // self.batch_size
+
+    def images(self, num_images: int) -> int:
+        """Returns how many images all epochs have, of so many training images."""
+        return self.epochs * self.images_per_epoch(num_images)
+
+    def falls_from(self, steps_per_epoch: int) -> int:
+        """Returns the number of updates before the first whose rate falls."""
+        total, warmup = self.epochs * steps_per_epoch, self.warmup_epochs * steps_per_epoch
+        if self.decay != TRAPEZOID:
+            return warmup
+        return max(warmup, total - max(1, round(self.decay_share * total)))
 
 
 SCHEDULES = {
@@ -78,11 +110,11 @@ SCHEDULES = {
     "aggressive": Schedule(
         "aggressive", epochs=10, batch_size=1024, learning_rate=0.5, warmup_epochs=1
     ),
-    "quick": Schedule("quick", epochs=3, batch_size=32, learning_rate=0.05),
+    "quick": Schedule("quick", epochs=3, batch_size=32, learning_rate=0.05, epoch_images=5_000),
 }
 
-# `quick` was chosen with 5,000 images. Fewer would not be enough updates to tell networks apart:
-# they are seen more often, until this many images are seen in all.
+# `quick` was chosen with 5,000 images, and costs the same where there are more. Fewer would not be
+# enough updates to tell networks apart: they are seen more often, until this many are seen in all.
 _QUICK_IMAGES = 15_000
 _MOST_EPOCHS = 40
 _LEAST_BATCH = 8
@@ -132,39 +164,39 @@ def for_dataset(dataset: str, name: str = "", images: int = 0, **overrides: Any)
       SettingError: the name is unknown or a value is out of its range.
     """
     name = name or ("plain" if (dataset, "plain") in _ADAPTED else "quick")
+    plan = changed(schedule(name, **_ADAPTED.get((dataset, name), {})), **overrides)
     if name == "quick" and images and "epochs" not in overrides:
-        least = min(math.ceil(_QUICK_IMAGES / images), _MOST_EPOCHS)
-        overrides = overrides | {"epochs": max(SCHEDULES["quick"].epochs, least)}
-    adapted = schedule(name, **_ADAPTED.get((dataset, name), {}))
-    return changed(adapted, **overrides)
+        least = min(math.ceil(_QUICK_IMAGES / plan.images_per_epoch(images)), _MOST_EPOCHS)
+        plan = dataclasses.replace(plan, epochs=max(plan.epochs, least))
+    return plan
 
 
 def fit_to(plan: Schedule, num_images: int, replicas: int = 1, *, named: bool = False) -> Schedule:
     """Returns the schedule with a batch that suits the number of training images (DECISIONS 69).
 
-    The batch is the smaller of the one asked for and a sixteenth of the images, but at least 8 as
-    far as there are so many: batch norm makes nothing of fewer, and networks would be ranked by
-    chance. It is rounded down to whole micro-batches on every replica; the learning rate keeps its
-    ratio to the batch. Where it is less than one micro-batch per replica, it is taken whole.
+    The batch is the smaller of the one asked for and a sixteenth of an epoch's images, but at least
+    8 as far as there are so many: batch norm makes nothing of fewer, and networks would be ranked
+    by chance. It is rounded down to whole micro-batches on every replica; the learning rate keeps
+    its ratio to the batch. Where it is less than one micro-batch per replica, it is taken whole.
 
     Args:
       plan: the schedule.
       num_images: of the training split.
       replicas: that share a batch.
-      named: whether a person asked for this very batch: it is kept up to the number of images.
+      named: whether a person asked for this very batch: it is kept up to an epoch's images.
 
     Raises:
-      ValueError: there are no images or replicas, or fewer images than replicas.
+      ValueError: there are no images or replicas, or fewer images per epoch than replicas.
     """
     if replicas < 1:
         raise ValueError(f"replicas must be at least 1, got {replicas}")
-    if num_images < replicas:
+    images = plan.images_per_epoch(num_images)
+    if images < replicas:
         raise ValueError(
-            f"the training split must hold at least one image per replica ({replicas}), "
-            f"got {num_images}"
+            f"an epoch must hold at least one training image per replica ({replicas}), got {images}"
         )
-    suited = num_images if named else max(num_images // 16, _LEAST_BATCH, replicas)
-    most = min(max(plan.batch_size, replicas), suited, num_images)
+    suited = images if named else max(images // 16, _LEAST_BATCH, replicas)
+    most = min(max(plan.batch_size, replicas), suited, images)
     micro = plan.micro_batch_size if replicas * plan.micro_batch_size <= most else 0
     unit = replicas * max(micro, 1)
     batch = max(most // unit, 1) * unit
@@ -172,9 +204,9 @@ def fit_to(plan: Schedule, num_images: int, replicas: int = 1, *, named: bool = 
 
 
 def learning_rate_at(step: int, plan: Schedule, steps_per_epoch: int) -> float:
-    """Returns the rate of an update: a linear warm-up, then one cosine to 0.
+    """Returns the rate of an update: a linear warm-up, then one cosine or trapezoid to 0.
 
-    `step` counts updates from 0. The warm-up's last update runs at the full rate, and the cosine
+    `step` counts updates from 0. The warm-up's last update runs at the full rate, and the rate
     would reach 0 at the update after the last (PAPER_NOTES section 4).
 
     Raises:
@@ -186,5 +218,8 @@ def learning_rate_at(step: int, plan: Schedule, steps_per_epoch: int) -> float:
         raise ValueError(f"step must be in 0..{total - 1}, got {step}")
     if step < warmup:
         return plan.learning_rate * (step + 1) / warmup
-    progress = (step - warmup) / (total - warmup)
+    falls = plan.falls_from(steps_per_epoch)
+    progress = max(step - falls, 0) / (total - falls)
+    if plan.decay == TRAPEZOID:
+        return plan.learning_rate * (1 - progress)
     return plan.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))

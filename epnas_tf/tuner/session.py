@@ -133,7 +133,10 @@ class Session:
                 f"the space is for images of {space.image_size} pixels, got {data.input_shape[:2]}"
             )
         images, rate = images_of(data), self._rate()
-        work = (schedule.epochs * len(data.train), schedule.micro_batch_size or schedule.batch_size)
+        work = (
+            schedule.images(len(data.train)),
+            schedule.micro_batch_size or schedule.batch_size,
+        )
         budget = self.budget(images, rate, *work)
         settings = self._all(data, schedule)
         project = Project(images, rate, settings, read_once.digests(self._oracle))

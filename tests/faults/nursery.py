@@ -21,7 +21,7 @@ from collections.abc import Callable
 from typing import Any
 
 from epnas_tf.searching.learner import Learner
-from epnas_tf.training import trainer
+from epnas_tf.training import epochs
 from epnas_tf.workdir import storage
 
 try:
@@ -75,7 +75,7 @@ def _watch(clock: Clock) -> None:
     os.replace = replace
     _around(storage, "write_atomic", clock, lambda path, *_: _kind(path))
     _around(storage, "remove", clock, lambda path: f"deleting {_kind(path)}")
-    _around(trainer._Epochs, "__call__", clock, lambda *_: "epoch")
+    _around(epochs.Epochs, "__call__", clock, lambda *_: "epoch")
     _around(Learner, "take_in", clock, lambda *_: "policy update")
 
 

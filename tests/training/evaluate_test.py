@@ -20,9 +20,10 @@ from epnas_tf.sharing.access import Sharing
 from epnas_tf.sharing.store import ParamStore
 from epnas_tf.training import evaluate
 from epnas_tf.training.early_stopping import StopRule
+from epnas_tf.training.epochs import EpochResult
 from epnas_tf.training.evaluate import Evaluator
 from epnas_tf.training.schedule import Schedule
-from epnas_tf.training.trainer import EpochResult, TrainResult
+from epnas_tf.training.trainer import TrainResult
 
 _SPEC = LayerwiseSpec((LayerSpec("conv2d", 3, None, 8, "relu"),), stem_filters=4)
 _SCHEDULE = Schedule("test", epochs=2, batch_size=8, learning_rate=0.1)
@@ -153,6 +154,21 @@ def test_a_child_far_behind_ends_early_and_is_not_kept(make, tmp_path):
     assert (result.status, len(result.training.epochs)) == ("hopeless", 1)
     assert result.accuracy == result.training.validation_accuracy
     assert (kept, sharing.offers, result.offer) == ([], [], 0)
+
+
+def test_whoever_listens_may_end_a_child_which_leaves_nothing_behind(make, tmp_path):
+    heard, kept = [], []
+
+    def late(updates):
+        heard.append(updates)
+        raise TimeoutError("the time is up")
+
+    sharing = Sharing(ParamStore(str(tmp_path)), rules.by_number, "e01s00b0")
+    limited = dataclasses.replace(make(), on_updates=late)
+    with pytest.raises(TimeoutError, match="the time is up"):
+        limited.evaluate(_SPEC, 0, kept.append, sharing)
+    assert (len(heard), kept, sharing.offers) == (1, [], [])
+    assert make().evaluate(_SPEC, 0).status == "trained"
 
 
 def test_compared_by_balanced_accuracy_a_child_is_rewarded_by_it(make, monkeypatch):

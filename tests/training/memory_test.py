@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
 import types
@@ -20,14 +21,15 @@ def live_graphs() -> int:
     return sum(isinstance(thing, func_graph.FuncGraph) for thing in gc.get_objects())
 
 
-def train_child(source: dataset.Data) -> float:
+def train_child(source: dataset.Data, on_updates=None) -> float:
     inputs = keras.Input(source.input_shape)
     # swish is a custom gradient: what the registry would keep.
     h = keras.layers.Conv2D(4, 3, activation="swish")(inputs)
     outputs = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(h))
     plan = schedule.Schedule("s", epochs=1, batch_size=8, learning_rate=0.1)
     model = keras.Model(inputs, outputs)
-    result = trainer.train(model, source, plan, devices.make_strategy("none"), seed=0)
+    none = devices.make_strategy("none")
+    result = trainer.train(model, source, plan, none, seed=0, on_updates=on_updates)
     return result.epochs[-1].loss
 
 
@@ -41,6 +43,19 @@ def test_graphs_of_children_do_not_pile_up() -> None:
         graphs.append(live_graphs())
         entries.append(len(ops.gradient_registry._registry))
     assert graphs[2:] == graphs[1:-1], graphs
+    assert entries[1:] == entries[:-1]
+
+
+def test_graphs_of_children_that_end_in_an_exception_do_not_pile_up() -> None:
+    x = noise(16, 6, 6)
+    source = dataset.from_arrays(x, np.arange(16) % 2, (255 - x, np.arange(16) % 2))
+    graphs, entries = [], []
+    for _ in range(3):
+        with contextlib.suppress(ZeroDivisionError), memory.child_graphs():
+            train_child(source, on_updates=lambda updates: 1 / 0)
+        graphs.append(live_graphs())
+        entries.append(len(ops.gradient_registry._registry))
+    assert graphs[1:] == graphs[:-1], graphs
     assert entries[1:] == entries[:-1]
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import types
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from epnas_tf.data import dataset
+from epnas_tf.data import augment, dataset
+from epnas_tf.data.augment import Augmentation
 from epnas_tf.data.dataset import Data
 from epnas_tf.training import devices, pipeline
 from epnas_tf.training.pipeline import BatchShape
@@ -43,9 +46,50 @@ def test_a_batch_that_does_not_divide_is_refused(batch, micro, replicas):
 
 
 def test_each_epoch_is_another_order_of_the_images(data):
-    orders = pipeline._orders(len(data.train), _plan(len(data.train), epochs=2), seed=1)
+    orders, passes = pipeline._orders(len(data.train), _plan(len(data.train), epochs=2), seed=1)
+    assert passes.tolist() == [[0] * 48, [1] * 48]
     assert [sorted(order) for order in orders.tolist()] == [list(range(len(data.train)))] * 2
     assert orders[0].tolist() != orders[1].tolist()
+
+
+def test_epochs_of_fewer_images_cut_one_stream_of_whole_passes():
+    short = dataclasses.replace(_plan(4, epochs=3), epoch_images=18)
+    orders, passes = pipeline._orders(22, short, seed=1)
+    assert orders.shape == (3, 16)  # whole batches
+    every, _ = pipeline._orders(22, _plan(1, epochs=3), seed=1)
+    assert orders.ravel().tolist() == every.ravel()[:48].tolist()
+    assert passes.ravel().tolist() == [0] * 22 + [1] * 22 + [2] * 4
+    longer, _ = pipeline._orders(22, dataclasses.replace(short, epochs=9), seed=1)
+    assert longer[:3].tolist() == orders.tolist()
+
+
+@pytest.mark.parametrize("epoch_images", [0, 22, 23])
+def test_an_epoch_of_all_images_is_a_pass_that_leaves_out_what_fills_no_batch(epoch_images):
+    plan = dataclasses.replace(_plan(4, epochs=2), epoch_images=epoch_images)
+    orders, passes = pipeline._orders(22, plan, seed=1)
+    every, _ = pipeline._orders(22, _plan(1, epochs=2), seed=1)
+    assert orders.tolist() == every[:, :20].tolist()
+    assert passes.tolist() == [[0] * 20, [1] * 20]
+
+
+def test_a_batch_above_an_epochs_images_is_refused():
+    plan = dataclasses.replace(_plan(8), epoch_images=7)
+    with pytest.raises(ValueError, match="at most the 7 training images of an epoch, got 8"):
+        pipeline._orders(22, plan, seed=1)
+
+
+def test_images_are_varied_by_the_pass_they_come_in(data):
+    varied = dataclasses.replace(data, augmentation=Augmentation(pad=1))
+    plan = dataclasses.replace(_plan(4, epochs=12), epoch_images=8)  # two passes over 48
+    batches = pipeline.training_batches(varied, plan, devices.make_strategy("none"), seed=5)
+    shown = np.concatenate([next(batches)[0].numpy()[0] for _ in range(24)])
+    order, passes = pipeline._orders(48, plan, seed=5)
+    keys = augment.keys(5, 2)
+    for place, (index, number) in enumerate(zip(order.ravel(), passes.ravel(), strict=True)):
+        image, place_of = varied.train.tensors[0][index], tf.constant(index)
+        expected = augment.augment(image, place_of, keys[number], varied.augmentation, 255.0)
+        expected = augment.normalised(expected, varied.mean, varied.std)
+        np.testing.assert_array_equal(shown[place], expected)
 
 
 @pytest.mark.parametrize("pipelines", [1, 2])

@@ -54,6 +54,10 @@ def test_two_replicas_give_one_devices_weights(
     assert figures[kind]["accuracy difference"] < 1e-9
 
 
+def test_a_training_on_two_replicas_goes_on_to_the_bits_of_one_from_the_start(figures) -> None:
+    assert figures["gone on"] == {"replicas": 2, "difference": 0.0, "updates": 2}
+
+
 def net(source: dataset.Data, batch_norm: bool) -> keras.Model:
     keras.utils.set_random_seed(1)
     inputs = h = keras.Input(source.input_shape)
@@ -62,7 +66,7 @@ def net(source: dataset.Data, batch_norm: bool) -> keras.Model:
         h = keras.layers.BatchNormalization(momentum=0.9, synchronized=True)(h)
     h = keras.layers.ReLU()(h)
     h = keras.layers.GlobalAveragePooling2D()(h)
-    return keras.Model(inputs, keras.layers.Dense(source.num_classes)(h))
+    return keras.Model(inputs, keras.layers.Dense(source.num_classes)(h), name="net")
 
 
 def compare(source: dataset.Data, batch_norm: bool, *micro: int) -> dict[str, float]:
@@ -80,15 +84,29 @@ def compare(source: dataset.Data, batch_norm: bool, *micro: int) -> dict[str, fl
         accuracies.append(result.validation_accuracy)
         replicas.append(strategy.num_replicas_in_sync)
 
-    def distance(left: list[np.ndarray], right: list[np.ndarray]) -> float:
-        return max(float(np.abs(a - b).max()) for a, b in zip(left, right, strict=True))
-
     return {
         "replicas": replicas[1],
         "moved": distance(before, weights[0]),
         "difference": distance(*weights),
         "accuracy difference": abs(accuracies[0] - accuracies[1]),
     }
+
+
+def distance(left: list[np.ndarray], right: list[np.ndarray]) -> float:
+    return max(float(np.abs(a - b).max()) for a, b in zip(left, right, strict=True))
+
+
+def gone_on(source: dataset.Data) -> dict[str, float]:
+    strategy, states, weights = devices.make_strategy("mirrored"), [], []
+    plan = schedule("plain", epochs=1, batch_size=64, decay="trapezoid", decay_share=0.5)
+    for _ in range(2):
+        with strategy.scope():
+            model = net(source, batch_norm=True)
+        start = {"state": states[0]} if states else {"on_state": states.append}
+        trainer.train(model, source, plan, strategy, seed=3, **start)
+        weights.append(model.get_weights())
+    replicas, updates = strategy.num_replicas_in_sync, states[0].updates
+    return {"replicas": replicas, "difference": distance(*weights), "updates": updates}
 
 
 def main() -> None:
@@ -106,7 +124,7 @@ def main() -> None:
         for weighted in (False, True)
     }
     found = {kind: compare(sources["weighted" in kind], *KINDS[kind]) for kind in KINDS}
-    print(json.dumps(found))
+    print(json.dumps(found | {"gone on": gone_on(sources[False])}))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -49,6 +50,29 @@ def test_few_images_are_seen_more_often(images: int, epochs: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("epoch_images", "images", "epochs"), [(0, 45_000, 3), (2_000, 45_000, 8), (2_000, 1_000, 15)]
+)
+def test_the_epochs_of_quick_go_by_its_images_per_epoch(epoch_images, images, epochs) -> None:
+    plan = for_dataset("folder:photos", "quick", images, epoch_images=epoch_images)
+    assert (plan.epochs, plan.epoch_images) == (epochs, epoch_images)
+
+
+def test_quick_costs_the_same_whatever_the_number_of_images() -> None:
+    plan = for_dataset("cifar10", images=45_000)
+    assert (plan.images_per_epoch(45_000), plan.steps_per_epoch(45_000)) == (5_000, 156)
+    assert plan.images(45_000) == plan.images(5_000) == 15_000
+    assert for_dataset("cifar10", "plain", 45_000).images_per_epoch(45_000) == 45_000
+    assert for_dataset("cifar10", images=4_000).images_per_epoch(4_000) == 4_000
+
+
+def test_a_batch_fits_the_images_of_an_epoch() -> None:
+    plan = schedule("plain", epoch_images=320)
+    assert fit_to(plan, 45_000).batch_size == 20
+    assert fit_to(plan, 45_000, named=True).batch_size == 128
+    assert fit_to(schedule("plain", epoch_images=50), 45_000, named=True).batch_size == 50
+
+
+@pytest.mark.parametrize(
     ("step", "rate"),
     # 2 epochs of warm-up and 4 of cosine, 2 steps each.
     [
@@ -70,6 +94,32 @@ def test_learning_rate_without_warm_up_starts_at_the_top_and_ends_near_zero() ->
     plan = schedule("plain")
     assert learning_rate_at(0, plan, 351) == 0.05
     assert learning_rate_at(20 * 351 - 1, plan, 351) < 1e-8
+
+
+@pytest.mark.parametrize(
+    ("step", "rate"), [(0, 0.25), (3, 1.0), (4, 1.0), (15, 1.0), (16, 1.0), (17, 0.75), (19, 0.25)]
+)
+def test_the_rate_of_a_trapezoid_is_constant_and_falls_at_the_end(step: int, rate: float) -> None:
+    recipe = {"batch_size": 8, "learning_rate": 1.0, "warmup_epochs": 2, "decay": "trapezoid"}
+    plan = Schedule("s", epochs=10, **recipe)
+    assert plan.falls_from(2) == 16
+    assert learning_rate_at(step, plan, steps_per_epoch=2) == pytest.approx(rate)
+
+
+def test_a_longer_trapezoid_is_the_same_until_the_shorter_one_falls() -> None:
+    short = schedule("quick", decay="trapezoid")
+    longer = schedule("quick", decay="trapezoid", epochs=9)
+    assert short.falls_from(156) == 3 * 156 - 94 < longer.falls_from(156)
+    for step in (0, 200, short.falls_from(156)):
+        assert learning_rate_at(step, short, 156) == learning_rate_at(step, longer, 156) == 0.05
+
+
+@pytest.mark.parametrize(
+    ("changes", "falls"), [({"decay_share": 0.01}, 9), ({"warmup_epochs": 9, "decay_share": 1}, 9)]
+)
+def test_the_last_update_falls_and_none_of_the_warm_up(changes, falls) -> None:
+    plan = dataclasses.replace(schedule("plain", epochs=10, decay="trapezoid"), **changes)
+    assert plan.falls_from(1) == falls
 
 
 @pytest.mark.parametrize("step", [-1, 40])
@@ -112,7 +162,7 @@ def test_a_batch_that_a_person_names_is_kept_up_to_the_images(batch, micro, expe
 
 
 def test_fitting_to_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"at least one image per replica \(2\), got 1"):
+    with pytest.raises(ValueError, match=r"at least one training image per replica \(2\), got 1"):
         fit_to(schedule("plain"), 1, replicas=2)
     with pytest.raises(ValueError, match="replicas must be at least 1, got 0"):
         fit_to(schedule("plain"), 1, replicas=0)
@@ -127,6 +177,7 @@ def test_fitting_to_nothing_is_refused() -> None:
         ("learning_rate", math.nan, "learning_rate must be positive, got nan"),
         ("warmup_epochs", 21, r"warmup_epochs must be in 0\.\.epochs \(20\), got 21"),
         ("micro_batch_size", 48, r"must be 0 or divide batch_size \(128\), got 48"),
+        ("epoch_images", -1, "epoch_images must be at least 0, got -1"),
         ("momentum", 1.0, r"momentum must be in \[0, 1\), got 1.0"),
         ("weight_decay", -1.0, "weight_decay must be at least 0, got -1"),
         ("clip_norm", -1.0, "clip_norm must be at least 0, got -1"),

@@ -42,6 +42,12 @@ def test_settings_are_plain_data_of_all_that_matters(make_tuner, data, plan):
     assert settings["augmentation"] == dataclasses.asdict(data.augmentation)
 
 
+def test_a_childs_work_is_that_of_its_epochs_images(make_tuner, data, plan):
+    short = dataclasses.replace(plan, epochs=3, epoch_images=40)
+    budgets = [make_tuner().session.plan(data, each, each).budget for each in (plan, short)]
+    assert [budget.images for budget in budgets] == [plan.epochs * 72, 120]
+
+
 def test_spaces_that_differ_in_skips_are_two_searches(quick, make_tuner, data, space):
     make_tuner().search(data)
     with pytest.raises(ValueError, match="skips is True, asked for False"):

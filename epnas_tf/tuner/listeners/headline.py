@@ -63,8 +63,10 @@ def _uneven_training(data: Data) -> str:
 def _child(plan: Plan) -> str:
     schedule, asked = plan.schedule, plan.asked.batch_size
     cut = f" (for so few images, not of {asked})" if asked > schedule.batch_size else ""
+    images, training = schedule.images_per_epoch(len(plan.data.train)), len(plan.data.train)
+    part = f" of {images} of the {training} training images each" if images < training else ""
     return (
-        f"a child: epochs {schedule.epochs}, batches of {schedule.batch_size}{cut}, "
+        f"a child: epochs {schedule.epochs}{part}, batches of {schedule.batch_size}{cut}, "
         f"learning rate {schedule.learning_rate:.3g}"
     )
 

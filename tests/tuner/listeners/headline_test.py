@@ -23,6 +23,11 @@ def test_images_classes_and_schedule_are_said(make_tuner, data):
     assert second.startswith("a child: epochs 3, batches of 8 (for so few images, not of 32), ")
 
 
+def test_an_epoch_that_is_not_all_images_is_said(make_tuner, data):
+    _, child, *_ = _lines(make_tuner, data, epoch_images=40)
+    assert child.startswith("a child: epochs 3 of 40 of the 72 training images each, batches of 8 ")
+
+
 def test_names_of_classes_are_said_in_their_order(make_tuner):
     labels = np.array(["dog", "cat"])[np.arange(40) % 2]
     lines = _lines(make_tuner, data_lib.from_arrays(noise(40, 8, 8), labels))
