@@ -12,16 +12,14 @@ import dataclasses
 import os
 import pathlib
 import queue
-import re
-import shlex
 import subprocess
 import threading
 from collections.abc import Sequence
 
 from epnas_tf import command_line
-from epnas_tf.fields import ConfigError
 from epnas_tf.report.forecast import duration
 from epnas_tf.studies import cores, timeline
+from epnas_tf.studies.variants import Variant
 from epnas_tf.terminal import say
 from epnas_tf.workdir.layout import WorkDir
 
@@ -29,42 +27,6 @@ from epnas_tf.workdir.layout import WorkDir
 SLACK = 0.02
 
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Variant:
-    """A way to search.
-
-    Attributes:
-      name: of its folders and its line in reports.
-      flags: its own, beside those that all variants share.
-    """
-
-    name: str
-    flags: tuple[str, ...] = ()
-
-
-def variants(text: str) -> list[Variant]:
-    """Returns what a text such as "epnas;random:--algorithm=random --branches=4" names.
-
-    Raises:
-      ConfigError: a name is missing, odd or given twice, or what follows it is no list of flags.
-    """
-    found: list[Variant] = []
-    for part in text.split(";"):
-        name, _, flags = part.strip().partition(":")
-        if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
-            raise ConfigError(
-                f"--variants={text}: must be NAME:flag flag;NAME:..., each name of letters, digits "
-                f"and _.-, got {name!r}"
-            )
-        if name in [each.name for each in found]:
-            raise ConfigError(f"--variants={text}: must name each variant once, got {name} twice")
-        try:
-            found.append(Variant(name, tuple(shlex.split(flags))))
-        except ValueError as error:
-            raise ConfigError(f"--variants={text}: {error}") from error
-    return found
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,29 +9,10 @@ import pytest
 
 from epnas_tf.fields import ConfigError
 from epnas_tf.studies import comparison, cores
-from epnas_tf.studies.comparison import Runner, Search, Variant
+from epnas_tf.studies import variants as variants_lib
+from epnas_tf.studies.comparison import Runner, Search
+from epnas_tf.studies.variants import Variant
 from tests.studies import search_files
-
-
-def test_variants_are_names_with_flags_of_their_own():
-    assert comparison.variants("epnas; random:--policy=random --parents='branch'") == [
-        Variant("epnas"),
-        Variant("random", ("--policy=random", "--parents=branch")),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("a;;b", "must be NAME:flag flag;NAME"),
-        ("../up", "must be NAME:flag flag;NAME"),
-        ("a;a:--seed=1", "got a twice"),
-        ("a:--work_dir='", "No closing quotation"),
-    ],
-)
-def test_other_texts_are_refused(text, words):
-    with pytest.raises(ConfigError, match=words):
-        comparison.variants(text)
 
 
 def test_each_seed_searches_with_each_variant():
@@ -79,7 +60,7 @@ def _run(tmp_path, monkeypatch):
     def run(trials, variants="a", jobs=1):
         runner = Runner(["search"], 120)
         monkeypatch.setattr(runner, "_once", trials)
-        searches = comparison.searches(comparison.variants(variants), [0], [], tmp_path)
+        searches = comparison.searches(variants_lib.parse("variants", variants), [0], [], tmp_path)
         return [each.folder.name for each in runner.run(searches, jobs)]
 
     return run

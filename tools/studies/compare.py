@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from epnas_tf.fields import ConfigError
-from epnas_tf.studies import comparison, comparison_plot, comparison_report
+from epnas_tf.studies import comparison, comparison_plot, comparison_report, variants
 from epnas_tf.terminal import say
 
 try:
@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> None:
     minutes = _times()
     root = pathlib.Path(_OUTPUT.value)
     seeds = range(_FIRST_SEED.value, _FIRST_SEED.value + _SEEDS.value)
-    searches = comparison.searches(comparison.variants(_VARIANTS.value), seeds, common, root)
+    searches = comparison.searches(variants.parse("variants", _VARIANTS.value), seeds, common, root)
     failed: list[comparison.Search] = []
     if not _REPORT_ONLY.value:
         command = [sys.executable, "-m", search_command.__name__]
