@@ -7,7 +7,7 @@ import epnas_tf.backend
 import dataclasses
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
@@ -18,6 +18,9 @@ from epnas_tf.training import loop
 from epnas_tf.training import state as state_lib
 from epnas_tf.training.schedule import Schedule, learning_rate_at
 from epnas_tf.training.state import State
+
+# (rates [n], sums so far of losses and hits) -> the sums with those of its updates.
+RunSteps = Callable[[Any, Any, Any], tuple[Any, Any]]
 
 _NOTHING = np.zeros(2, np.float32)
 
@@ -97,10 +100,18 @@ class Place:
             for variable, value in zip(variables, self._state.variables, strict=True):
                 variable.assign(value)
 
-    def cuts(self, epoch: int, steps: int) -> list[int]:
-        """Returns where an epoch's updates begin, where they pause and where they end."""
-        first, falls = (max(0, at - epoch * steps) for at in (self.updates, self._falls_from))
-        return [first, falls, steps] if first < falls < steps else [first, steps]
+    def cuts(self, epoch: int, steps: int, others: Iterable[int] = ()) -> list[int]:
+        """Returns where an epoch's updates begin, where they pause and where they end.
+
+        Args:
+          epoch: counted from 0.
+          steps: updates of an epoch.
+          others: pauses beside that of the state, in updates over all epochs.
+        """
+        before = epoch * steps
+        first = max(0, self.updates - before)
+        pauses = {at - before for at in (self._falls_from, *others)}
+        return [first, *sorted(at for at in pauses if first < at < steps), steps]
 
     def hand_out(self, updates: int, loss: Any, hits: Any) -> None:
         """Hands out the state where this is its place."""
@@ -118,13 +129,22 @@ class Epochs:
 
     def __init__(
         self,
-        run_steps: Callable[[Any, Any, Any], tuple[Any, Any]],
+        runs: Mapping[int, RunSteps],
         rates: np.ndarray,
         batch_size: int,
         on_updates: Callable[[Updates], None] | None,
         place: Place,
     ):
-        self._run_steps = run_steps
+        """Prepares a training's epochs.
+
+        Args:
+          runs: what runs updates, by the update, over all epochs, from which it does; one from 0.
+          rates: float32 [epochs, steps per epoch].
+          batch_size: images per update.
+          on_updates: hears how far they are.
+          place: where they begin and pause.
+        """
+        self._runs = runs
         self._rates, self._batch_size = rates, batch_size
         self._on_updates, self._place = on_updates, place
         self._pace = loop.Pace()
@@ -132,12 +152,14 @@ class Epochs:
     def __call__(self, epoch: int) -> tuple[float, np.float32]:
         """Returns the mean loss of an epoch's updates and the number of hits."""
         rates = self._rates[epoch]
-        cuts = self._place.cuts(epoch, len(rates))
+        before = epoch * len(rates)
+        cuts = self._place.cuts(epoch, len(rates), self._runs)
         loss, hits = tf.unstack(tf.constant(self._place.sums if cuts[0] else _NOTHING))
         for start, stop in itertools.pairwise(cuts):
-            self._place.hand_out(epoch * len(rates) + start, loss, hits)
+            self._place.hand_out(before + start, loss, hits)
+            run = self._runs[max(begins for begins in self._runs if begins <= before + start)]
             for part in self._pace(start, stop):
-                loss, hits = self._run_steps(tf.constant(rates[part]), loss, hits)
+                loss, hits = run(tf.constant(rates[part]), loss, hits)
                 float(loss)  # waits for the graph
                 if self._on_updates is not None:
                     self._on_updates(self._updates(epoch, part.stop, float(hits)))

@@ -51,6 +51,13 @@ class Optimisation(Settings):
         least=0,
         most=0.9999,
     )
+    low_resolution: float = setting(
+        0.0,
+        "share of the updates, the first ones, that see images of half the height and width "
+        "(arXiv:2104.00298)",
+        least=0,
+        most=0.9,
+    )
     bias_rate: float = setting(
         1.0, "factor on the rate of batch norm's biases (arXiv:2404.00498)", above=0, most=1000
     )

@@ -52,6 +52,7 @@ def train_step_function(
     *,
     optimizer: keras.optimizers.SGD | None = None,
     averages: Averages | None = None,
+    halved: bool = False,
     jit_compile: bool = False,
 ) -> ReplicaStep:
     """Returns the function that `strategy.run` runs for an update; all its variables exist by then.
@@ -60,7 +61,7 @@ def train_step_function(
     learning rate (float32 scalar) and, where images have weights in the loss, these, like the
     labels; it returns float32 scalars. The model ends in logits and was built in the strategy's
     scope. Where no optimizer of `make_optimizer` is given, it makes one. Averages take
-    in the network after each update.
+    in the network after each update. The network may see images `halved` in height and width.
 
     Raises:
       ValueError: jit_compile is asked for under a strategy of several replicas (TPUs compile
@@ -73,7 +74,7 @@ def train_step_function(
     variables = [variable.value for variable in model.trainable_variables]
     scale = _loss_scale(model)
     factors = [_rate_factor(variable, schedule) for variable in model.trainable_variables]
-    micro_step = _micro_step_function(model, variables, schedule, scale)
+    micro_step = _micro_step_function(model, variables, schedule, scale, halved)
     # MirroredStrategy reduces batch-norm statistics by a call that may not stand in a loop.
     unroll = isinstance(strategy, tf.distribute.MirroredStrategy)
 
@@ -125,7 +126,11 @@ def predict_step_function(model: keras.Model) -> Callable[[Any, Any, Any], Any]:
 
 
 def _micro_step_function(
-    model: keras.Model, variables: list[Any], schedule: Schedule, scale: float | None
+    model: keras.Model,
+    variables: list[Any],
+    schedule: Schedule,
+    scale: float | None,
+    halved: bool,
 ) -> Callable[..., tuple[Any, Any, list[Any]]]:
     """Returns the function of one micro-batch's (loss, correct, gradients), each to be summed.
 
@@ -133,9 +138,15 @@ def _micro_step_function(
     """
     cross_entropy = _cross_entropy(model, schedule.label_smoothing)
 
+    def logits_of(images: Any) -> Any:
+        if not halved:
+            return model(images, training=True)
+        # Calling the model itself would refuse another size than it was made for.
+        return model.call(tf.nn.avg_pool2d(images, 2, 2, "SAME"), training=True)
+
     def micro_step(images: Any, labels: Any, *weights: Any) -> tuple[Any, Any, list[Any]]:
         with tf.GradientTape() as tape:
-            logits = model(images, training=True)
+            logits = logits_of(images)
             # Over the global batch, so that shares of micro-batches and replicas add up to a mean.
             # So it is with weights too: over their sum, shares of other batches would not add up.
             loss = cross_entropy(labels, logits, *weights) / schedule.batch_size

@@ -27,7 +27,7 @@ from epnas_tf.training import batch_norm, loop, pipeline, step
 from epnas_tf.training import state as state_lib
 from epnas_tf.training.accuracies import ClassHits
 from epnas_tf.training.averages import Averages
-from epnas_tf.training.epochs import EpochResult, Epochs, Place, Updates, learning_rates
+from epnas_tf.training.epochs import EpochResult, Epochs, Place, RunSteps, Updates, learning_rates
 from epnas_tf.training.schedule import Schedule
 from epnas_tf.training.settings import TRAPEZOID
 from epnas_tf.training.state import State
@@ -120,20 +120,25 @@ def train(
             variables = [*model.variables, *optimizer.momentums, *averages.variables]
             place.enter(*_described(model, data, schedule, seed), variables, strategy)
         batches = pipeline.training_batches(data, schedule, strategy, seed, place.updates)
-        update = step.train_step_function(
-            model,
-            schedule,
-            strategy,
-            optimizer=optimizer,
-            averages=averages,
-            jit_compile=jit_compile,
-        )
-        run_steps = _steps_function(batches, update, strategy)
+        steps = schedule.steps_per_epoch(len(data.train))
+        low_until = schedule.low_until(steps)
+        runs = {}
+        for begins, halved in {0: True, low_until: False}.items():  # of one place the last
+            update = step.train_step_function(
+                model,
+                schedule,
+                strategy,
+                optimizer=optimizer,
+                averages=averages,
+                halved=halved,
+                jit_compile=jit_compile,
+            )
+            runs[begins] = _steps_function(batches, update, strategy)
         validate = _hits_function(model, data.validation, data, strategy, _EVALUATION_BATCH)
     ready = time.perf_counter()
 
-    rates = learning_rates(schedule, schedule.steps_per_epoch(len(data.train)))
-    run_epoch = Epochs(run_steps, rates, schedule.batch_size, on_updates, place)
+    rates = learning_rates(schedule, steps)
+    run_epoch = Epochs(runs, rates, schedule.batch_size, on_updates, place)
     epochs = place.epochs
     for epoch in range(len(epochs), len(rates)):
         loss, hits = run_epoch(epoch)
@@ -193,6 +198,9 @@ def _described(
     if schedule.decay != TRAPEZOID:
         rule = f"must be {TRAPEZOID} where a training is to be gone on with, got {schedule.decay}"
         raise SettingError("decay", rule)
+    if schedule.low_resolution:
+        rule = f"must be 0 where a training is to be gone on with, got {schedule.low_resolution}"
+        raise SettingError("low_resolution", f"{rule}: a longer one has more such updates")
     variation = dataclasses.asdict(data.augmentation)
     train = data.train
     of = state_lib.described(model.name, seed, schedule, train.fingerprint, variation)
@@ -201,7 +209,7 @@ def _described(
 
 def _steps_function(
     batches: Any, update: step.ReplicaStep, strategy: tf.distribute.Strategy
-) -> Callable[[Any, Any, Any], tuple[Any, Any]]:
+) -> RunSteps:
     """Returns the graph that runs an update, on the next batch, per learning rate.
 
     It takes the rates [n] and the sums so far of losses and of images classified correctly, and

@@ -93,15 +93,23 @@ def test_the_state_of_another_training_is_refused(data, short, changes, reason):
         _trained(**arguments, state=short[2])
 
 
-def test_a_cosine_has_no_place_to_go_on_from(data):
-    plan = dataclasses.replace(_SHORT, decay="cosine")
-    with pytest.raises(SettingError, match="decay must be trapezoid where .* got cosine"):
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"decay": "cosine"}, "decay must be trapezoid where .* got cosine"),
+        ({"low_resolution": 0.5}, "low_resolution must be 0 where .* got 0.5"),
+    ],
+)
+def test_some_schedules_have_no_place_to_go_on_from(data, changes, reason):
+    plan = dataclasses.replace(_SHORT, **changes)
+    with pytest.raises(SettingError, match=reason):
         _trained(_LAYERWISE, data, plan, on_state=lambda _: None)
 
 
 @pytest.mark.parametrize(
     ("done", "falls", "cuts"),
     [
+        (0, -1, [[0, 10], [0, 6, 10], [0, 10]]),
         (0, 14, [[0, 10], [0, 4, 10], [0, 10]]),
         (12, 14, [[2, 4, 10], [0, 10]]),
         (14, 14, [[4, 10], [0, 10]]),
@@ -111,4 +119,5 @@ def test_a_cosine_has_no_place_to_go_on_from(data):
 def test_an_epoch_is_cut_where_it_begins_and_pauses(done, falls, cuts):
     place = Place(None, None)
     place.updates, place._falls_from = done, falls
-    assert [place.cuts(epoch, 10) for epoch in range(done // 10, 3)] == cuts
+    others = [0, 16] if falls < 0 else []
+    assert [place.cuts(epoch, 10, others) for epoch in range(done // 10, 3)] == cuts

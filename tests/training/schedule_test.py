@@ -65,6 +65,12 @@ def test_quick_costs_the_same_whatever_the_number_of_images() -> None:
     assert for_dataset("cifar10", images=4_000).images_per_epoch(4_000) == 4_000
 
 
+def test_images_of_half_the_size_count_as_a_quarter() -> None:
+    plan = schedule("plain", epochs=10, batch_size=10, low_resolution=0.4)
+    assert (plan.images(100), plan.low_until(10)) == (400 // 4 + 600, 40)
+    assert schedule("plain").low_until(351) == 0
+
+
 def test_a_batch_fits_the_images_of_an_epoch() -> None:
     plan = schedule("plain", epoch_images=320)
     assert fit_to(plan, 45_000).batch_size == 20

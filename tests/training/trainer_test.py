@@ -145,6 +145,27 @@ def test_loss_and_accuracy_are_means_over_the_epochs_images(digits: Data) -> Non
     assert epoch.accuracy == pytest.approx((logits.argmax(1) == source.train.labels).mean())
 
 
+def test_the_first_updates_may_see_images_of_half_the_size(digits: Data) -> None:
+    source = dataclasses.replace(digits, augmentation=Augmentation())
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((None, None, 1))
+    h = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(inputs)
+    free = keras.Model(
+        inputs, keras.layers.Dense(10)(keras.layers.GlobalAveragePooling2D()(h)), name="free"
+    )
+    model = keras.Model(image := keras.Input(source.input_shape), free(image))
+    plan = short(learning_rate=1e-9, low_resolution=0.5)  # of two updates the first
+    (epoch,) = run(model, source, plan).epochs
+    (order,), _ = trainer.pipeline._orders(len(source.train), plan, 3)
+    pixels = ((source.train.images / 255.0 - source.mean) / source.std)[order]
+    half = pixels[:512].reshape(512, 4, 2, 4, 2, 1).mean((2, 4))
+    logits = np.concatenate([free.predict(part, verbose=0) for part in (half, pixels[512:])])
+    labels = source.train.labels[order]
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)
+    assert epoch.loss == pytest.approx(float(loss), rel=1e-5)
+    assert epoch.accuracy == pytest.approx((logits.argmax(1) == labels).mean())
+
+
 @pytest.mark.parametrize("micro_batch_size", [0, 100])
 def test_class_weights_change_the_loss_as_by_hand(digits: Data, micro_batch_size: int) -> None:
     others, threes = (np.flatnonzero((digits.train.labels == 3) == is_3) for is_3 in (False, True))
