@@ -31,6 +31,7 @@ PROXIES: Mapping[str, str] = {
     "once_bias_rate": f"{_ONCE} --bias_rate=16",
     "once_alternating_flips": f"{_ONCE} --alternating_flips=true",
     "once_half_size": f"{_ONCE} --image_size=16",
+    "once_low_resolution": f"{_ONCE} --low_resolution=0.5",
     "rung_1": f"{_ONCE} --epochs=9",
     "rung_2": f"{_ONCE} --epochs=27",
 }
