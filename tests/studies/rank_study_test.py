@@ -33,6 +33,7 @@ def _trained(monkeypatch):
         return {"key": candidate.key, "method": name, "seed": seed}
 
     monkeypatch.setattr(rank_training, "run", run)
+    monkeypatch.setattr(rank_study, "start_worker", lambda *images: None)
     monkeypatch.setattr(concurrent.futures, "ProcessPoolExecutor", DirectPool)
     return jobs
 
