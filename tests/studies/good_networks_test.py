@@ -35,10 +35,10 @@ def test_there_are_so_many_of_each_pattern_within_the_limits(found):
 
 
 def test_they_are_those_made_by_hand_then_starts_then_changes_of_them(found, hand_made):
-    layerwise = [name for name, spec in found.items() if spec.pattern == "layerwise"]
-    own = [name for name, spec in hand_made.items() if spec.pattern == "layerwise"]
-    assert layerwise[: len(own)] == own
-    kinds = [name.partition("_")[0] for name in layerwise[len(own) :]]
+    mine = [name for name, spec in found.items() if spec.pattern == "module"]
+    own = [name for name, spec in hand_made.items() if spec.pattern == "module"]
+    assert mine[: len(own)] == own
+    kinds = [name.partition("_")[0] for name in mine[len(own) :]]
     assert kinds == sorted(kinds, reverse=True)
     assert set(kinds) == {"start", "near"}
 
