@@ -326,10 +326,15 @@ def make_space(config: SearchConfig, data: Data) -> SearchSpace:
         return fields.pick(config, SpaceSettings).space(data.input_shape[:2])
 
 
-def make_schedule(config: SearchConfig) -> Schedule:
-    """Returns the schedule of a resolved configuration."""
+def make_schedule(config: SearchConfig, images: int = 0) -> Schedule:
+    """Returns the schedule of a configuration.
+
+    Args:
+      config: of a search, resolved; else its schedule is that of so many images.
+      images: training images, 0 where the configuration has been resolved.
+    """
     others = fields.values_of(config, Optimisation)
-    return schedule.for_dataset(config.dataset, config.schedule, **_asked(config), **others)
+    return schedule.for_dataset(config.dataset, config.schedule, images, **_asked(config), **others)
 
 
 def _asked(config: SearchConfig) -> dict[str, Any]:

@@ -43,8 +43,10 @@ _LAZY = {
         "epnas_tf/studies/search_methods.py",
         "epnas_tf/studies/search_report.py",
         "epnas_tf/studies/rank_plot.py",
+        "epnas_tf/studies/comparison_plot.py",
     ),
     *("tools/checks/bench_memory.py", "tools/checks/soak.py"),
+    *("tools/studies/compare.py", "tools/studies/proxy_study.py", "tools/studies/retrain_study.py"),
 }
 
 
