@@ -66,6 +66,7 @@ def build_child(
     builders: Mapping[str, Builder] = BUILDERS,
     seed: int = 0,
     dtype_policy: str = global_state.FLOAT32,
+    identity_init: bool = False,
 ) -> keras.Model:
     """Returns the untrained network, made in the strategy's scope.
 
@@ -82,6 +83,7 @@ def build_child(
                 builders=builders,
                 synchronized=strategy.num_replicas_in_sync > 1,
                 dtype_policy=dtype_policy,
+                identity_init=identity_init,
             )
     except ValueError as error:
         raise BuildError(f"network {spec.key} cannot be built: {error}") from error
@@ -180,8 +182,8 @@ class Evaluator:
         )
 
     def _build(self, spec: Spec, seed: int) -> keras.Model:
-        policy = self.dtype_policy
-        return build_child(spec, self.budget, self.strategy, self.builders, seed, policy)
+        traits = (seed, self.dtype_policy, self.schedule.identity_init)
+        return build_child(spec, self.budget, self.strategy, self.builders, *traits)
 
     def untrained(self, spec: Spec, status: str, reason: str = "") -> Evaluation:
         """Returns what stands for a network without a measured accuracy (DECISIONS 10)."""

@@ -46,6 +46,7 @@ class Schedule(Optimisation):
       label_smoothing: share of an image's label that is spread over all classes.
       ema_decay: share of the average of the weights that an update leaves; 0 averages nothing.
       low_resolution: share of the updates, the first ones, that see images of half the size.
+      identity_init: whether a network's convolutions begin as the identity.
       bias_rate: factor on the rate of batch norm's biases.
       decay: whether the rate falls along a `cosine` or at the end alone (`trapezoid`).
       decay_share: share of the updates in which the rate of a trapezoid falls.

@@ -17,7 +17,7 @@ DTYPE_POLICIES = ("float32", "mixed_float16", "mixed_bfloat16")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Optimisation(Settings):
-    """What an update does, and how its rate falls."""
+    """What a training begins with, what an update does, and how its rate falls."""
 
     decay: str = setting(
         COSINE,
@@ -57,6 +57,11 @@ class Optimisation(Settings):
         "(arXiv:2104.00298)",
         least=0,
         most=0.9,
+    )
+    identity_init: bool = setting(
+        False,
+        "let convolutions begin as the identity on the channels of both input and output "
+        "(arXiv:2404.00498)",
     )
     bias_rate: float = setting(
         1.0, "factor on the rate of batch norm's biases (arXiv:2404.00498)", above=0, most=1000

@@ -156,6 +156,21 @@ def test_a_child_far_behind_ends_early_and_is_not_kept(make, tmp_path):
     assert (kept, sharing.offers, result.offer) == ([], [], 0)
 
 
+def test_a_schedule_may_let_children_begin_as_the_identity(make, monkeypatch):
+    built = []
+
+    def stop(model, *_, **__):
+        built.append(model.get_layer("layer1_conv2d_conv").kernel.numpy())
+        raise TimeoutError
+
+    monkeypatch.setattr(evaluate.trainer, "train", stop)
+    for schedule in (_SCHEDULE, dataclasses.replace(_SCHEDULE, identity_init=True)):
+        with pytest.raises(TimeoutError):
+            make(schedule=schedule).evaluate(_SPEC, 0)
+    np.testing.assert_array_equal(built[1][1, 1, :, :4], np.eye(4))
+    assert (built[0] != 0).all()
+
+
 def test_whoever_listens_may_end_a_child_which_leaves_nothing_behind(make, tmp_path):
     heard, kept = [], []
 

@@ -26,6 +26,15 @@ KINDS = {
     "micro-batches of weighted images on the replicas": (False, 0, 16),
     "synchronized batch norm": (True, 0, 0),
     "synchronized batch norm on micro-batches": (True, 32, 16),
+    "averages and all else": (True, 0, 0),
+}
+EXTRAS = {
+    "averages and all else": {
+        "ema_decay": 0.5,
+        "bias_rate": 8.0,
+        "label_smoothing": 0.1,
+        "low_resolution": 0.5,
+    }
 }
 
 
@@ -69,7 +78,9 @@ def net(source: dataset.Data, batch_norm: bool) -> keras.Model:
     return keras.Model(inputs, keras.layers.Dense(source.num_classes)(h), name="net")
 
 
-def compare(source: dataset.Data, batch_norm: bool, *micro: int) -> dict[str, float]:
+def compare(
+    source: dataset.Data, batch_norm: bool, *micro: int, **extras: float
+) -> dict[str, float]:
     weights, accuracies, replicas = [], [], []
     for name, micro_batch_size in zip(("none", "mirrored"), micro, strict=True):
         strategy = devices.make_strategy(name)
@@ -77,7 +88,12 @@ def compare(source: dataset.Data, batch_norm: bool, *micro: int) -> dict[str, fl
             model = net(source, batch_norm)
         before = model.get_weights()
         plan = schedule(
-            "plain", epochs=1, batch_size=64, micro_batch_size=micro_batch_size, clip_norm=0.3
+            "plain",
+            epochs=1,
+            batch_size=64,
+            micro_batch_size=micro_batch_size,
+            clip_norm=0.3,
+            **extras,
         )
         result = trainer.train(model, source, plan, strategy, seed=3)
         weights.append(model.get_weights())
@@ -123,7 +139,10 @@ def main() -> None:
         )
         for weighted in (False, True)
     }
-    found = {kind: compare(sources["weighted" in kind], *KINDS[kind]) for kind in KINDS}
+    found = {
+        kind: compare(sources["weighted" in kind], *KINDS[kind], **EXTRAS.get(kind, {}))
+        for kind in KINDS
+    }
     print(json.dumps(found | {"gone on": gone_on(sources[False])}))
 
 
