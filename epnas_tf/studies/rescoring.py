@@ -28,7 +28,8 @@ def best_within(work_dir: WorkDir, minutes: float) -> tuple[str, Spec]:
       ValueError: no network was trained by then.
     """
     elapsed, trained = 0.0, []
-    for row in trials_csv.read(work_dir):
+    # By time, not by slot: what rose was trained long after its network was proposed.
+    for row in sorted(trials_csv.read(work_dir), key=lambda row: int(row.trial_id)):
         elapsed += row.seconds + row.overhead_seconds
         if minutes and elapsed > 60 * minutes:
             break
