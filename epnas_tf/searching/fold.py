@@ -140,7 +140,7 @@ class Fold(abc.ABC):
           ValueError: a proposal is not of the running step.
         """
         for proposal in proposals:
-            if proposal.slot.of_fold or proposal.wave != self._wave:
+            if self.done or proposal.slot.of_fold or proposal.wave != self._wave:
                 self._check_slot(proposal.slot)
             self._proposals[proposal.slot] = proposal
 
@@ -151,6 +151,8 @@ class Fold(abc.ABC):
           ValueError: a result is not of the running step, or a slot was told another before.
         """
         results = list(results)
+        if not all(result.slot in self._proposals for result in results):
+            self.ask()  # a step told without being asked for still has its proposals
         for result in results:
             if result.slot not in self._proposals:
                 self._check_slot(result.slot)
@@ -170,7 +172,7 @@ class Fold(abc.ABC):
         for slot, (proposal, _) in logged.items():
             if proposal.wave is not None:
                 waves.setdefault(proposal.wave, []).append(slot)
-        last = max((slot.steps_before(self.steps) for slot in own), default=0)
+        last = max([*(slot.steps_before(self.steps) for slot in own), *waves], default=0)
         while not self.done:
             interrupts.check()  # a long log takes a while
             slots = [slot for slot in self.slots() if slot in logged] + waves.get(self._wave, [])

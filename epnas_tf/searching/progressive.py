@@ -78,6 +78,13 @@ class ProgressiveSearch(Fold):
         """
         return self._by_estimate(self.history)
 
+    def rising(self) -> list[Trial]:
+        """Returns which networks may rise: feasible ones, else what is nearest to kept limits."""
+        rising = super().rising()
+        if not self._learning.keeps_limits or any(trial.result.feasible for trial in rising):
+            return rising
+        return parents.nearest_first(rising, self._knowledge.violation)
+
     def _by_estimate(self, trials: Sequence[Trial]) -> list[Trial]:
         first = ranked(trials)
         risen = self.standing.risen

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from epnas_tf.architecture.spec import Spec
-from epnas_tf.searching.trials import Proposal, Trial
+from epnas_tf.searching.trials import Proposal, Slot, Trial
 
 
 def _one(spec: Spec) -> float:
@@ -54,7 +54,7 @@ class Standing:
         self._rungs = rungs
         self._base = self._above = 0.0  # work at the lowest rung and above it
         self._reached: dict[Spec, int] = {}
-        self._first: dict[Spec, Trial] = {}
+        self._first: dict[Spec, Slot] = {}
         self.risen: list[dict[Spec, Trial]] = [{} for _ in range(rungs.highest)]
 
     def take_in(self, trials: Iterable[Trial]) -> None:
@@ -62,7 +62,7 @@ class Standing:
         for trial in trials:
             if trial.trained and trial.proposal.reuse is None:
                 self._base += self._rungs.work(trial.proposal.spec)
-                self._first.setdefault(trial.proposal.spec, trial)
+                self._first.setdefault(trial.proposal.spec, trial.slot)
                 self._reached.setdefault(trial.proposal.spec, 0)
 
     def take_in_risen(self, trials: Iterable[Trial]) -> None:
@@ -70,7 +70,9 @@ class Standing:
         for trial in trials:
             spec, rung = trial.proposal.spec, trial.slot.rung
             self._above += self._rungs.work_at(spec, rung)
-            self._reached[spec] = max(self._reached.get(spec, 0), rung)
+            # What fails at a rung is not tried at a higher one.
+            reached = rung if trial.trained else self._rungs.highest
+            self._reached[spec] = max(self._reached.get(spec, 0), reached)
             if trial.trained:
                 self.risen[rung - 1][spec] = trial
 
@@ -95,7 +97,8 @@ class Standing:
             above += self._rungs.work_at(spec, rung)
             if above > self._rungs.share * (base + above):
                 break
-            rising.append(Proposal(trial.slot.at(rung), spec, wave=wave))
+            # Of a network that was trained again the first trial rises, whichever is the better.
+            rising.append(Proposal(self._first[spec].at(rung), spec, wave=wave))
         return sorted(rising, key=lambda proposal: proposal.slot)
 
     def of(self, trial: Trial) -> Trial:
