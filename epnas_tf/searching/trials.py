@@ -87,6 +87,14 @@ class Proposal:
     reuse: str | None = None
     wave: int | None = None
 
+    @property
+    def made(self) -> str:
+        """How its network was made, in words; empty where it rose or was measured again."""
+        if not self.slot.of_fold:
+            return ""
+        drawn = self.action is None and self.slot.step > 0
+        return "drawn at random" if drawn else morph.describe(self.action)
+
     def to_dict(self) -> dict[str, Any]:
         """Returns plain data, from which the proposal can be replayed as it was logged."""
         values: dict[str, Any] = {"slot": self.slot.name, "spec": self.spec.to_dict()}

@@ -94,7 +94,7 @@ def _around(owner: Any, name: str, clock: Clock, event: Callable[..., str]) -> N
 
 def _watch_rungs(clock: Clock) -> None:
     """Notes more of what rises: its creation, its epochs and the end of its training."""
-    assign, attempt, epoch = EPNASOracle._assign, EPNASTuner._attempt, trainer._Epochs.__call__
+    assign, attempt, epoch = EPNASOracle._assign, EPNASTuner._attempt, epochs.Epochs.__call__
     rung = 0
 
     def assigned(oracle: Any, proposal: Any) -> Any:
@@ -116,7 +116,7 @@ def _watch_rungs(clock: Clock) -> None:
         return epoch(*args, **kwargs)
 
     EPNASOracle._assign, EPNASTuner._attempt = assigned, attempted
-    trainer._Epochs.__call__ = epoch_ended
+    epochs.Epochs.__call__ = epoch_ended
 
 
 def _watch(clock: Clock) -> None:
