@@ -122,6 +122,9 @@ def stored_config(asked: SearchConfig) -> SearchConfig | None:
     where = flag("work_dir", asked.work_dir)
     if tf.io.gfile.exists(work_dir.path) and not tf.io.gfile.isdir(work_dir.path):
         raise ConfigError(f"{where}: must be a folder, is a file")
+    if asked.finish and (asked.overwrite or not storage.exists(work_dir.flags)):
+        but = ", which --overwrite would delete" if asked.overwrite else ""
+        raise ConfigError(f"{flag('finish', True)}: {where} must hold a search{but}")
     if asked.overwrite:
         return None
     if not asked.resume and (storage.exists(work_dir.flags) or storage.exists(work_dir.project)):

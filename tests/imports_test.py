@@ -19,8 +19,10 @@ except ImportError:  # from a checkout
 
 # Files of pure rooms that may import more; TensorFlow only where it is put off.
 _MORE = {
+    "epnas_tf/searching/gain.py": {"scipy"},
     "epnas_tf/searching/predictor.py": {"scipy"},
     "epnas_tf/searching/process.py": {"scipy"},
+    "epnas_tf/workdir/hits_file.py": {"numpy"},
     "epnas_tf/workdir/storage.py": {"tensorflow"},
 }
 

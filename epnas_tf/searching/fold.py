@@ -42,6 +42,7 @@ class Fold(abc.ABC):
       steps: T, steps per episode.
       total: number of trials of the whole search at the lowest rung.
       history: these trials of whole steps, in order.
+      rungs: how long networks may be trained.
       standing: which networks rose, and what came of it.
       step_log: what the log says of each whole step.
     """
@@ -76,8 +77,8 @@ class Fold(abc.ABC):
         self.total = sizes.total(space.pattern)
         self.history: list[Trial] = []
         self.step_log: list[dict[str, Any]] = []
-        self._rungs = rungs or Rungs()
-        self.standing = Standing(self._rungs)
+        self.rungs = rungs or Rungs()
+        self.standing = Standing(self.rungs)
         self._seed = sizes.seed
         self._episode, self._step = 1, 0
         self._proposals: dict[Slot, Proposal] = {}
@@ -151,7 +152,7 @@ class Fold(abc.ABC):
         if not all(slot in self._proposals for slot in self.slots()):
             drawn = self._propose() if self._step else self._starts()
             self._proposals = {p.slot: p for p in drawn} | self._proposals
-        if self._rungs.highest and self._step:
+        if self.rungs.highest and self._step:
             own = [self._proposals[slot] for slot in self.slots()]
             running = [proposal.spec for proposal in own if proposal.reuse is None]
             rising = self.standing.chosen(self.rising(), running, self._wave)
@@ -247,7 +248,7 @@ class Fold(abc.ABC):
         self.standing.take_in(own)
         self.standing.take_in_risen(risen)
         entry = self._entry(own)
-        if self._rungs.highest:
+        if self.rungs.highest:
             entry["risen"] = len(risen)
         self.step_log.append(entry | self._learn(own))
         self._step += 1

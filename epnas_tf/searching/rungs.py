@@ -57,6 +57,11 @@ class Standing:
         self._first: dict[Spec, Slot] = {}
         self.risen: list[dict[Spec, Trial]] = [{} for _ in range(rungs.highest)]
 
+    @property
+    def work(self) -> float:
+        """Estimated work of all that was taken in."""
+        return self._base + self._above
+
     def take_in(self, trials: Iterable[Trial]) -> None:
         """Takes the results of a step's proposals at the lowest rung."""
         for trial in trials:

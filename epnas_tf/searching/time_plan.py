@@ -21,8 +21,6 @@ FULL_SECONDS, FULL_NETWORKS = 900.0, 60
 SETUP_SECONDS = 3.0
 _START_SECONDS = 5.0
 
-# Share of a search's time in which the finalists are measured with more seeds.
-FINALS_SHARE = 0.1
 # Work of a typical promotion, in that of its network at the lowest rung: most rise by one rung.
 _PROMOTION = 4.0
 

@@ -23,7 +23,7 @@ import tensorflow as tf
 from epnas_tf import global_state
 from epnas_tf.data.dataset import Data, Split
 from epnas_tf.fields import SettingError
-from epnas_tf.training import batch_norm, loop, pipeline, step
+from epnas_tf.training import accuracies, batch_norm, loop, pipeline, step
 from epnas_tf.training import state as state_lib
 from epnas_tf.training.accuracies import ClassHits
 from epnas_tf.training.averages import Averages
@@ -48,6 +48,8 @@ class TrainResult:
       train_seconds: time of training and validation steps.
       setup_seconds: time before the first of them: input, variables, tracing.
       finite: whether every epoch's loss was a finite number; training stops at one that was not.
+      hits: which validation images it classified correctly then, bool [images]; None where not
+        finite.
     """
 
     epochs: tuple[EpochResult, ...]
@@ -57,6 +59,7 @@ class TrainResult:
     train_seconds: float
     setup_seconds: float
     finite: bool
+    hits: np.ndarray | None = dataclasses.field(default=None, compare=False, repr=False)
 
     @property
     def train_accuracy(self) -> float:
@@ -165,6 +168,7 @@ def train(
         train_seconds=time.perf_counter() - ready,
         setup_seconds=ready - start,
         finite=finite,
+        hits=None if found is None else found.hits,
     )
 
 
@@ -250,27 +254,32 @@ def _hits_function(
     batch_size: int,
 ) -> Callable[[], ClassHits]:
     """Returns the function that measures the model as it is."""
-    images = np.bincount(split.labels, minlength=data.num_classes)
     batches, all_steps = pipeline.evaluation_batches(split, data, strategy, batch_size)
-    predict = step.predict_step_function(model)
+    predict, replicas = step.predict_step_function(model), strategy.num_replicas_in_sync
+
+    def in_its_row(*batch: Any) -> Any:  # a sum over replicas then lays their hits side by side
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        return tf.one_hot(replica, replicas)[:, None] * predict(*batch)
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.int32)], autograph=False)
-    def count_correct(steps: Any) -> Any:
-        def body(index: Any, correct: Any) -> tuple[Any, Any]:
-            shares = strategy.run(predict, args=next(batches))
-            return index + 1, correct + loop.over_replicas(strategy, shares)
+    def find_correct(steps: Any) -> Any:
+        def body(index: Any, found: Any) -> tuple[Any, Any]:
+            shares = strategy.run(in_its_row, args=next(batches))
+            hits = loop.over_replicas(strategy, shares)
+            return index + 1, tf.tensor_scatter_nd_update(found, [[index]], hits[None])
 
-        return loop.repeat(steps, body, tf.zeros([data.num_classes]))[1]
+        each = -(-min(batch_size, len(split)) // replicas)
+        return loop.repeat(steps, body, tf.zeros([all_steps, replicas, each]))[1]
 
-    counted = count_correct.get_concrete_function()
-    counted(tf.constant(0))  # no steps: optimises the graph
+    found = find_correct.get_concrete_function()
+    found(tf.constant(0))  # no steps: optimises the graph
     pace = loop.Pace()
 
     def measure() -> ClassHits:
         chunks = (chunk.stop - chunk.start for chunk in pace(0, all_steps))
-        correct = np.zeros(data.num_classes)
-        for chunk in chunks:
-            correct += counted(tf.constant(chunk)).numpy()
-        return ClassHits(correct, images)
+        hits = [found(tf.constant(chunk)).numpy()[:chunk].ravel() for chunk in chunks]
+        return accuracies.class_hits(
+            np.concatenate(hits)[: len(split)] > 0, split.labels, data.num_classes
+        )
 
     return measure

@@ -201,6 +201,7 @@ def test_accuracies_come_from_one_count_by_class(digits: Data) -> None:
     assert list(hits.shares.values()) == shares
     assert result.validation_accuracy == hits.accuracy == right.sum() / len(right)
     assert result.balanced_accuracy == hits.balanced_accuracy == pytest.approx(np.mean(shares))
+    assert list(result.hits) == list(hits.hits) == list(right)  # image by image, in their order
 
 
 @pytest.mark.parametrize("batch_size", [64, 359, 1000])

@@ -33,6 +33,7 @@ class Console:
         self.verbose = verbose
         self.read: dict[str, Sequence[str]] = {}
         self._leads = leads  # a worker knows its own trials alone
+        self._said = ""
         self._timing = Timing()
         self.progress = Progress(self._timing)
 
@@ -59,6 +60,8 @@ class Console:
         if not self.verbose:
             return
         tally = self._timing.tally(oracle)
+        if not finished.proposal.in_step:
+            self._say_once(headline.finals(oracle.finals.lineup))
         self.progress.write(line(oracle, finished, tally))
         if self.verbose > 1:
             self.progress.write(f"    {finished.proposal.spec.to_json()}")
@@ -66,6 +69,11 @@ class Console:
         if first_step and not tally.before:
             for said in forecast.after_first_step(tally):
                 self.progress.write(said)
+
+    def _say_once(self, text: str) -> None:
+        if text != self._said:
+            self._said = text
+            self.progress.write(text)
 
 
 def line(oracle: EPNASOracle, finished: CompletedTrial, tally: Tally) -> str:

@@ -92,7 +92,8 @@ class ResultsWriter:
     def _kept(self, oracle: EPNASOracle, ranked: Sequence[str]) -> set[str]:
         """Returns the names of the trials, best first in `ranked`, whose weights stay."""
         running = map(oracle.log.assignment, oracle.ongoing_trials.values())
-        return {*ranked[: self._keep_models], *(assignment.slot.name for assignment in running)}
+        kept = {*ranked[: self._keep_models], *(assignment.slot.name for assignment in running)}
+        return kept | oracle.finals.kept()
 
     def _weights(self) -> list[str]:
         return [n for n in storage.names(self._work_dir.models) if n.endswith(".weights.h5")]
