@@ -37,6 +37,7 @@ _LAZY = {
         "epnas_tf/__init__.py",
         "epnas_tf/command_line.py",
         "epnas_tf/data/decoding.py",
+        "epnas_tf/searching/algorithms/__init__.py",
         "epnas_tf/searching/policies/__init__.py",
         "epnas_tf/workdir/storage.py",
     ),
@@ -45,8 +46,10 @@ _LAZY = {
         "epnas_tf/studies/search_methods.py",
         "epnas_tf/studies/search_report.py",
         "epnas_tf/studies/rank_plot.py",
+        "epnas_tf/studies/comparison_plot.py",
     ),
     *("tools/checks/bench_memory.py", "tools/checks/soak.py"),
+    *("tools/studies/compare.py", "tools/studies/proxy_study.py", "tools/studies/retrain_study.py"),
 }
 
 

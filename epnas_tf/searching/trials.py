@@ -88,6 +88,14 @@ class Proposal:
     wave: int | None = None
 
     @property
+    def made(self) -> str:
+        """How its network was made, in words; empty where it rose or was measured again."""
+        if not self.slot.of_fold:
+            return ""
+        drawn = self.action is None and self.slot.step > 0
+        return "drawn at random" if drawn else morph.describe(self.action)
+
+    @property
     def in_step(self) -> bool:
         """Whether it runs in a step of the search; what is measured at its end does not."""
         return self.slot.of_fold or self.wave is not None

@@ -1,4 +1,4 @@
-"""EPNASOracle: the progressive search as a Keras Tuner oracle.
+"""EPNASOracle: the search as a Keras Tuner oracle.
 
 Each trial carries its assignment (slot, network, parent, action); the search's state is the fold
 over the completed trials, so a reloaded project continues where it was.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import epnas_tf.backend
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,12 +24,12 @@ from epnas_tf.fields import SettingError
 from epnas_tf.searching import initial_specs as initial_specs_lib
 from epnas_tf.searching import prior as prior_lib
 from epnas_tf.searching import starts, trials
+from epnas_tf.searching.algorithms import ALGORITHMS, Task
+from epnas_tf.searching.fold import Fold
 from epnas_tf.searching.knowledge import Knowledge
-from epnas_tf.searching.policies import POLICIES
 from epnas_tf.searching.prior import Prior, PriorTrial
-from epnas_tf.searching.progressive import ProgressiveSearch
 from epnas_tf.searching.rungs import Rungs
-from epnas_tf.searching.settings import STEPS, Learning, SearchSettings, Sizes
+from epnas_tf.searching.settings import STEPS, SearchSettings
 from epnas_tf.searching.trials import Proposal
 from epnas_tf.tuner import durable
 from epnas_tf.tuner.assigning import Assigner
@@ -47,7 +48,7 @@ Listener = Callable[["EPNASOracle", CompletedTrial], None]
 
 
 class EPNASOracle(DurableOracle):
-    """Proposes progressive morphs; made for EPNASTuner, which tells it of the images by `bind`.
+    """Proposes what a search asks for; made for EPNASTuner, which tells it of the images by `bind`.
 
     Attributes:
       space: the networks it may propose.
@@ -107,7 +108,7 @@ class EPNASOracle(DurableOracle):
         self.listeners: list[Listener] = []
         self._limit_reached = ""
         self._budget: Budget | None = None
-        self._search: ProgressiveSearch | None = None
+        self._search: Fold | None = None
         self.log = TrialLog(self.trials, self.space, self.constraints)
         self._assign = Assigner(self)
         self._worker = ""
@@ -128,23 +129,13 @@ class EPNASOracle(DurableOracle):
         return self._budget
 
     @property
-    def search(self) -> ProgressiveSearch:
+    def search(self) -> Fold:
         """The search, made when first needed (a worker never does) and brought up to date.
 
         That replays the log. Within the oracle's lock a signal would wait for it.
         """
         if self._search is None:
-            settings = self.settings
-            search = ProgressiveSearch(
-                self.space,
-                POLICIES[settings.policy](self.space, fields.pick(settings, SearchSettings)),
-                knowledge=self._knowledge(),
-                learning=fields.pick(settings, Learning),
-                reuse_duplicates=settings.reuse_duplicates,
-                starts=starts.plan(settings, self.initial_specs, self.space, self.budget),
-                rungs=self._rungs(),
-                **fields.values_of(settings, Sizes),
-            )
+            search = ALGORITHMS[self.settings.algorithm](self._task())
             try:
                 search.replay(self.log.results())
             except ValueError as error:
@@ -155,12 +146,20 @@ class EPNASOracle(DurableOracle):
             self._search = search
         return self._search
 
+    def _task(self) -> Task:
+        """Returns what is to be searched, whoever does it."""
+        settings = fields.pick(self.settings, SearchSettings)
+        begin = starts.plan(settings, self.initial_specs, self.space, self.budget)
+        return Task(self.space, settings, self._knowledge(), begin, self._rungs())
+
     def _rungs(self) -> Rungs:
         """Returns how long networks may be trained, and what that costs."""
         budget, settings = self.budget, self.settings
+        # Shares of the work are the same at any rate.
+        rated = budget if budget.machine_gflops else dataclasses.replace(budget, machine_gflops=1.0)
 
         def work(spec: Spec) -> float:
-            return budget.minutes(budget.cost(spec)) or 1.0
+            return rated.minutes(budget.cost(spec)) or 1.0
 
         return Rungs(settings.rung_epochs, settings.promotion_share, work)
 

@@ -46,6 +46,15 @@ def test_the_first_that_is_reached_is_named(tmp_path, clock):
     assert limits.reached(1, str(tmp_path)) == "max_trials=1"
 
 
+def test_the_time_is_up_after_the_last_second(clock):
+    limits, endless = RunWatch(RunLimits(max_hours=1.5)), RunWatch(RunLimits(max_hours=0))
+    clock[0] += 5400
+    assert not limits.time_is_up
+    clock[0] += 0.1
+    assert limits.time_is_up
+    assert not endless.time_is_up
+
+
 def test_the_seconds_of_a_run_are_those_of_its_hours():
     assert RunWatch(RunLimits(max_hours=1.5)).seconds == 5400
     assert RunWatch(RunLimits()).seconds == 0

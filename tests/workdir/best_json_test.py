@@ -36,6 +36,15 @@ def test_the_best_network_comes_back(tmp_path, test_accuracy):
     assert {type(stored["cost"][name]) for name in ("params", "flops", "traffic_bytes")} == {int}
 
 
+def test_it_says_rung_and_epochs(tmp_path):
+    work_dir = WorkDir(str(tmp_path))
+    best = dataclasses.replace(_BEST, slot="e01s02b3r2", rung=2, epochs=27)
+    best_json.write(work_dir, best)
+    assert best_json.read(work_dir) == best
+    stored = json.loads(storage.read_text(work_dir.best))
+    assert (stored["slot"], stored["rung"], stored["epochs"]) == ("e01s02b3r2", 2, 27)
+
+
 def test_what_is_known_class_by_class_comes_back(tmp_path):
     work_dir = WorkDir(str(tmp_path))
     shares = {"validation": {"cat": 1.0, "0": 0.0}, "test": {"cat": 0.5, "0": 0.25}}

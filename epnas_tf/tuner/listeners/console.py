@@ -6,7 +6,6 @@ import contextlib
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from epnas_tf.architecture import morph
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.report import forecast
 from epnas_tf.report.forecast import Tally
@@ -103,7 +102,7 @@ def _made(finished: CompletedTrial) -> str:
         return f"measured again, {finished.outcome.epochs} epochs"
     if finished.slot.rung:
         return f"risen, {finished.outcome.epochs} epochs"
-    return morph.describe(finished.proposal.action)
+    return finished.proposal.made
 
 
 def _outcome(finished: CompletedTrial) -> str:

@@ -32,7 +32,7 @@ def lines(plan: Plan, networks: int, work_dir: str) -> list[str]:
     said = [
         f"{data.name}: {len(data.train)} training{_test(data)} and {len(data.validation)} "
         f"validation images of {shape}, {data.num_classes} classes{_names(data)}{uneven}; "
-        f"{networks} networks in {work_dir}",
+        f"at most {networks} networks in {work_dir}",
         _child(plan),
     ]
     if len(data.validation) < _ENOUGH:

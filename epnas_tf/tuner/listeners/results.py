@@ -10,7 +10,6 @@ import logging
 import os
 from collections.abc import Sequence
 
-from epnas_tf.architecture import morph
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.tuner.oracle import EPNASOracle
 from epnas_tf.tuner.trial_data import CompletedTrial
@@ -116,7 +115,7 @@ def row_of(trial: CompletedTrial) -> Row:
         attempt=assignment.attempt,
         trial_id=trial.trial_id,
         parent=trial.proposal.parent or "",
-        action=morph.describe(trial.proposal.action) if trial.slot.of_fold else "",
+        action=trial.proposal.made,
         worker=assignment.worker,
         reused=trial.proposal.reuse or "",
         inherited=outcome.inherited,

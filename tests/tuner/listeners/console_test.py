@@ -16,6 +16,7 @@ from epnas_tf.searching.trials import Proposal, Slot, ranked
 from epnas_tf.tuner.listeners import console
 from epnas_tf.tuner.listeners.console import Console
 from epnas_tf.tuner.listeners.timing import Timing
+from epnas_tf.tuner.settings import OracleSettings
 from epnas_tf.tuner.trial_data import Assignment, CompletedTrial, Outcome
 
 _SPEC = LayerwiseSpec((LayerSpec("conv2d", 3, None, 8, "relu"),), 4)
@@ -41,7 +42,7 @@ def _oracle(*trials, total=28, seconds=100.0, constraints=(), limit=0.0):
         watch=types.SimpleNamespace(elapsed=lambda: seconds, seconds=limit),
         finals=types.SimpleNamespace(minutes=lambda: 0.0),
         constraints=constraints,
-        settings=types.SimpleNamespace(branches=4),
+        settings=OracleSettings(branches=4),
     )
 
 
@@ -74,6 +75,19 @@ def test_a_line_is_literally_this():
         "[ 2/28] e01s03b2 | part 2 channels up; insert max_pool 2x2 after 0 | acc 0.9800"
         " | params 12.3k <= 20k | best 0.9800 (e01s03b2) | 0:01:40, ETA 0:21:40"
     )
+
+
+@pytest.mark.parametrize(
+    ("slot", "said"),
+    [
+        (Slot(1, 3, 2, rung=1), "e01s03b2r1 | risen, 9 epochs | acc 0.9900 | best 0.9900"),
+        (Slot(1, 3, 2, 2, 1), "e01s03b2r2m1 | measured again, 9 epochs | acc 0.9900 | best 0.9800"),
+    ],
+)
+def test_what_rose_says_so_and_its_epochs(slot, said):
+    trial = _trial(slot, accuracy=0.99)
+    trial = dataclasses.replace(trial, outcome=dataclasses.replace(trial.outcome, epochs=9))
+    assert f"] {said}" in _line(_oracle(_FIRST, _BETTER, trial), trial)
 
 
 def test_a_starting_network_without_limits():
