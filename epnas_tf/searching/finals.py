@@ -132,11 +132,12 @@ class _Chosen:
     def __init__(self, search: Fold, trials: Sequence[Trial]):
         self.trials = trials
         self._standing, self._rungs = search.standing, search.rungs
-        self.unmeasured = [t for t in trials if self._best_of(t).slot.rung < self._rungs.highest]
+        highest = self._rungs.highest
+        self.unmeasured = [t for t in trials if self._standing.of(t).slot.rung < highest]
 
     def slot(self, trial: Trial) -> Slot:
         """Returns the slot of a network's measurement 0 at the highest rung."""
-        return self._best_of(trial).slot.at(self._rungs.highest)
+        return self._standing.slot(trial, self._rungs.highest)
 
     def rounds(self, most: float) -> int:
         """Returns how often all can be measured again within so much work."""
@@ -151,9 +152,6 @@ class _Chosen:
         while count and self._work(self.unmeasured[:count]) > most:
             count -= 1
         return [self.slot(trial) for trial in self.unmeasured[:count]]
-
-    def _best_of(self, trial: Trial) -> Trial:
-        return self._standing.of(trial)
 
     def _work(self, trials: Iterable[Trial]) -> float:
         highest = self._rungs.highest

@@ -133,6 +133,10 @@ class Standing:
         known = self.risen[rung - 1]
         return sorted((s for s in specs if s in known), key=lambda spec: known[spec].rank)
 
+    def slot(self, trial: Trial, rung: int) -> Slot:
+        """Returns the slot of a network at a rung: that of its first trial."""
+        return self._first.get(trial.proposal.spec, trial.slot).at(rung)
+
     def of(self, trial: Trial) -> Trial:
         """Returns a network's trial at the highest rung at which it was measured."""
         spec = trial.proposal.spec

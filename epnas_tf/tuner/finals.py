@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import epnas_tf.backend
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from epnas_tf.searching.finals import Lineup, Results
 from epnas_tf.searching.gain import Gain, Measured
 from epnas_tf.searching.trials import Proposal, Result
 from epnas_tf.tuner.trial_data import CompletedTrial
-from epnas_tf.workdir import hits_file
+from epnas_tf.workdir import best_json, hits_file
 from epnas_tf.workdir.layout import WorkDir
 
 if TYPE_CHECKING:  # the oracle imports this module
@@ -91,15 +92,25 @@ class Finals:
         limit, share = self._oracle.watch.seconds, self._oracle.settings.finals_share
         return min(60 * self.minutes(), limit * share / (1 + share)) if limit else 0.0
 
-    def first(self, ranked: list[CompletedTrial]) -> list[CompletedTrial]:
-        """Returns the ranked trials with the winner before the others, if there is one by now."""
-        name = self._winner()
+    def first(self, ranked: list[CompletedTrial], folder: str) -> list[CompletedTrial]:
+        """Returns the ranked trials with the winner before the others, if there is one by now.
+
+        Args:
+          ranked: the trials.
+          folder: the project's.
+        """
+        name = self._winner(folder)
         return sorted(ranked, key=lambda trial: trial.slot.name != name)
 
-    def _winner(self) -> str:
+    def _winner(self, folder: str) -> str:
         completed = self._oracle.completed()
         if not self.rung or not any(trial.slot.measurement for trial in completed):
             return ""
+        if self._known is None:  # a project that is looked at: to replay its search takes a minute
+            with contextlib.suppress(ValueError):
+                told = best_json.read(WorkDir(folder))
+                if told is not None:
+                    return "" if told.gain is None else told.slot
         winner = self.lineup.winner(self._results())
         return "" if winner is None else winner.name
 

@@ -295,4 +295,4 @@ class EPNASOracle(DurableOracle):
 
     def best(self) -> list[CompletedTrial]:
         """Returns the trained trials of distinct networks, best first (DECISIONS 8, 82, 84)."""
-        return self.finals.first(trials.ranked(self.completed()))
+        return self.finals.first(trials.ranked(self.completed()), self._project_dir)

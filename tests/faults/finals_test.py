@@ -17,7 +17,7 @@ from epnas_tf.workdir.layout import WorkDir
 from tests.tiny_search import TINY
 
 # The best start and another network, measured twice again for two epochs.
-_END = {"rungs": (1, 2), "finalists": 2, "finals_share": 2.0, "threads_per_child": 1, "seed": 1}
+_END = {"rungs": (1, 2), "finalists": 2, "finals_share": 2.0, "seed": 1}
 
 
 @pytest.fixture(name="whole", scope="module")

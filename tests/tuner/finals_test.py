@@ -12,6 +12,8 @@ import pytest
 from epnas_tf import randomness
 from epnas_tf.architecture import resources
 from epnas_tf.architecture.cost import Cost
+from epnas_tf.searching import trials
+from epnas_tf.searching.fold import Fold
 from epnas_tf.training.evaluate import Evaluation, Evaluator
 from epnas_tf.training.trainer import TrainResult
 from epnas_tf.tuner import durable, run_limits
@@ -133,6 +135,20 @@ def test_each_measurement_has_a_seed_of_its_own(make, data, trained):
         assert len({lowest[0], *(seed for seed, _ in again)}) == 3
 
 
+def test_a_project_that_is_only_looked_at_says_the_winner_and_replays_nothing(
+    make, data, monkeypatch
+):
+    tuner = make(seed=2)
+    tuner.search(data)
+    order = [trial.slot for trial in tuner.oracle.best()]
+    assert order != [trial.slot for trial in trials.ranked(tuner.oracle.completed())]
+    with monkeypatch.context() as patch:
+        patch.setattr(Fold, "replay", None)
+        assert [trial.slot for trial in make(seed=2).oracle.best()] == order
+    storage.write_atomic(tuner.work_dir.best, "torn")
+    assert [trial.slot for trial in make(seed=2).oracle.best()] == order
+
+
 @pytest.mark.parametrize("off", [{"finalists": 0}, {"rungs": (1,)}, {"finals_share": 0.0}])
 def test_without_finalists_rungs_or_work_for_it_there_is_no_end(make, data, off):
     tuner = make(**off)
@@ -185,7 +201,7 @@ def test_a_search_that_goes_on_takes_what_was_measured(make, data, trained):
 
 
 def test_a_limit_in_hours_keeps_the_time_of_the_end_back(make, data, monkeypatch):
-    tuner = make(steps=3, max_hours=1.0, finals_share=0.5)
+    tuner = make(steps=6, max_hours=1.0, finals_share=0.5)
     oracle = tuner.oracle
     now = [0.0]
     monkeypatch.setattr(run_limits.RunWatch, "elapsed", lambda watch: now[0])
