@@ -122,6 +122,9 @@ def stored_config(asked: SearchConfig) -> SearchConfig | None:
     where = flag("work_dir", asked.work_dir)
     if tf.io.gfile.exists(work_dir.path) and not tf.io.gfile.isdir(work_dir.path):
         raise ConfigError(f"{where}: must be a folder, is a file")
+    if asked.finish and (asked.overwrite or not storage.exists(work_dir.flags)):
+        but = ", which --overwrite would delete" if asked.overwrite else ""
+        raise ConfigError(f"{flag('finish', True)}: {where} must hold a search{but}")
     if asked.overwrite:
         return None
     if not asked.resume and (storage.exists(work_dir.flags) or storage.exists(work_dir.project)):
@@ -326,10 +329,15 @@ def make_space(config: SearchConfig, data: Data) -> SearchSpace:
         return fields.pick(config, SpaceSettings).space(data.input_shape[:2])
 
 
-def make_schedule(config: SearchConfig) -> Schedule:
-    """Returns the schedule of a resolved configuration."""
+def make_schedule(config: SearchConfig, images: int = 0) -> Schedule:
+    """Returns the schedule of a configuration.
+
+    Args:
+      config: of a search, resolved; else its schedule is that of so many images.
+      images: training images, 0 where the configuration has been resolved.
+    """
     others = fields.values_of(config, Optimisation)
-    return schedule.for_dataset(config.dataset, config.schedule, **_asked(config), **others)
+    return schedule.for_dataset(config.dataset, config.schedule, images, **_asked(config), **others)
 
 
 def _asked(config: SearchConfig) -> dict[str, Any]:

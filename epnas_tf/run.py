@@ -56,10 +56,12 @@ def search(config: SearchConfig, listeners: Sequence[Listener] = ()) -> SearchRe
             stack.enter_context(tuner.session.claimed())
             tuner.session.check(plan)  # another process may have begun a search meanwhile
             # What was said for this run alone is not repeated by the next.
-            kept = dataclasses.replace(resolve.from_anywhere(settled), resume=True, overwrite=False)
+            found = resolve.from_anywhere(settled)
+            kept = dataclasses.replace(found, resume=True, overwrite=False, finish=False)
             storage.write_atomic(tuner.work_dir.flags, config_lib.to_flags_text(kept))
         tuner.run(plan)
-        larger_limit = config_lib.same_command(config, "with a larger one")
+        change = "without --finish" if config.finish else "with a larger one"
+        larger_limit = config_lib.same_command(config, change)
         return result.finish(tuner, data, larger_limit)
 
 

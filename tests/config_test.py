@@ -40,6 +40,18 @@ def test_odd_channels_are_refused_where_crelu_may_double_them():
     assert _parse("--channels=15,32", "--pattern=module").channels == (15, 32)
 
 
+@pytest.mark.parametrize("flags", [["--rungs=2,6", "--epochs=3"], ["--epochs=3", "--rungs=2"]])
+def test_rungs_that_begin_with_other_epochs_are_refused_and_both_are_named(flags):
+    rungs = next(flag for flag in flags if "rungs" in flag)
+    assert _message(*flags) == f"{rungs}: must begin with --epochs=3"
+
+
+def test_rungs_may_be_given_with_their_epochs_or_alone():
+    assert _parse("--rungs=3,9", "--epochs=3").rungs == (3, 9)
+    assert (_parse("--rungs=3,9").rungs, _parse("--rungs=3,9").epochs) == ((3, 9), 0)
+    assert _parse("--epochs=3").rungs == ()
+
+
 def test_python_callers_get_the_same_errors():
     with pytest.raises(ValueError, match=r"^--seed=1\.5: must be a whole number$"):
         SearchConfig(seed=1.5)

@@ -216,6 +216,12 @@ def test_open_questions_are_answered(stored_flags, pattern, steps):
     assert stored.machine_gflops > 0
 
 
+def test_the_lowest_rung_says_the_epochs(stored_flags):
+    stored = stored_flags(rungs=(2, 5))
+    assert (stored.rungs, stored.epochs) == ((2, 5), 2)
+    assert resolve.make_schedule(stored).epochs == 2
+
+
 @pytest.mark.parametrize(("asked", "epoch_images"), [(-1, 5_000), (0, 0), (2_000, 2_000)])
 def test_an_epochs_images_are_the_schedules_or_as_asked(stored_flags, many, asked, epoch_images):
     stored = stored_flags(dataset=many, epoch_images=asked, machine_gflops=1, max_hours=0)

@@ -464,7 +464,13 @@ def test_a_folder_beside_the_images_is_not_among_them(photos):
 
 
 def test_the_schedule_that_children_get_is_said(tmp_path, capsys):
-    settings = TINY | {"max_trials": 1, "verbosity": 1, "batch_size": 512, "epochs": 2}
+    settings = TINY | {
+        "max_trials": 1,
+        "verbosity": 1,
+        "batch_size": 512,
+        "epochs": 2,
+        "rungs": (2,),
+    }
     epnas_tf.search(SearchConfig(work_dir=str(tmp_path / "search"), **settings))
     second = capsys.readouterr().out.splitlines()[1]
     # A batch that a person names is kept as far as there are so many images.

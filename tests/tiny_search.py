@@ -19,6 +19,7 @@ TINY: dict[str, Any] = {
     "episodes": 1,
     "steps": 1,
     "epochs": 1,
+    "rungs": (1,),
     "max_params": 10_000,
     "machine_gflops": 16,
     "keep_models": 2,

@@ -40,6 +40,7 @@ class Tally:
       before: mean seconds of trials trained by earlier runs, 0 without any.
       limit: seconds that this run may take, 0 for any number.
       shares: what of the time is not for new networks.
+      finals: seconds of the measurements at the end.
     """
 
     left: int
@@ -50,6 +51,7 @@ class Tally:
     before: float = 0.0
     limit: float = 0.0
     shares: Shares = Shares()
+    finals: float = 0.0
 
     @property
     def each(self) -> float:
@@ -63,13 +65,13 @@ def seconds_left(tally: Tally) -> float | None:
     What costs nothing, skipped and remembered networks, says nothing of the time that a trained one
     takes; it says how many of those that are left may be trained.
     """
-    if not tally.left:
-        return 0.0
     rest = max(0.0, tally.limit - tally.elapsed) if tally.limit else None
+    if not tally.left:
+        return tally.finals if rest is None else min(tally.finals, rest)
     if not tally.each:
         return rest
     share = (tally.trained + _SURE) / (tally.ended + _SURE)
-    needed = tally.left * share * tally.each
+    needed = tally.left * share * tally.each + tally.finals
     return needed if rest is None else min(needed, rest)
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from epnas_tf.fields import MAY_GROW, Settings, setting
+from epnas_tf.fields import MAY_CHANGE, MAY_GROW, Settings, setting
+from epnas_tf.searching.algorithms import ALGORITHMS
 from epnas_tf.searching.policies import POLICIES
 
 # Steps per episode, and episodes (paper, section 4.1).
@@ -55,8 +56,14 @@ class StartSettings(Settings):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PolicySettings(Settings):
-    """Who chooses the changes, and when a result is taken from memory."""
+    """Who chooses the networks, and when a result is taken from memory."""
 
+    algorithm: str = setting(
+        "epnas",
+        "what searches; the others are there to compare with, from the same starting networks "
+        "and under the same limits: ageing evolution, local search, random networks",
+        choices=tuple(ALGORITHMS),
+    )
     policy: str = setting("lstm", "who chooses the changes", choices=tuple(POLICIES))
     reuse_duplicates: bool = setting(
         True, "answer a repeated network from memory, not by training (false: train again)"
@@ -161,6 +168,16 @@ class RungSettings(Settings):
         "share of the work, as estimated, that may go to rungs above the first",
         least=0,
         most=0.95,
+    )
+    finalists: int = setting(
+        3,
+        "most promising networks that are measured again at the end, beside the best start, each "
+        "with up to 2 more seeds (0: none are)",
+        least=0,
+        resume=MAY_CHANGE,
+    )
+    finals_share: float = setting(
+        0.1, "most work that this may take, as a share of the search's", least=0, resume=MAY_CHANGE
     )
 
     @property

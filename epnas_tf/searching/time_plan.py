@@ -22,8 +22,6 @@ _LONG_SECONDS = 3600.0
 SETUP_SECONDS = 3.0
 _START_SECONDS = 5.0
 
-# Share of a search's time in which the finalists are measured with more seeds.
-FINALS_SHARE = 0.1
 # Work of a typical promotion, in that of its network at the lowest rung: most rise by one rung.
 _PROMOTION = 4.0
 

@@ -112,7 +112,8 @@ def _found(trial: Trial) -> _Found | None:
     if not durable.has_result(trial):
         return None
     outcome = Outcome.from_metrics(durable.metrics(trial))
-    if outcome.status != TRAINED:
+    # What was trained for longer compares with no other.
+    if outcome.status != TRAINED or not Slot.parse(durable.values(trial)["slot"]).of_fold:
         return None
     spec = spec_from_dict(untrusted.parse_object(durable.values(trial)["spec"]))
     return _Found(spec, outcome.objective, outcome.reward)

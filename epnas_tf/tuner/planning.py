@@ -18,9 +18,6 @@ from epnas_tf.searching.settings import RungSettings
 from epnas_tf.searching.time_plan import Given, Shares, TimePlan
 from epnas_tf.training.schedule import Schedule
 
-# Share of the time kept back for the finals: time_plan.FINALS_SHARE once a search has some.
-FINALS = 0.0
-
 # Networks of which the mean cost is that of a typical child: as many as a search begins with.
 _NETWORKS = 4
 
@@ -63,8 +60,11 @@ def plan(
 
 def shares(settings: RungSettings) -> Shares:
     """Returns what of a search's time is not for new networks."""
-    rises = len(settings.rung_epochs) > 1
-    return Shares(settings.promotion_share, FINALS) if rises else Shares()
+    if len(settings.rung_epochs) == 1:
+        return Shares()
+    # The end's share is one of the work before it.
+    finals = settings.finals_share / (1 + settings.finals_share) if settings.finalists else 0.0
+    return Shares(settings.promotion_share, finals)
 
 
 def fixed_seconds(minutes: float | None) -> float | None:

@@ -40,6 +40,12 @@ class RunLimits(Settings):
         above=0,
         resume=MAY_CHANGE,
     )
+    finish: bool = setting(
+        False,
+        "try no further networks with the search in work_dir: measure its best ones again "
+        "(--finalists), then end",
+        resume=OF_ONE_RUN,
+    )
 
 
 class RunWatch:
@@ -68,17 +74,25 @@ class RunWatch:
         """Whether the run has taken the time that it may take."""
         return bool(self.seconds) and self.elapsed() > self.seconds
 
-    def reached(self, trials: int, folder: str) -> str:
-        """Returns the limit that allows no other trial, such as "max_hours=8"; "" for none.
+    def reached(self, trials: int, folder: str, kept_back: float = 0.0) -> str:
+        """Returns the limit that allows no other network, such as "max_hours=8"; "" for none.
 
         Args:
           trials: how many that count have begun.
           folder: the project's.
+          kept_back: seconds of the run that are for something else.
         """
         limits = self._limits
+        if limits.finish:
+            return self._text("finish")
         if limits.max_trials and trials >= limits.max_trials:
             return self._text("max_trials")
-        if self.time_is_up:
+        return self.spent(folder, kept_back)
+
+    def spent(self, folder: str, kept_back: float = 0.0) -> str:
+        """Returns which of time and disk is spent, as `reached` does."""
+        limits = self._limits
+        if self.seconds and self.elapsed() + kept_back > self.seconds:
             return self._text("max_hours")
         if limits.max_disk is not None:
             if self._disk is None or self._disk.folder != folder:

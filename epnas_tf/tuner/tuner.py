@@ -44,7 +44,7 @@ from epnas_tf.tuner.run_limits import RunWatch
 from epnas_tf.tuner.session import ChiefSession, Plan, Session
 from epnas_tf.tuner.settings import TunerSettings
 from epnas_tf.tuner.trial_data import Assignment, Outcome
-from epnas_tf.workdir import weights
+from epnas_tf.workdir import hits_file, weights
 from epnas_tf.workdir.layout import WorkDir
 
 # What may go wrong with a single child: another attempt, then a low reward. Anything else is an
@@ -279,7 +279,7 @@ class EPNASTuner(DurableTuner):
         generations = self.session.generations if slot.of_fold else None
         self.console.progress.child(slot.name)
         try:
-            return evaluator.evaluate(
+            evaluation = evaluator.evaluate(
                 spec,
                 self._seed(slot),
                 lambda network: weights.write(network, self.work_dir.model(slot.name)),
@@ -287,12 +287,20 @@ class EPNASTuner(DurableTuner):
                 stop_rule=self._stop_rule(assignment),
                 epochs=self.epochs_at(slot.rung),
             )
+            self._keep_hits(slot, evaluation)
+            return evaluation
         except evaluate.BuildError as error:
             return evaluator.untrained(spec, FAILED, str(error))
         except EXPECTED_FAILURES as error:
             if assignment.deaths + 1 < most:
                 raise errors.FailedTrialError(str(error)) from error
             return evaluator.untrained(spec, FAILED, str(error))
+
+    def _keep_hits(self, slot: Slot, evaluation: Evaluation) -> None:
+        """Keeps what the end of a search compares image by image."""
+        hits = None if evaluation.training is None else evaluation.training.hits
+        if hits is not None and slot.rung and slot.rung == self._oracle.finals.rung:
+            hits_file.write(self.work_dir, slot.name, hits)
 
     def _seed(self, slot: Slot) -> int:
         """Returns what decides a training: the same at all rungs, another for a measurement."""

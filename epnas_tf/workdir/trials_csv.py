@@ -15,11 +15,10 @@ from epnas_tf.workdir import storage
 from epnas_tf.workdir.layout import WorkDir
 
 COLUMNS = (
-    *("slot", "attempt", "trial_id", "episode", "step", "branch", "rung", "epochs", "wave"),
-    *("parent", "action"),
+    *("slot", "attempt", "trial_id", "episode", "step", "branch", "parent", "action"),
     *("spec_key", "accuracy", "reward", *(resource.column for resource in RESOURCES.values())),
     *("feasible", "status", "seconds", "overhead_seconds", "worker", "reused", "inherited"),
-    "reason",
+    *("reason", "rung", "epochs", "wave"),
 )
 
 # A further column where networks are compared by it.
@@ -99,9 +98,6 @@ class Row:
             "episode": str(self.slot.episode),
             "step": str(self.slot.step),
             "branch": str(self.slot.branch),
-            "rung": str(self.slot.rung),
-            "epochs": str(self.epochs),
-            "wave": "" if self.wave is None else str(self.wave),
             "parent": self.parent,
             "action": self.action,
             "spec_key": self.spec_key,
@@ -115,6 +111,9 @@ class Row:
             "reused": self.reused,
             "inherited": f"{self.inherited:.4f}",
             "reason": " ".join(self.reason.split())[:_REASON],
+            "rung": str(self.slot.rung),
+            "epochs": str(self.epochs),
+            "wave": "" if self.wave is None else str(self.wave),
         }
 
     @classmethod

@@ -8,17 +8,15 @@ import os
 import pathlib
 import random
 import signal
-import subprocess
-import sys
 
 import pytest
 
 from epnas_tf.report.trajectory import trajectory
+from tests.faults import nursery
 
 # Minutes long; tests/faults/searches_test.py kills a search twice wherever the suite runs.
 pytestmark = pytest.mark.nightly
 
-_HERE = pathlib.Path(__file__).parent
 _FLAGS = (
     *("--dataset=digits", "--train_fraction=0.2", "--layer_types=conv2d,max_pool"),
     *("--channels=4,8,16", "--filter_widths=1,3", "--activations=relu", "--max_layers=4"),
@@ -45,40 +43,24 @@ _STAGES = [
 ]
 
 
-def _start(folder: pathlib.Path, name: str, deaths: list, *flags: str) -> subprocess.Popen[str]:
-    work_dir, plan = folder / name, folder / f"{name}.json"
-    arguments = [*_FLAGS, *flags, f"--work_dir={work_dir}"]
-    plan.write_text(json.dumps({"flags": arguments, "deaths": deaths}))
-    return subprocess.Popen(
-        [sys.executable, str(_HERE / "nursery.py"), str(plan)],
-        env=os.environ | {"PYTHONPATH": ":".join(sys.path), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # so that its forks can be killed with it
-    )
-
-
-def _ended(process: subprocess.Popen[str]) -> dict:
-    output, errors = process.communicate(timeout=400)
-    assert process.returncode == 0, errors
-    return json.loads(output) | {"errors": errors}
-
-
 @pytest.fixture(name="searches", scope="module")
 def _searches(tmp_path_factory):
-    """Two killed searches and the same left alone, and what their processes said."""
+    """Three killed searches and the same left alone, and what their processes said."""
     folder = tmp_path_factory.mktemp("killed")
-    random_policy = "--policy=random"
+    one, two = ("--rungs=2", "--policy=random"), ("--rungs=2,4", "--policy=random")
     searches = [
-        {"drawn": (_DRAWS, random_policy), "stages": (_STAGES,)},
-        {"drawn_whole": ([], random_policy), "stages_whole": ([],)},
+        {"drawn": (_DRAWS, *one), "stages": (_STAGES, one[0])},
+        {"drawn_whole": ([], *one), "stages_whole": ([], one[0])},
+        {"rungs": (_DRAWS, *two), "rungs_whole": ([], *two)},
     ]
     reports = {}
     for pair in searches:  # a core each
-        running = {name: _start(folder, name, *what) for name, what in pair.items()}
+        running = {
+            name: nursery.start(folder / name, [*_FLAGS, *flags], deaths)
+            for name, (deaths, *flags) in pair.items()
+        }
         try:
-            reports |= {name: _ended(process) for name, process in running.items()}
+            reports |= {name: nursery.ended(process) for name, process in running.items()}
         finally:
             for process in running.values():
                 if process.poll() is None:
@@ -86,24 +68,28 @@ def _searches(tmp_path_factory):
     return folder, reports
 
 
-@pytest.mark.parametrize(("name", "deaths"), [("drawn", _DRAWS), ("stages", _STAGES)])
+@pytest.mark.parametrize(
+    ("name", "deaths"), [("drawn", _DRAWS), ("stages", _STAGES), ("rungs", _DRAWS)]
+)
 def test_a_search_killed_again_and_again_ends_as_one_that_was_not(searches, name, deaths):
     folder, reports = searches
     report = reports[name]
     assert report["codes"] == [-signal.SIGKILL] * len(deaths) + [0], report["errors"]
     assert "torn" not in report["errors"]  # no file was ever half written
     killed, whole = folder / name, folder / f"{name}_whole"
-    assert len(trajectory(whole)) == _TRIALS
-    assert trajectory(killed) == trajectory(whole)
+    rows = trajectory(whole)
+    assert sum(row["rung"] == "0" for row in rows) == _TRIALS
+    assert (len(rows) > _TRIALS) == (name == "rungs")
+    assert trajectory(killed) == rows
     for file in ("best.json", "steps.jsonl", "flags.txt"):
         text = (whole / file).read_text().replace(str(whole), str(killed))
         assert (killed / file).read_text() == text, file
     attempts = _attempts(killed)
     assert 1 < max(attempts.values()) < _MAX_ATTEMPTS
-    assert sum(attempts.values()) > _TRIALS
+    assert sum(attempts.values()) > len(rows)
 
 
-@pytest.mark.parametrize("name", ["drawn", "stages"])
+@pytest.mark.parametrize("name", ["drawn", "stages", "rungs"])
 def test_nothing_is_left_over(searches, name):
     folder, _ = searches
     killed, whole = folder / name, folder / f"{name}_whole"

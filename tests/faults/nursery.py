@@ -3,7 +3,8 @@
 Usage: python nursery.py PLAN.json. The plan is {"flags": [...], "deaths": [[event, count], ...]};
 each death is a process that runs the command with these flags and kills itself at the count-th
 event of this name ("" for any). A last process runs to the end. What they did is printed as JSON:
-the exit code of each, negative for a signal, and the names of the last one's events.
+the exit code of each, negative for a signal, and the names of the last one's events. `start` and
+`ended` do that for a test.
 
 TensorFlow is imported once and the processes are forked from here before it has started.
 """
@@ -15,19 +16,43 @@ import json
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from epnas_tf.searching.learner import Learner
-from epnas_tf.training import trainer
+from epnas_tf.training import epochs
+from epnas_tf.tuner.oracle import EPNASOracle
+from epnas_tf.tuner.tuner import EPNASTuner
 from epnas_tf.workdir import storage
 
 try:
     from epnas_tf.tools import search
 except ImportError:  # from a checkout
     from tools import search
+
+
+def start(work_dir: pathlib.Path, flags: Sequence[str], deaths: list) -> subprocess.Popen[str]:
+    """Starts a search that dies again and again."""
+    plan = work_dir.with_suffix(".json")
+    plan.write_text(json.dumps({"flags": [*flags, f"--work_dir={work_dir}"], "deaths": deaths}))
+    return subprocess.Popen(
+        [sys.executable, __file__, str(plan)],
+        env=os.environ | {"PYTHONPATH": ":".join(sys.path), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # so that its forks can be killed with it
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Waits for such a search; returns what its processes did, and what they said of errors."""
+    output, errors = process.communicate(timeout=400)
+    assert process.returncode == 0, errors
+    return json.loads(output) | {"errors": errors}
 
 
 class Clock:
@@ -38,11 +63,13 @@ class Clock:
         self.seen: list[str] = []
         self._counts: collections.Counter[str] = collections.Counter()
 
-    def __call__(self, name: str) -> None:
-        """Notes an event."""
+    def __call__(self, name: str, more: bool = False) -> None:
+        """Notes an event; one that only tells `more` is none of those that "" counts."""
         self.seen.append(name)
-        self._counts.update({name: 1, "": 1})
+        self._counts.update({name: 1} if more else {name: 1, "": 1})
         wanted, count = self._at
+        if more and not wanted:
+            return
         if wanted in (name, "") and self._counts[wanted] == count:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -65,6 +92,33 @@ def _around(owner: Any, name: str, clock: Clock, event: Callable[..., str]) -> N
     setattr(owner, name, noted)
 
 
+def _watch_rungs(clock: Clock) -> None:
+    """Notes more of what rises: its creation, its epochs and the end of its training."""
+    assign, attempt, epoch = EPNASOracle._assign, EPNASTuner._attempt, epochs.Epochs.__call__
+    rung = 0
+
+    def assigned(oracle: Any, proposal: Any) -> Any:
+        if proposal.slot.rung:
+            clock("before creation above", more=True)
+        return assign(oracle, proposal)
+
+    def attempted(tuner: Any, assignment: Any) -> Any:
+        nonlocal rung
+        rung = assignment.slot.rung
+        result = attempt(tuner, assignment)
+        if rung:
+            clock("after training above", more=True)
+        return result
+
+    def epoch_ended(*args: Any, **kwargs: Any) -> Any:
+        if rung:
+            clock("epoch above", more=True)
+        return epoch(*args, **kwargs)
+
+    EPNASOracle._assign, EPNASTuner._attempt = assigned, attempted
+    epochs.Epochs.__call__ = epoch_ended
+
+
 def _watch(clock: Clock) -> None:
     real_replace = os.replace
 
@@ -75,8 +129,9 @@ def _watch(clock: Clock) -> None:
     os.replace = replace
     _around(storage, "write_atomic", clock, lambda path, *_: _kind(path))
     _around(storage, "remove", clock, lambda path: f"deleting {_kind(path)}")
-    _around(trainer._Epochs, "__call__", clock, lambda *_: "epoch")
+    _around(epochs.Epochs, "__call__", clock, lambda *_: "epoch")
     _around(Learner, "take_in", clock, lambda *_: "policy update")
+    _watch_rungs(clock)
 
 
 def _search(flags: list[str], name: str, count: int, report: str) -> int:

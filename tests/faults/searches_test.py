@@ -31,7 +31,7 @@ except ImportError:  # from a checkout
 _FLAGS = (
     *("--dataset=digits", "--train_fraction=0.2", "--layer_types=conv2d,max_pool"),
     *("--channels=4,8", "--filter_widths=1,3", "--activations=relu", "--max_layers=3"),
-    *("--stem_filters=4", "--branches=2", "--episodes=2", "--steps=1", "--epochs=2"),
+    *("--stem_filters=4", "--branches=2", "--episodes=2", "--steps=1", "--epochs=2", "--rungs=2"),
     *("--max_params=10k", "--machine_gflops=16", "--keep_models=2", "--seed=4"),
     "--parameter_sharing=lineage",
 )
@@ -40,7 +40,7 @@ _TRIALS = 2 + 2 * 1 * 2
 _SHORT = "--episodes=1"
 _SHORT_TRIALS = 2 + 1 * 1 * 2
 # A child that trains for long enough to be stopped in the middle.
-_LONG = ("--epochs=3000", "--channels=8,16", "--branches=2", "--train_fraction=1")
+_LONG = ("--epochs=3000", "--rungs=3000", "--channels=8,16", "--branches=2", "--train_fraction=1")
 
 
 def _start(*arguments: str, **environment: str) -> subprocess.Popen[str]:

@@ -18,6 +18,7 @@ from epnas_tf.architecture.spec import spec_from_json
 from epnas_tf.report import table
 from epnas_tf.searching import initial_specs, prior
 from epnas_tf.searching.prior import PriorTrial
+from epnas_tf.searching.trials import Proposal
 from epnas_tf.training import schedule
 from epnas_tf.tuner import durable
 from epnas_tf.tuner.durable import Status
@@ -70,8 +71,8 @@ def json_target(specs: Sequence[bytes]) -> Target:
     return Target("json", specs, read, [changed_json], 30)
 
 
-def made_oracle(folder: str, space: SearchSpace) -> EPNASOracle:
-    oracle = EPNASOracle(space, policy="random", branches=2, episodes=2, steps=2)
+def made_oracle(folder: str, space: SearchSpace, rungs: tuple[int, ...] = (3,)) -> EPNASOracle:
+    oracle = EPNASOracle(space, policy="random", branches=2, episodes=2, steps=2, rungs=rungs)
     oracle._set_project_dir(folder, "p")
     oracle.verbose = 0
     oracle.bind(Budget((8, 8, 1), 10))
@@ -123,6 +124,9 @@ def completed_targets(oracle: EPNASOracle) -> list[Target]:
 
     known = list(oracle.trials.values())
     values = [json.dumps(durable.values(trial)).encode() for trial in known]
+    first = oracle.completed()[0].proposal
+    risen = Assignment(Proposal(first.slot.at(1), first.spec, wave=1), 1, "w")
+    values.append(json.dumps(risen.to_values()).encode())
     metrics = [json.dumps(durable.metrics(trial)).encode() for trial in known[:2]]
     return [
         Target("values", values, read_values, [changed_json], 20),

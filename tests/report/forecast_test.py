@@ -177,3 +177,9 @@ def test_after_the_first_step_it_is_said_again():
 )
 def test_a_time_is_said_as_people_say_it(seconds, text):
     assert forecast.duration(seconds) == text
+
+
+def test_the_end_of_a_search_takes_its_time_too():
+    assert _left(finals=90.0) == _left() + 90
+    assert _left(finals=90.0, left=0) == 90
+    assert _left(finals=90.0, left=0, limit=640.0) == 40

@@ -17,14 +17,15 @@ from epnas_tf.workdir.layout import WorkDir
 
 _TRIALS = """\
 slot,attempt,trial_id,episode,step,branch,parent,action,spec_key,accuracy,reward,params,flops,\
-intensity,traffic_bytes,feasible,status,seconds,overhead_seconds,worker,reused,inherited,reason
-e01s00b0,1,0000,1,0,0,,start,aa,0.950000,0.950000,12345,2500000,10.417,240000,1,trained,9,1,tuner0,,0,
-e01s00b1,1,0001,1,0,1,,start,bb,0.990000,0.970000,25000,5000000,10.000,500000,0,trained,9,1,tuner0,,0,
+intensity,traffic_bytes,feasible,status,seconds,overhead_seconds,worker,reused,inherited,reason,\
+rung,epochs,wave
+e01s00b0,1,0000,1,0,0,,start,aa,0.950000,0.950000,12345,2500000,10.417,240000,1,trained,9,1,tuner0,,0,,0,3,
+e01s00b1,1,0001,1,0,1,,start,bb,0.990000,0.970000,25000,5000000,10.000,500000,0,trained,9,1,tuner0,,0,,0,3,
 e01s01b0,2,0003,1,1,0,e01s00b0,keep,aa,0.950000,0.950000,12345,2500000,10.417,240000,1,trained,\
-9,1,tuner0,,0,
+9,1,tuner0,,0,,0,3,
 e01s01b1,1,0002,1,1,1,e01s00b1,keep,bb,0.100000,0.090000,99000,9000000,9.000,1000000,0,over_limits,\
-0,1,tuner0,,0,
-e02s10b0,1,0004,2,10,0,e01s00b0,keep,cc,0.960000,0.960000,940,25000,1.000,25000,1,trained,9,1,tuner0,,0,
+0,1,tuner0,,0,,0,3,
+e02s10b0,1,0004,2,10,0,e01s00b0,keep,cc,0.960000,0.960000,940,25000,1.000,25000,1,trained,9,1,tuner0,,0,,0,3,
 """
 
 _GOLDEN = """\
@@ -102,6 +103,25 @@ def test_balanced_accuracy_stands_beside_the_plain_one(work_dir):
         "--objective=balanced_accuracy and --class_weight=balanced let small classes count as much "
         "as large ones",
     ]
+
+
+def test_what_rose_stands_first_and_says_its_epochs(work_dir):
+    risen = "e01s00b0r1,1,0005,1,0,0,,,aa,0.930000,0.930000,12345,2500000,10.417,240000,1,trained,"
+    risen += "9,1,tuner0,,0,,1,9,4\n"
+    storage.write_atomic(work_dir.trials_csv, _TRIALS + risen)
+    shown = table.render(work_dir.path).splitlines()
+    assert shown[0] == "3 networks trained, 2 of them within the limits"
+    assert [line.split()[1:4] for line in shown[1:]] == [
+        *(["slot", "epochs", "accuracy"], ["e01s00b0r1", "9", "0.9300"]),
+        ["e02s10b0", "3", "0.9600"],
+    ]
+    uses = dict.fromkeys(RESOURCES, 1.0)
+    best = Best("e01s00b0r1", _SPEC, 0.93, 0.93, True, uses, (), rung=1, epochs=9)
+    best_json.write(work_dir, dataclasses.replace(best, test_accuracy=0.9))
+    line = table.render(work_dir.path).splitlines()[-2]
+    assert line == (
+        "best: e01s00b0r1, validation accuracy 0.9300 after 9 epochs, test accuracy 0.9000"
+    )
 
 
 def test_a_search_that_trained_nothing_has_an_empty_table(work_dir):

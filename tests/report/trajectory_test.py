@@ -11,13 +11,14 @@ _ROW = {
     **{"accuracy": "0.500000", "reward": "0.25", "params": "10", "flops": "20"},
     **{"intensity": "0.500", "traffic_bytes": "40", "feasible": "1", "status": "trained"},
     **{"seconds": "1.500", "overhead_seconds": "0.100", "worker": "tuner0"},
-    **{"reused": "", "inherited": "0.2500", "reason": ""},
+    **{"reused": "", "inherited": "0.2500", "reason": "", "rung": "0", "epochs": "3", "wave": ""},
 }
-# Another value of each column; episode, step and branch are those of the slot.
-_OTHER = {"slot": "e02s03b1", "feasible": "0"} | {
+# Another value of each column; episode, step, branch and rung are those of the slot.
+_SLOTS = ("episode", "step", "branch", "rung")
+_OTHER = {"slot": "e02s03b1", "feasible": "0", "wave": "7"} | {
     name: f"{value[:-1]}7" if value[-1:].isdigit() else "other"
     for name, value in _ROW.items()
-    if name not in (*MEASURED, "slot", "feasible", "episode", "step", "branch")
+    if name not in (*MEASURED, "slot", "feasible", "wave", *_SLOTS)
 }
 
 
@@ -41,7 +42,7 @@ def test_everything_else_does(tmp_path, column):
 
 
 def test_every_column_is_measured_or_compared():
-    assert {*_OTHER, *MEASURED, "episode", "step", "branch"} == set(COLUMNS)
+    assert {*_OTHER, *MEASURED, *_SLOTS} == set(COLUMNS)
 
 
 def test_without_a_search_there_is_none(tmp_path):

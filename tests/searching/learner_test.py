@@ -14,6 +14,7 @@ from epnas_tf.searching.knowledge import Knowledge
 from epnas_tf.searching.policies.uniform import RandomPolicy
 from epnas_tf.searching.predictor import Predictor
 from epnas_tf.searching.progressive import ProgressiveSearch
+from epnas_tf.searching.rungs import Rungs
 from epnas_tf.searching.settings import PAPER, Learning
 from epnas_tf.searching.trials import Proposal, Result
 from tests.searching.limited_search import (
@@ -388,7 +389,8 @@ def test_accuracy_is_learnt_where_limits_are_kept_and_else_the_softened_reward(l
     results = [trial.result for trial in search.history]
     assert results[0].reward == pytest.approx(0.81 * results[0].accuracy)
     values = [r.accuracy if limits == "keep" else r.reward for r in results]
-    for count, (specs, rewards) in zip((4, 8), fits, strict=True):
+    for count, (specs, rewards, risen) in zip((4, 8), fits, strict=True):
+        assert not risen
         assert specs == [trial.proposal.spec for trial in search.history[:count]]
         assert rewards == values[:count]
     ((_, _, advantages),) = policy.lessons
@@ -443,3 +445,55 @@ def test_what_is_known_or_would_be_skipped_is_imagined_to_be_worth_least(worthle
     assert 12 <= none.sum() < 48
     for own, gains in zip(none.reshape(4, 12), advantages.reshape(4, 12), strict=True):
         np.testing.assert_allclose(gains[own], gains.min())
+
+
+# Rungs
+
+
+@pytest.mark.parametrize("limits", ["keep", "soft"])
+def test_what_rose_is_learnt_with_all_that_rose_before(limits, monkeypatch):
+    fits, fit = [], Predictor.fit
+    monkeypatch.setattr(Predictor, "fit", lambda self, *own: fits.append(own) or fit(self, *own))
+    search = LimitedSearch(Scripted(), branches=4, rungs=Rungs((1, 2, 4), 0.5), limits=limits)
+    risen = [{}, {}]
+    told = []
+    while not search.done:
+        for proposal in search.step():
+            if proposal.slot.rung:
+                gained = accuracy(proposal.spec) + 0.05 * proposal.slot.rung
+                softened = gained * 0.9 ** breach(proposal.spec)
+                own = gained if limits == "keep" else softened
+                risen[proposal.slot.rung - 1][proposal.spec] = own
+        told.append([dict(known) for known in risen])
+    assert all(risen)
+    for (specs, rewards, own), expected in zip(fits, told, strict=True):
+        assert [dict(known) for known in own] == (expected if own else [])
+        assert own or not any(expected)
+        known = [accuracy(s) * 0.9 ** (breach(s) if limits == "soft" else 0) for s in specs]
+        assert rewards == pytest.approx(known)  # of the lowest rung
+
+
+def test_only_a_fitted_predictor_tells_what_to_expect_at_the_highest_rung():
+    specs = [SPACE.new_spec([SPACE.new_item({"op": op}) for op in "abcabc"])]
+    search = LimitedSearch(Scripted(), branches=2)
+    search.step()
+    assert search._learner.highest(specs) is None  # two networks are too few
+    search.go(2)
+    assert search._learner.highest(specs) is not None
+    plain = LimitedSearch(Scripted(), screen=1, imagined_updates=0)
+    plain.go(3)
+    assert plain._learner.highest(specs) is None  # there is no predictor
+
+
+def test_the_policy_learns_from_the_lowest_rung_alone():
+    """Whatever is measured above it, a first step teaches the same."""
+    lessons = []
+    for rungs in (None, Rungs((1, 2), 0.9)):
+        policy = Scripted()
+        search = LimitedSearch(policy, rungs=rungs, predictor_skill=1.0, branches=4)
+        search.go(2)
+        lessons.append(policy.lessons)
+        assert bool(rungs) == any(map(bool, search.standing.risen))
+    (one,), (other,) = lessons
+    assert one[:2] == other[:2]
+    np.testing.assert_array_equal(one[2], other[2])

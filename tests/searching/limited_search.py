@@ -13,6 +13,7 @@ from epnas_tf.architecture.spec import Spec
 from epnas_tf.searching.knowledge import Knowledge
 from epnas_tf.searching.policies.uniform import RandomPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
+from epnas_tf.searching.rungs import Rungs
 from epnas_tf.searching.settings import Learning
 from epnas_tf.searching.starts import Starts
 from epnas_tf.searching.trials import Proposal, Result
@@ -92,6 +93,7 @@ class LimitedSearch(ProgressiveSearch):
         branches: int = 4,
         steps: int = 6,
         knowledge: Knowledge | None = None,
+        rungs: Rungs | None = None,
         **learning: object,
     ):
         small = {"predictor_skill": -1.0, "screen": 16, "neighbours": 16, "imagined_updates": 0}
@@ -106,6 +108,7 @@ class LimitedSearch(ProgressiveSearch):
             knowledge=self.knowledge,
             learning=Learning(**(small | learning)),
             starts=Starts([spec_of(word) for word in starts]),
+            rungs=rungs,
         )
 
     def step(self, status: Callable[[Spec], str] = lambda spec: "trained") -> list[Proposal]:
@@ -114,9 +117,10 @@ class LimitedSearch(ProgressiveSearch):
         results = []
         for proposal in proposals:
             spec, violation = proposal.spec, self.knowledge.violation(proposal.spec)
-            reward = accuracy(spec) * 0.9**violation
+            gained = accuracy(spec) + 0.05 * proposal.slot.rung
             within = violation == 0
-            results.append(Result(proposal.slot, reward, accuracy(spec), within, status(spec)))
+            reward = gained * 0.9**violation
+            results.append(Result(proposal.slot, reward, gained, within, status(spec)))
         self.tell(results)
         return proposals
 

@@ -366,3 +366,73 @@ def test_of_a_large_prior_all_searches_are_heard(monkeypatch):
     assert len(model.left_out) == 30
     kept = [spec in model._view._memory for spec in specs]
     assert sum(kept[:60]) == 20 and sum(kept[60:]) == 10
+
+
+# What rose to higher rungs
+
+
+def _risen(specs, gain=0.1):
+    """Returns rewards of a rung that adds so much to those of the lowest."""
+    return {spec: _reward(spec) / 10 + gain for spec in specs}
+
+
+def _with(risen, known):
+    model = Predictor(_SPACE)
+    model.fit(known, [_reward(spec) / 10 for spec in known], risen)
+    return model
+
+
+@pytest.mark.parametrize("risen", [(), [], [{}], [{}, {}]])
+def test_where_nothing_rose_the_draws_are_scores_and_rewards_those_of_the_lowest_rung(risen):
+    known, unknown = _split(7, 40)
+    model, plain = _with(risen, known), _with((), known)
+    draws = [m.sample(unknown[:5], 3, randomness.generator(0, "d")) for m in (model, plain)]
+    np.testing.assert_array_equal(*draws)
+    assert np.abs(draws[0]).max() > 1  # scores have deviation 1
+    rewards = model.highest(known)
+    assert np.corrcoef(rewards, [_reward(spec) for spec in known])[0, 1] > 0.9
+    assert 0 <= rewards.min() < rewards.max() < 0.7
+
+
+def test_all_are_expected_at_the_highest_rung_and_drawn_there():
+    known, unknown = _split(8, 150)
+    best = sorted(known, key=_reward)[-4:]
+    lowest, model = _with((), known), _with([_risen(best)], known)
+    gained = model.highest(unknown) - lowest.highest(unknown)
+    measured = [_reward(spec) / 10 + 0.1 for spec in best]
+    assert gained.mean() == pytest.approx(0.1, abs=0.06)
+    assert np.abs(model.highest(best) - measured).max() < 0.1
+    draws = model.sample(unknown, 4000, randomness.generator(0, "d"))
+    assert draws.shape == (4000, len(unknown))
+    expected = model.highest(unknown)
+    assert np.corrcoef(draws.mean(axis=0), expected)[0, 1] > 0.95
+    # Rewards bend at the ends: the mean of many draws is not what is expected of the mean score.
+    assert np.abs(draws.mean(axis=0) - expected).max() < 0.1
+
+
+def test_skill_and_scores_stay_those_of_the_lowest_rung():
+    known, unknown = _split(9, 40)
+    model, plain = _with([_risen(known[:8], 0.3)], known), _with((), known)
+    assert model.skill == plain.skill
+    for own, other in zip(model.predict(unknown), plain.predict(unknown), strict=True):
+        np.testing.assert_array_equal(own, other)
+    np.testing.assert_array_equal(model.rewards(unknown), plain.rewards(unknown))
+
+
+def test_a_fit_forgets_what_rose_before():
+    known, unknown = _split(10, 40)
+    model, plain = _with([_risen(known[:3], 0.3)], known), _with((), known)
+    assert np.abs(model.highest(unknown) - plain.highest(unknown)).min() > 0.1
+    model.fit(known, [_reward(spec) / 10 for spec in known])
+    np.testing.assert_array_equal(model.highest(unknown), plain.highest(unknown))
+
+
+def test_a_rung_above_shows_its_own_order_once_enough_networks_rose():
+    """At the lowest rung "b" first is worth nothing; at the one above it is."""
+    known, _ = _split(11, 120)
+    first = {spec: 0.2 * (spec.items[0].op == "b") for spec in known}
+    risen = {spec: _reward(spec) / 10 + first[spec] for spec in known[::3]}
+    rest = [spec for spec in known if spec not in risen]
+    gained = _with([risen], known).highest(rest) - _with((), known).highest(rest)
+    by_first = [gained[[first[spec] == worth for spec in rest]].mean() for worth in (0, 0.2)]
+    assert by_first[1] - by_first[0] > 0.1

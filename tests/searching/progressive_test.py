@@ -19,9 +19,12 @@ from epnas_tf.fields import SettingError
 from epnas_tf.searching.knowledge import Knowledge
 from epnas_tf.searching.policies.uniform import RandomPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
-from epnas_tf.searching.settings import Learning
+from epnas_tf.searching.rungs import Rungs
+from epnas_tf.searching.settings import PAPER, Learning
 from epnas_tf.searching.starts import Starts
-from epnas_tf.searching.trials import Proposal, Result, Slot
+from epnas_tf.searching.trials import Proposal, Result, Slot, ranked
+from tests.searching import limited_search
+from tests.searching.limited_search import LimitedSearch, Scripted, spec_of, word_of
 
 _SPACE = layerwise_space(max_layers=8)
 
@@ -316,3 +319,124 @@ def test_a_logged_start_stands_for_the_one_that_would_be_drawn():
     logged = _search(branches=2).ask()[0]
     search.adopt([logged])
     assert [proposal.spec for proposal in search.ask()] == [logged.spec, given[1]]
+
+
+# Rungs
+
+# The last one breaks a limit.
+_WORDS = ("aaaaaa", "bbbbbb", "cccccc", "abcabc", "dddddd")
+
+
+def _standing(rewards, risen=(), learning=None, **more):
+    """Returns a search of these networks after a step that changed none and in which some rose.
+
+    Args:
+      rewards: of the starting networks at the lowest rung.
+      risen: rewards by word, of a dictionary per rung above it.
+      learning: how it learns.
+    """
+    policy = limited_search.Scripted(limited_search.keep)
+    sizes = {"branches": len(rewards), "episodes": 1, "steps": 9}
+    starts = Starts([spec_of(word) for word in _WORDS[: len(rewards)]])
+    rungs = Rungs((1, 2, 3), 0.0)  # nothing rises by itself
+    search = ProgressiveSearch(
+        limited_search.SPACE, policy, starts=starts, rungs=rungs, learning=learning, **sizes, **more
+    )
+
+    def tell(slot, word, reward):
+        search.tell([Result(slot, reward, feasible=not limited_search.breach(spec_of(word)))])
+
+    slots = {word: Slot(1, 0, branch) for branch, word in enumerate(_WORDS[: len(rewards)])}
+    kept = [
+        Proposal(Slot(1, 1, slot.branch), spec_of(word), slot.name, Morph(), slot.name)
+        for word, slot in slots.items()
+    ]
+    for word, reward in zip(slots, rewards, strict=True):
+        tell(slots[word], word, reward)
+    rising = [
+        (slots[word].at(rung), word, reward)
+        for rung, known in enumerate(risen, start=1)
+        for word, reward in known.items()
+    ]
+    search.adopt([*kept, *(Proposal(slot, spec_of(word), wave=1) for slot, word, _ in rising)])
+    for told in rising:
+        tell(*told)
+    for proposal, word, reward in zip(kept, slots, rewards, strict=True):
+        tell(proposal.slot, word, reward)
+    assert len(search.step_log) == 2
+    return search
+
+
+def _words(trials):
+    return [word_of(trial.proposal.spec) for trial in trials]
+
+
+def test_without_a_predictor_what_was_measured_higher_is_more_promising():
+    rewards = (0.9, 0.5, 0.6, 0.7, 0.8)
+    search = _standing(rewards, ({"bbbbbb": 0.3, "abcabc": 0.4}, {"bbbbbb": 0.1}), PAPER)
+    assert _words(search.promising()) == ["bbbbbb", "abcabc", "aaaaaa", "cccccc", "dddddd"]
+    assert all(trial.slot.of_fold for trial in search.promising())
+
+
+def test_a_predictor_estimates_what_was_not_measured_at_the_highest_rung(monkeypatch):
+    rewards = (0.9, 0.5, 0.6, 0.7, 0.8)
+    search = _standing(rewards, ({"bbbbbb": 0.9, "aaaaaa": 0.9}, {"bbbbbb": 0.5}))
+    # What is expected of a network that was measured there does not count.
+    expected = {"aaaaaa": 0.4, "bbbbbb": 0.0, "cccccc": 0.6, "abcabc": 0.5, "dddddd": 0.99}
+    monkeypatch.setattr(
+        search._learner, "highest", lambda specs: [expected[word_of(spec)] for spec in specs]
+    )
+    # Of equal ones the lower slot; what breaks the limits last.
+    assert _words(search.promising()) == ["cccccc", "bbbbbb", "abcabc", "aaaaaa", "dddddd"]
+
+
+def test_where_no_network_keeps_the_limits_the_reward_orders_them(monkeypatch):
+    search = _standing((0.3, 0.5, 0.4), ({"aaaaaa": 0.2},))
+    outside = {t.slot: dataclasses.replace(t.result, feasible=False) for t in search.history}
+    search.history = [dataclasses.replace(t, result=outside[t.slot]) for t in search.history]
+    monkeypatch.setattr(search._learner, "highest", lambda specs: [0.9, 0.1, 0.2])
+    assert _words(search.promising()) == ["bbbbbb", "cccccc", "aaaaaa"]
+
+
+@pytest.mark.parametrize("learning", [None, PAPER])
+def test_where_nothing_rose_the_order_is_that_of_what_was_measured(learning):
+    search = _standing((0.9, 0.5, 0.6, 0.7, 0.8), (), learning)
+    assert search.promising() == ranked(search.history)
+
+
+def test_the_most_promising_are_parents():
+    search = _standing((0.9, 0.5, 0.6, 0.7, 0.8), ({"aaaaaa": 0.5, "bbbbbb": 0.95},))
+    assert _words(search._current[:3]) == _words(search.promising())[:3]
+    assert _words(search._current[:1]) == ["bbbbbb"]  # the worst at the lowest rung
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    # "d" breaks a limit by a fifth.
+    [("keep", ["adaaaa", "dddddd"]), ("soft", ["dddddd", "adaaaa"])],
+)
+def test_where_nothing_keeps_the_limits_what_is_nearest_rises_first(limits, words):
+    search = LimitedSearch(
+        Scripted(), "dddddd", "adaaaa", branches=2, rungs=Rungs((1, 2), 0.34), limits=limits
+    )
+    search.step()
+    assert _words(search.rising()) == words
+    (rising,) = [proposal for proposal in search.ask() if proposal.slot.rung]
+    assert word_of(rising.spec) == words[0]
+
+
+def test_with_a_network_within_them_none_outside_rises():
+    search = LimitedSearch(Scripted(), "dddddd", "bbbbbb", branches=2, rungs=Rungs((1, 2), 0.9))
+    search.step()
+    assert _words(search.rising()) == ["bbbbbb"]
+
+
+def test_a_search_with_rungs_finds_its_way():
+    search = LimitedSearch(Scripted(), branches=4, steps=8, rungs=Rungs((1, 2, 4), 0.6))
+    proposals = search.go()
+    risen = [proposal for proposal in proposals if proposal.slot.rung]
+    assert {proposal.slot.rung for proposal in risen} == {1, 2}
+    assert len(proposals) - len(risen) == search.total
+    (best,) = search.best()
+    assert (best.slot.rung, best.result.feasible) == (2, True)
+    assert limited_search.accuracy(best.proposal.spec) >= 0.2

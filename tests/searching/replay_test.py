@@ -15,7 +15,8 @@ from epnas_tf.architecture.morph import Morph
 from epnas_tf.architecture.space import layerwise_space, module_space
 from epnas_tf.searching.policies.uniform import RandomPolicy
 from epnas_tf.searching.progressive import ProgressiveSearch
-from epnas_tf.searching.settings import PAPER
+from epnas_tf.searching.rungs import Rungs
+from epnas_tf.searching.settings import PAPER, Learning
 from epnas_tf.searching.trials import Proposal, Result
 
 _SPACES = {"layerwise": layerwise_space((16, 16)), "module": module_space()}
@@ -151,3 +152,44 @@ def test_processes_with_other_hash_seeds_search_alike():
     printed = run("0")
     assert len(printed.split()) == 2
     assert run("12345") == printed
+
+
+# Rungs
+
+_RUNGS = Rungs((1, 2, 4), 0.6, lambda spec: 1 + int(spec.key[:4], 16) % 3)
+
+
+def _longer(proposal):
+    """Evaluates: what fails at a rung, and by how much it gains, follows from both names."""
+    number = int(proposal.spec.key[:8], 16) + 31 * proposal.slot.rung
+    status = "failed" if number % 6 == 0 else "trained"
+    feasible = int(proposal.spec.key[:8], 16) % 4 > 0
+    return Result(proposal.slot, number % 97 / 97, feasible=feasible, status=status)
+
+
+@pytest.mark.parametrize("parents", ["best", "branch", "tournament"])
+def test_a_search_with_rungs_is_replayed_at_every_cut(parents):
+    space = _SPACES["layerwise"]
+    learning = Learning(parents=parents, screen=4, neighbours=4, imagined_updates=1)
+
+    def fresh():
+        policy = RandomPolicy(space)
+        return ProgressiveSearch(space, policy, **_SIZES, learning=learning, rungs=_RUNGS)
+
+    told, log, seen = fresh(), [], set()
+    rng = random.Random(4)
+    while not told.done:
+        step = told.ask()
+        rng.shuffle(step)
+        for place, proposal in enumerate(step):
+            log.append((proposal, _longer(proposal)))
+            told.tell([log[-1][1]])
+            seen.add((proposal.slot.rung, log[-1][1].status))
+            # Now and then some of the others run already.
+            entries = log + [(running, None) for running in step[place + 1 :][: place % 3]]
+            rng.shuffle(entries)
+            replayed = fresh()
+            replayed.replay(entries)
+            assert _state(replayed) == _state(told), len(log)
+            assert replayed.standing.risen == told.standing.risen
+    assert seen >= {(1, "trained"), (1, "failed"), (2, "trained")}

@@ -4,7 +4,14 @@ import dataclasses
 
 import pytest
 
-from epnas_tf.searching.settings import PAPER, STEPS, Learning, LSTMSettings, Sizes
+from epnas_tf.searching.settings import (
+    PAPER,
+    STEPS,
+    Learning,
+    LSTMSettings,
+    RungSettings,
+    Sizes,
+)
 
 
 @pytest.mark.parametrize(
@@ -54,3 +61,25 @@ def test_the_number_of_trials_follows_from_the_sizes_and_the_pattern():
     assert Sizes(branches=8, episodes=15).total("layerwise") == 8 * (1 + 15 * 10)
     assert Sizes(branches=8, episodes=15).total("module") == 8 * (1 + 15 * 5)
     assert Sizes(branches=2, episodes=3, steps=4).total("module") == 2 * (1 + 3 * 4)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rungs": (0, 3)}, "rungs must .*at least 1"),
+        ({"rungs": (3, 3)}, "rungs must name each entry once, got 3,3"),
+        ({"rungs": (9, 3)}, "rungs must rise from each entry to the next, got 9,3"),
+        ({"promotion_share": -0.1}, "promotion_share must be at least 0, got -0.1"),
+        ({"promotion_share": 0.96}, "promotion_share must be at most 0.95, got 0.96"),
+    ],
+)
+def test_rungs_that_cannot_be_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        RungSettings(**change)
+
+
+@pytest.mark.parametrize(
+    ("rungs", "epochs"), [((), (1, 3, 9)), ((4,), (4,)), ((2, 5, 11), (2, 5, 11))]
+)
+def test_ratios_decide_where_the_epochs_are_not_known(rungs, epochs):
+    assert RungSettings(rungs=rungs).rung_epochs == epochs

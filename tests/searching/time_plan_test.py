@@ -32,7 +32,7 @@ def _given(seconds=3600.0, networks=(2e-4, 2e-3), data=(3, 5_000), **changes) ->
     known = {
         "validation_images": 1_000,
         "rungs": (1, 3, 9),
-        "shares": Shares(0.5, time_plan.FINALS_SHARE),
+        "shares": Shares(0.5, 0.1),
     }
     epochs, images = data
     typical = _typical(*networks)

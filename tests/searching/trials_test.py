@@ -40,6 +40,10 @@ def _names(trials: list[Trial]) -> list[str]:
         (Slot(1, 3, 5), "e01s03b5"),
         (Slot(12, 10, 15), "e12s10b15"),
         (Slot(100, 100, 0), "e100s100b0"),
+        (Slot(1, 3, 5, rung=1), "e01s03b5r1"),
+        (Slot(1, 3, 5, rung=12), "e01s03b5r12"),
+        (Slot(1, 3, 5, rung=2, measurement=1), "e01s03b5r2m1"),
+        (Slot(1, 3, 5, measurement=3), "e01s03b5m3"),
     ],
 )
 def test_a_slot_is_parsed_from_its_name(slot, name):
@@ -47,7 +51,13 @@ def test_a_slot_is_parsed_from_its_name(slot, name):
     assert Slot.parse(name) == slot
 
 
-@pytest.mark.parametrize("name", ["", "e01s03", "e01s03b", "E01S03B5", "e01s03b5x", " e01s03b5"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "e01s03", "e01s03b", "E01S03B5", "e01s03b5x", " e01s03b5"),
+        *("e01s03b5r", "e01s03b5m", "e01s03b5m1r2", "e01s03b5r1r2", "e01s03b5R1", "e01s03r1"),
+    ],
+)
 def test_what_is_no_slots_name_is_refused(name):
     with pytest.raises(ValueError, match=f"looks like e01s03b5, got {name!r}"):
         Slot.parse(name)
@@ -57,6 +67,18 @@ def test_slots_are_in_the_order_of_the_search():
     slots = [Slot(e, s, b) for e in (1, 2, 10) for s in (0, 1, 11) for b in (0, 2, 10)]
     assert sorted(reversed(slots)) == slots
     assert len(set(slots)) == len(slots)
+
+
+def test_what_a_slot_has_above_it_follows_it():
+    first = Slot(1, 3, 5)
+    above = [first.at(1), first.at(2), first.at(2, 1), first.at(2, 2)]
+    assert [slot.name for slot in above] == [
+        *("e01s03b5r1", "e01s03b5r2", "e01s03b5r2m1", "e01s03b5r2m2")
+    ]
+    assert sorted([Slot(1, 3, 6), *reversed(above), first]) == [first, *above, Slot(1, 3, 6)]
+    assert {slot.first for slot in above} == {first}
+    assert first.of_fold and not any(slot.of_fold for slot in [*above, first.at(0, 1)])
+    assert {slot.steps_before(10) for slot in above} == {first.steps_before(10)}
 
 
 # Proposals as plain data
@@ -95,6 +117,18 @@ def test_a_kept_network_has_an_empty_action_in_its_data():
     values = proposal.to_dict()
     assert (values["parent"], values["action"]) == ("e01s00b0", {})
     assert Proposal.from_dict(values, _SPACES["layerwise"]) == proposal
+
+
+def test_what_rises_has_neither_parent_nor_action_in_its_data_but_its_step():
+    spec = _trial("e01s00b0", 32, 0.5).proposal.spec
+    for proposal, wave in (
+        (Proposal(Slot(1, 0, 0, rung=1), spec, wave=0), {"wave": 0}),
+        (Proposal(Slot(1, 0, 0, rung=2), spec, wave=12), {"wave": 12}),
+        (Proposal(Slot(1, 0, 0, rung=2, measurement=1), spec), {}),
+    ):
+        values = json.loads(json.dumps(proposal.to_dict()))
+        assert values == {"slot": proposal.slot.name, "spec": spec.to_dict()} | wave
+        assert Proposal.from_dict(values, _SPACES["layerwise"]) == proposal
 
 
 # Results
@@ -149,6 +183,38 @@ def test_a_network_ranks_once_at_its_best():
         _trial("e01s02b0", 16, 0.7),
     ]
     assert _names(ranked(trials)) == ["e01s01b1", "e01s01b2"]
+
+
+def test_higher_rungs_rank_before_better_ones():
+    trials = [
+        _trial("e01s01b0", 16, 0.9),
+        _trial("e01s01b1r1", 32, 0.5),
+        _trial("e01s01b2r2", 64, 0.2),
+        _trial("e01s01b3r1", 96, 0.6),
+        _trial("e01s01b4r2", 128, 0.99, feasible=False),
+    ]
+    assert _names(ranked(trials)) == [
+        *("e01s01b2r2", "e01s01b3r1", "e01s01b1r1", "e01s01b0", "e01s01b4r2")
+    ]
+
+
+def test_a_network_ranks_once_by_its_highest_rung():
+    trials = [
+        _trial("e01s01b0", 16, 0.9),
+        _trial("e01s01b0r1", 16, 0.4),
+        _trial("e01s01b0r2", 16, 0.8, status="failed"),
+        _trial("e01s01b1", 32, 0.95),
+    ]
+    assert _names(ranked(trials)) == ["e01s01b0r1", "e01s01b1"]
+
+
+def test_a_measurement_with_another_seed_never_ranks():
+    trials = [
+        _trial("e01s01b0r2", 16, 0.5),
+        _trial("e01s01b0r2m1", 16, 0.9),
+        _trial("e01s01b1r2m1", 32, 0.9),
+    ]
+    assert _names(ranked(trials)) == ["e01s01b0r2"]
 
 
 def test_an_untrained_network_never_ranks():

@@ -22,7 +22,7 @@ except ImportError:  # from a checkout
 _FLAGS = (
     *("--dataset=digits", "--train_fraction=0.2", "--layer_types=conv2d,max_pool"),
     *("--channels=4,8", "--filter_widths=1,3", "--activations=relu", "--max_layers=3"),
-    *("--stem_filters=4", "--branches=2", "--episodes=2", "--steps=1", "--epochs=1"),
+    *("--stem_filters=4", "--branches=2", "--episodes=2", "--steps=1", "--rungs=1"),
     *("--max_params=10k", "--machine_gflops=16", "--keep_models=2", "--seed=4"),
 )
 

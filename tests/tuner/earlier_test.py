@@ -77,6 +77,21 @@ def test_a_repeated_network_counts_as_it_was_first(played, folder):
     assert trial.accuracy == first.outcome.accuracy
 
 
+def test_what_was_trained_for_longer_is_left_out(tmp_path):
+    """Rewards of several rungs do not compare, even where that of the lowest is lost."""
+    oracle = made_oracle(str(tmp_path), _SPACE, rungs=(1, 2))
+    images = project_file.Images((8, 8, 1), ("a", "b"), False, 255.0, (0.5,), (0.25,))
+    folder = tmp_path / "p"
+    project_file.write(WorkDir(str(folder)), project_file.Project(images, 1.0, {}))
+    risen = next(trial for trial in oracle.completed() if trial.slot.rung)
+    own = [trial for trial in oracle.completed() if trial.slot.of_fold]
+    assert {trial.spec for trial in _read(folder)} == {trial.proposal.spec for trial in own}
+    lost = [trial for trial in own if trial.proposal.spec == risen.proposal.spec]
+    for trial in lost:
+        (folder / f"trial_{trial.trial_id}" / "trial.json").unlink()
+    assert risen.proposal.spec not in {trial.spec for trial in _read(folder)}
+
+
 def test_of_two_results_of_a_slot_the_later_counts(played, folder):
     known = played.completed()[0]
     again = folder / "trial_0010"

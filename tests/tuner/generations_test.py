@@ -21,7 +21,7 @@ from epnas_tf.training.evaluate import Evaluation, Evaluator
 from epnas_tf.tuner import durable
 from epnas_tf.tuner.durable import Status
 from epnas_tf.tuner.generations import Generations
-from epnas_tf.tuner.trial_data import Assignment, Outcome
+from epnas_tf.tuner.trial_data import Assignment, CompletedTrial, Outcome
 from epnas_tf.workdir import storage
 
 _SHARING = ("dictionary", "lineage")
@@ -211,6 +211,22 @@ def test_a_dictionary_at_another_generation_is_refused(tmp_path):
         library.sharing(Assignment(Proposal(Slot(1, 1, 0), _SPEC), 1, "w", generation=1))
 
 
+def test_what_rises_is_no_part_of_a_step(tmp_path):
+    def trial(*slot, offer=0):
+        outcome = Outcome(0.5, 0.5, "trained", dict.fromkeys(RESOURCES, 1.0), offer=offer)
+        return CompletedTrial("0", Assignment(Proposal(Slot(*slot), _SPEC), 1, "w"), outcome, True)
+
+    library = Generations(ParamStore(str(tmp_path)), branches=2, steps=2)
+    first, second = trial(1, 0, 0), trial(1, 0, 1)
+    risen = [trial(1, 0, 0, 1), trial(1, 0, 0, 2), trial(1, 0, 0, 2, 1)]
+    library.take_in([first, *risen])
+    assert library.store.generation == 0
+    library.take_in([first, *risen, second])
+    assert library.store.generation == 1
+    lost = trial(1, 1, 0, offer=7)
+    assert library.lacking([first, *risen, second, lost, trial(1, 1, 0, 1, offer=8)]) == [lost]
+
+
 def test_the_hash_of_an_offer_survives_as_a_float():
     digest = 2**52 - 1
     assert Offer("e01s00b0-1", int(float(digest))).file == "e01s00b0-1-fffffffffffff.npz"
@@ -225,7 +241,7 @@ def test_real_children_inherit(make_tuner, data, plan, sharing):
     assert all(0 < r.outcome.inherited <= 1 for r in records[2:])
     assert all(r.outcome.offer for r in records if not r.proposal.reuse)
     row = storage.read_text(tuner.work_dir.trials_csv).splitlines()[-1]
-    assert row.endswith(f",{records[-1].outcome.inherited:.4f},")
+    assert row.endswith(f",{records[-1].outcome.inherited:.4f},,0,2,")
 
 
 # Hopeless children

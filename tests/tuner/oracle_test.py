@@ -13,12 +13,13 @@ from keras_tuner import errors
 
 from epnas_tf import randomness
 from epnas_tf.architecture import initial, resources
-from epnas_tf.architecture.budget import Budget
+from epnas_tf.architecture.budget import FLOPS_PER_BYTE, Budget
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.portfolio import portfolio
 from epnas_tf.architecture.space import layerwise_space
-from epnas_tf.architecture.spec import Spec, spec_from_json
+from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec, Spec, spec_from_json
 from epnas_tf.fields import SettingError
+from epnas_tf.report.trajectory import trajectory
 from epnas_tf.searching.candidates import STONE_EVERY, STONE_REACH
 from epnas_tf.searching.knowledge import Knowledge
 from epnas_tf.searching.policies.uniform import RandomPolicy
@@ -26,7 +27,6 @@ from epnas_tf.searching.progressive import ProgressiveSearch
 from epnas_tf.searching.settings import PAPER, PAPER_STARTS
 from epnas_tf.training.evaluate import Evaluator
 from epnas_tf.tuner import durable, run_limits
-from epnas_tf.tuner import oracle as oracle_lib
 from epnas_tf.tuner.durable import Status
 from epnas_tf.tuner.oracle import EPNASOracle
 from epnas_tf.tuner.settings import OracleSettings
@@ -41,7 +41,8 @@ def _make(tmp_path, space):
 
     def make(**settings) -> EPNASOracle:
         sizes = {"branches": 3, "episodes": 1, "steps": 2, "policy": "random"}
-        oracle = EPNASOracle(space, **(sizes | settings))
+        # Nothing rises but where a test says so.
+        oracle = EPNASOracle(space, **(sizes | {"promotion_share": 0.0} | settings))
         oracle._set_project_dir(str(tmp_path), "p")
         oracle.verbose = 0
         oracle.bind(Budget(_SHAPE, _CLASSES, oracle.constraints))
@@ -54,6 +55,7 @@ def _make(tmp_path, space):
 def _end(oracle, trial, reward=0.5, accuracy=0.6, status=0.0, **more):
     metrics = more | {"reward": reward, "accuracy": accuracy, "status": status}
     metrics |= {"seconds": 2.0, "overhead_seconds": 1.0, "inherited": 0.0, "offer": 0.0}
+    metrics |= {"epochs": 3.0, "training_accuracy": 0.7, "loss_sum": 2.5}
     metrics |= resources.uses_of(oracle.budget.cost(oracle.log.assignment(trial).proposal.spec))
     oracle.update_trial(trial.trial_id, metrics)
     trial.status = Status.COMPLETED
@@ -106,7 +108,8 @@ def test_values_and_metrics_are_plain(make):
     assert (ended.status, ended.score) == (Status.COMPLETED, 0.5)
     assert durable.metrics(ended) == {
         "reward": 0.5, "accuracy": 0.6, "seconds": 2.0, "overhead_seconds": 1.0, "status": 0.0,
-        "inherited": 0.0, "offer": 0.0, **resources.uses_of(oracle.budget.cost(spec)),
+        "inherited": 0.0, "offer": 0.0, "epochs": 3.0, "training_accuracy": 0.7, "loss_sum": 2.5,
+        **resources.uses_of(oracle.budget.cost(spec)),
     }  # fmt: skip
     record = oracle.log.completed_trial(ended)
     assert (record.proposal.spec, record.outcome.accuracy, record.result.reward) == (spec, 0.6, 0.5)
@@ -521,10 +524,7 @@ def test_the_search_knows_of_each_network_what_the_budget_says(make):
 
 def _outcome(tuner):
     """Returns what must not depend on kills: trials and the files made from them."""
-    rows = storage.read_text(tuner.work_dir.trials_csv).splitlines()
-    # Without attempt, trial id, seconds, overhead and worker.
-    cells = [row.split(",") for row in rows]
-    kept = [[row[0], *row[3:-5], *row[-2:]] for row in cells]
+    kept = trajectory(tuner.work_dir.path)
     files = [storage.read_text(path) for path in (tuner.work_dir.best, tuner.work_dir.steps)]
     log = [(r.slot.name, r.proposal, r.result) for r in tuner.oracle.completed()]
     return log, kept, files
@@ -549,14 +549,18 @@ def test_a_kill_between_any_two_writes_changes_nothing(quick, make_tuner, data, 
         assert _outcome(resumed) == expected, f"killed before write {number} of {writes}"
 
 
-def test_kills_in_a_row_change_nothing(quick, make_tuner, data, die_at, killed):
+@pytest.mark.parametrize("more", [{}, {"rungs": (2, 3, 5), "promotion_share": 0.6}])
+def test_kills_in_a_row_change_nothing(quick, make_tuner, data, die_at, killed, more):
+    more = more | {"episodes": 2}
     die_at(-1)
-    whole = make_tuner("whole", episodes=2)
+    whole = make_tuner("whole", **more)
     whole.search(data)
     expected = _outcome(whole)
+    risen = {trial.slot.rung for trial in whole.oracle.completed()}
+    assert risen == ({0, 1, 2} if "rungs" in more else {0})
     for number in itertools.cycle((9, 4, 13)):  # fewer writes than a step has: it still moves on
         die_at(number)
-        tuner = make_tuner("killed", episodes=2)
+        tuner = make_tuner("killed", **more)
         try:
             tuner.search(data)
         except killed:
@@ -672,6 +676,8 @@ def _changed(folder, **changes):
         ({"slot": "../../e01s01b0"}, "a slot's name looks like"),
         ({"slot": "e01s01b7"}, "slot must be of 2 branches"),
         ({"slot": 7}, "slot must be text"),
+        ({"slot": "e01s00b0r3"}, "slot must be of 3 rungs, got e01s00b0r3"),
+        ({"wave": -1}, "wave must be a number from 0"),
         ({"attempt": 0}, "attempt must be a number from 1"),
         ({"parent": "nobody"}, "a slot's name looks like"),
         ({"spec": "{}"}, "pattern must be"),
@@ -682,6 +688,7 @@ def _changed(folder, **changes):
         ({"status": 0.5}, "status must be in"),
         ({"offer": -1.0}, "offer must be a whole number"),
         ({"offer": 1e300}, "offer must be a whole number"),
+        ({"epochs": 0.5}, "epochs must be a whole number"),
         ({"reward": 1e999}, "finite"),
         ({"reward": 1e308}, r"reward must be in \[0, 1\]"),
     ],
@@ -714,7 +721,7 @@ def test_trials_that_contradict_each_other_are_an_error_that_names_the_folder(
     def illegal(self, log):
         raise ValueError("no such place")
 
-    monkeypatch.setattr(oracle_lib.ProgressiveSearch, "replay", illegal)
+    monkeypatch.setattr(ProgressiveSearch, "replay", illegal)
     with pytest.raises(ValueError, match=r"search contradict each other: .*no such place"):
         make_tuner().search(data)
 
@@ -728,3 +735,65 @@ def test_a_trial_that_lacks_what_networks_are_compared_by_is_run_again(make):
     again = make(objective="balanced_accuracy")
     assert [trial.slot.name for trial in again.completed()] == [_slot(second)]
     assert _slot(again.create_trial("w")) == _slot(first)
+
+
+# Rungs
+
+
+def test_what_rises_is_handed_out_in_its_step_and_counts_in_no_limit(make):
+    rungs = {"rungs": (1, 2), "promotion_share": 0.5}
+    oracle = make(**rungs)
+    slots = _run(oracle)
+    assert [slot for slot in slots if "r" not in slot] == _ALL
+    risen = [trial for trial in oracle.completed() if trial.slot.rung]
+    assert len(slots) == 9 + len(risen) > 9
+    assert {trial.proposal.wave for trial in risen} == {1, 2}
+    assert slots[:3] == _ALL[:3] and "r1" in slots[3]  # in the order of names
+    assert (oracle.total, oracle.done, oracle.remaining_trials()) == (9, 9, 0)
+
+
+def test_max_trials_counts_the_lowest_rung_alone(make):
+    oracle = make(rungs=(1, 2), promotion_share=0.5, max_trials=6)
+    slots = _run(oracle)
+    assert [slot for slot in slots if "r" not in slot] == _ALL[:6]
+    assert len(slots) > 6
+    assert (oracle.total, oracle.done, oracle.stopped_by) == (6, 6, "max_trials=6")
+
+
+def test_the_best_was_trained_for_longest(make):
+    oracle = make(rungs=(1, 2), promotion_share=0.5)
+    _run(oracle, lambda slot: 0.4 if "r" in slot else 0.5 + int(slot[-1]) / 10)
+    best = oracle.best()
+    assert [trial.slot.rung for trial in best] == sorted((t.slot.rung for t in best), reverse=True)
+    assert best[0].slot.rung == 1
+    found = [durable.values(trial)["slot"] for trial in oracle.get_best_trials(3)]
+    assert found == [trial.slot.name for trial in best[:3]]
+
+
+def test_what_rises_inherits_nothing_and_is_held_against_nothing(make):
+    oracle = make(
+        **{"rungs": (1, 2), "promotion_share": 0.5},
+        **{"parameter_sharing": "lineage", "stop_hopeless": 0.1},
+    )
+    _run(oracle)
+    assignments = [trial.assignment for trial in oracle.completed()]
+    assert any(each.slot.rung for each in assignments)
+    for each in assignments:
+        own = each.slot.of_fold
+        assert (each.generation is not None, bool(each.names)) == (own, own)
+        assert (each.reference is not None) == own
+        assert own or each.remembered is None
+
+
+@pytest.mark.parametrize("rate", [0.0, 8.0, 64.0])
+def test_work_goes_by_costs_whatever_the_rate(make, space, rate):
+    oracle = make()
+    budget = Budget(_SHAPE, _CLASSES, images=100, machine_gflops=rate)
+    oracle._budget = budget
+    conv = LayerSpec("conv2d", 3, None, 8, "relu")
+    specs = [LayerwiseSpec((conv,) * layers, space.stem_filters) for layers in (1, 3)]
+    small, large = (oracle._rungs().work(spec) for spec in specs)
+    costs = [budget.cost(spec) for spec in specs]
+    first, second = (cost.flops + FLOPS_PER_BYTE * cost.traffic_bytes for cost in costs)
+    assert large / small == pytest.approx(second / first)
+    assert second / first > 1.5

@@ -30,7 +30,7 @@ _REUSED = dataclasses.replace(_MORPHED, reuse="e01s03b0")
 _USES = resources.uses_of(Cost(600, 6_000, 200))
 _METRICS = {
     **{"reward": 0.9, "accuracy": 0.95, "seconds": 3.0, "overhead_seconds": 0.5, "status": 0.0},
-    **{"inherited": 0.0, "offer": 0.0},
+    **{"inherited": 0.0, "offer": 0.0, "epochs": 3.0, "training_accuracy": 0.7, "loss_sum": 2.5},
     **_USES,
 }
 _LIMITS = (Constraint("params", upper=500),)
@@ -72,8 +72,8 @@ def test_a_proposal_comes_back_as_it_was_logged(proposal, space):
     "more",
     [
         {"failures": 2},
-        {"remembered": Remembered(0.5, 0.45, "trained")},
-        {"remembered": Remembered(0.5, 0.45, "trained", 0.25)},
+        {"remembered": Remembered(0.5, 0.45, "trained", 3)},
+        {"remembered": Remembered(0.5, 0.45, "trained", 3, 0.25)},
         {"generation": 0, "names": ("e01s00b1.1", "e01s02b0")},
         {"reference": ()},
         {"reference": ((0.25, 0.5), (0.125, 1.0))},
@@ -89,6 +89,31 @@ def test_what_a_trial_must_know_besides_comes_back(more, space):
 def test_deaths_are_the_earlier_tries_but_for_those_that_are_excused():
     assert Assignment(_START, 3, "w").deaths == 2
     assert Assignment(_START, 3, "w", failures=1).deaths == 1
+
+
+@pytest.mark.parametrize(
+    ("slot", "wave", "logged"),
+    [
+        (Slot(1, 0, 1, rung=1), 3, {"rung": 1, "wave": 3}),
+        (Slot(1, 0, 1, rung=2), 0, {"rung": 2, "wave": 0}),
+        (Slot(1, 0, 1, rung=2, measurement=1), None, {"rung": 2}),
+    ],
+)
+def test_what_rises_says_its_rung_and_its_step(slot, wave, logged, space):
+    proposal = dataclasses.replace(_START, slot=slot, wave=wave)
+    values = json.loads(json.dumps(_values(proposal)))
+    assert values["slot"] == slot.name
+    assert values["parent"] == values["action"] == values["reuse"] == ""
+    assert {name: values[name] for name in values.keys() - _values(_START).keys()} == logged
+    found = Assignment.from_values(values, space)
+    assert (found.proposal, found.slot.rung) == (proposal, slot.rung)
+
+
+@pytest.mark.parametrize("wave", [-1, 1_000_001, 1.5, "3", [], 1e300])
+def test_a_step_that_cannot_be_is_refused(wave, space):
+    values = _values(dataclasses.replace(_START, slot=Slot(1, 0, 1, rung=1), wave=1))
+    with pytest.raises(ValueError, match="wave must be a number from 0 to"):
+        Assignment.from_values(values | {"wave": wave}, space)
 
 
 def test_a_completed_trial_joins_assignment_outcome_and_limits():
@@ -116,6 +141,8 @@ def test_a_status_is_its_index(code):
 
 def test_an_outcome_comes_back_from_its_metrics():
     outcome = Outcome(0.5, 0.4, "hopeless", _USES, 1.5, 0.5, 0.25, 2**52 - 1, (0.25, 0.5))
+    more = {"epochs": 27, "training_accuracy": 0.75, "loss_sum": 12.5}
+    outcome = dataclasses.replace(outcome, **more)
     metrics = outcome.to_metrics()
     assert {type(value) for value in metrics.values()} == {float}
     assert Outcome.from_metrics(json.loads(json.dumps(metrics))) == outcome
@@ -130,7 +157,7 @@ def test_a_balanced_accuracy_is_logged_only_where_networks_are_compared_by_it():
     for wrong in (1.5, -0.1, "0.5", None):
         with pytest.raises(ValueError, match="balanced_accuracy must be"):
             Outcome.from_metrics(metrics | {"balanced_accuracy": wrong})
-    assert Remembered(0.5, 0.45, "trained").to_json() == '[0.5, 0.45, "trained"]'
+    assert Remembered(0.5, 0.45, "trained", 3).to_json() == '[0.5, 0.45, "trained", 3]'
 
 
 def test_statuses_are_never_renumbered():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from keras_tuner.engine import hyperparameters
 from keras_tuner.engine.trial import Trial
@@ -13,7 +15,7 @@ from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
 from epnas_tf.searching.trials import Proposal, Slot
 from epnas_tf.tuner import durable
 from epnas_tf.tuner.durable import Status
-from epnas_tf.tuner.trial_data import Assignment, Outcome
+from epnas_tf.tuner.trial_data import Assignment, Outcome, Remembered
 from epnas_tf.tuner.trial_log import TrialLog
 
 _SPEC = LayerwiseSpec((LayerSpec("conv2d", 3, None, 8, "relu"),), 4)
@@ -23,14 +25,18 @@ _LIMITS = (Constraint("params", upper=500),)
 class _Trials(dict):
     """Trials by id, as an oracle has them."""
 
-    def add(self, branch, attempt=1, status=Status.RUNNING, accuracy=None, message=None) -> Trial:
-        proposal = Proposal(Slot(1, 0, branch), _SPEC)
+    def add(
+        self, branch, attempt=1, status=Status.RUNNING, accuracy=None, message=None, **place
+    ) -> Trial:
+        wave, curve = place.pop("wave", None), place.pop("curve", ())
+        proposal = Proposal(Slot(1, place.pop("step", 0), branch, **place), _SPEC, wave=wave)
         values = hyperparameters.HyperParameters()
         values.values = Assignment(proposal, attempt, "w").to_values()
         trial = Trial(values, f"{len(self):04d}", status, message)
         if accuracy is not None:
             uses = resources.uses_of(Cost(400, 6000, 200))
-            for name, value in Outcome(accuracy, accuracy, "trained", uses).to_metrics().items():
+            outcome = Outcome(accuracy, accuracy, "trained", uses, curve=curve, epochs=9)
+            for name, value in outcome.to_metrics().items():
                 trial.metrics.register(name)
                 trial.metrics.update(name, value)
         self[trial.trial_id] = trial
@@ -108,6 +114,39 @@ def test_a_result_counts_more_than_a_failed_attempt(trials, log, completed_first
     assert told[1] is None
 
 
+def test_what_rose_beside_a_step_is_replayed_and_what_stands_outside_the_fold_is_not(trials, log):
+    trials.complete(0)
+    trials.complete(0, rung=1, wave=1)
+    trials.add(1, rung=1, wave=1)
+    trials.complete(0, rung=2)  # at an end of the search
+    trials.complete(0, rung=2, measurement=1)
+    told = {proposal.slot.name: (proposal.wave, result) for proposal, result in log.results()}
+    assert list(told) == ["e01s00b0", "e01s00b0r1", "e01s00b1r1"]
+    assert [wave for wave, _ in told.values()] == [None, 1, 1]
+    assert [result is not None for _, result in told.values()] == [True, True, False]
+    names = [trial.slot.name for trial in log.completed()]
+    assert names == ["e01s00b0", "e01s00b0r1", "e01s00b0r2", "e01s00b0r2m1"]
+
+
+def test_what_was_measured_at_an_end_is_remembered_when_the_network_rises(trials, log):
+    rising = Proposal(Slot(1, 0, 0, rung=1), _SPEC, wave=3)
+    trials.complete(0, 0.25)
+    assert log.remembered(rising) is None
+    trials.complete(0, 0.75, rung=1)
+    assert log.remembered(rising) == Remembered(0.75, 0.75, "trained", 9)
+    assert log.remembered(Proposal(Slot(1, 0, 1, rung=1), _SPEC, wave=3)) is None
+    assert log.remembered(Proposal(Slot(1, 0, 0), _SPEC)) is None
+    again = Proposal(Slot(1, 1, 0), _SPEC, reuse="e01s00b0")
+    assert log.remembered(again) == Remembered(0.25, 0.25, "trained", 9)
+
+
+def test_curves_are_those_of_the_lowest_rung(trials, log):
+    trials.complete(0, step=1, curve=(0.25, 0.5))
+    trials.complete(0, step=1, curve=(0.125, 0.75), rung=1, wave=2)
+    trials.complete(1, step=1, curve=(0.5, 0.5))
+    assert log.curves_before(Slot(1, 2, 0), 5) == ((0.25, 0.5), (0.5, 0.5))
+
+
 def test_a_corrupt_trial_of_which_the_id_alone_is_known_replays_nothing(trials, log):
     trials["0000"] = Trial(hyperparameters.HyperParameters(), "0000", Status.FAILED)
     assert log.results() == log.completed() == []
@@ -127,3 +166,16 @@ def test_a_trial_is_taken_apart_once(trials, log):
     trial = trials.complete(0)
     assert log.completed_trial(trial) is log.completed_trial(trial)
     assert log.assignment(trial) is log.completed_trial(trial).assignment
+
+
+def test_what_was_measured_at_an_end_is_no_part_of_the_search(trials, log):
+    """Nor does it hide that a later step began to train the very same."""
+    first = trials.complete(0, 0.5)
+    again = Proposal(Slot(1, 0, 0, 1), _SPEC)
+    measured = trials.complete(0, 0.75)
+    measured.hyperparameters.values = Assignment(again, 1, "w").to_values()
+    assert [proposal.slot for proposal, _ in log.results()] == [log.assignment(first).slot]
+    risen = dataclasses.replace(again, wave=2)
+    trials.add(0).hyperparameters.values = Assignment(risen, 2, "w").to_values()
+    assert log.results()[1:] == [(risen, None)]
+    assert log.remembered(risen).accuracy == 0.75

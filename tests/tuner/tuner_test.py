@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import dataclasses
 import itertools
+import json
 import os
 import pathlib
 import subprocess
 import sys
+import types
 
 import keras
 import numpy as np
@@ -16,20 +18,23 @@ import pytest
 import tensorflow as tf
 from keras_tuner import errors
 
+from epnas_tf import randomness
 from epnas_tf.architecture import cost_rules
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.ops import OpDef
 from epnas_tf.architecture.space import Field, SearchSpace
 from epnas_tf.data.arrays import Split
-from epnas_tf.fields import ConfigError
+from epnas_tf.fields import ConfigError, SettingError
 from epnas_tf.modeling import layers
 from epnas_tf.searching.settings import PAPER
+from epnas_tf.searching.trials import Slot
 from epnas_tf.training import pipeline, trainer
 from epnas_tf.training.evaluate import Evaluation, Evaluator
 from epnas_tf.training.schedule import Schedule
 from epnas_tf.tuner import durable, run_limits
 from epnas_tf.tuner import tuner as tuner_lib
 from epnas_tf.tuner.durable import Status
+from epnas_tf.tuner.generations import Generations
 from epnas_tf.tuner.oracle import EPNASOracle
 from epnas_tf.workdir import storage
 from tests.data.images import noise, pairs
@@ -692,3 +697,101 @@ def test_a_tuner_may_be_made_within_the_scope_of_the_strategy_it_is_given(make_t
     strategy = tf.distribute.OneDeviceStrategy("CPU:0")
     with strategy.scope():
         assert make_tuner(strategy=strategy).strategy is strategy
+
+
+# Rungs
+
+_RUNGS = {"rungs": (2, 4), "promotion_share": 0.5}
+
+
+@pytest.fixture(name="trained")
+def _trained(quick, monkeypatch):
+    """Returns of each network that is evaluated how that was asked for."""
+    calls, evaluate = [], Evaluator.evaluate
+
+    def watch(self, spec, seed, keep=None, **how):
+        calls.append({"spec": spec, "seed": seed} | how)
+        return evaluate(self, spec, seed, keep, **how)
+
+    monkeypatch.setattr(Evaluator, "evaluate", watch)
+    return calls
+
+
+def test_what_rises_is_trained_for_longer_from_the_same_seed_and_alone(trained, make_tuner, data):
+    """It has no shared parameters and is held against no curve."""
+    tuner = make_tuner(**_RUNGS, parameter_sharing="dictionary", stop_hopeless=0.1)
+    nothing = types.SimpleNamespace(offers=(), store=None)
+    tuner.session.share = lambda *_: None
+    tuner._oracle.listeners[0] = tuner.session.share
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Generations, "sharing", lambda self, assignment: nothing)
+        tuner.search(data)
+    first = {}
+    risen = 0
+    for call in trained:
+        if call["epochs"] == 2:
+            first.setdefault(call["spec"], call["seed"])
+            assert call["sharing"] is nothing and call["stop_rule"] is not None
+        else:
+            assert (call["epochs"], call["seed"]) == (4, first[call["spec"]])
+            assert call["sharing"] is call["stop_rule"] is None
+            risen += 1
+    records = tuner.oracle.completed()
+    assert risen == sum(record.slot.rung for record in records) > 0
+    assert {record.outcome.epochs for record in records} == {2, 4}
+    rows = list(csv.DictReader(storage.read_text(tuner.work_dir.trials_csv).splitlines()))
+    assert {(row["rung"], row["epochs"]) for row in rows} == {("0", "2"), ("1", "4")}
+    assert all(row["parent"] == row["action"] == "" for row in rows if row["rung"] == "1")
+    assert {row["wave"] for row in rows if row["rung"] == "1"} <= {"1", "2"}
+    steps = storage.read_text(tuner.work_dir.steps).splitlines()
+    assert sum(json.loads(line)["risen"] for line in steps) == risen
+    best = json.loads(storage.read_text(tuner.work_dir.best))
+    assert (best["rung"], best["epochs"], best["slot"][-2:]) == (1, 4, "r1")
+
+
+def test_a_measurement_has_a_seed_of_its_own(make_tuner):
+    tuner = make_tuner()
+    slot = Slot(1, 2, 1)
+    places = [slot, slot.at(1), slot.at(2), slot.at(2, 1), slot.at(2, 2), Slot(1, 2, 0)]
+    seeds = [tuner._seed(place) for place in places]
+    assert seeds[0] == seeds[1] == seeds[2]
+    assert len(set(seeds[2:])) == 4
+    assert tuner._seed(slot) == randomness.seed_of(0, "child", 1, 2, 1)  # as it always was
+
+
+@pytest.mark.parametrize(
+    ("rungs", "epochs", "expected"),
+    [((), 2, [2, 6, 18]), ((5,), 5, [5]), ((2, 5, 11), 2, [2, 5, 11])],
+)
+def test_rungs_are_multiples_of_the_schedules_epochs_or_as_given(
+    quick, make_tuner, data, plan, rungs, epochs, expected
+):
+    tuner = make_tuner(rungs=rungs, max_trials=1)
+    with pytest.raises(RuntimeError, match=r"search\(\) must be called first"):
+        tuner.epochs_at(0)
+    tuner = make_tuner(rungs=rungs, max_trials=1, schedule=dataclasses.replace(plan, epochs=epochs))
+    tuner.search(data)
+    assert [tuner.epochs_at(rung) for rung in range(len(expected))] == expected
+
+
+def test_the_lowest_rung_says_the_epochs_where_nothing_else_does(quick, make_tuner, data, images):
+    tuner = make_tuner(rungs=(5, 7), max_trials=1)
+    tuner.search(data)
+    assert tuner.schedule.epochs == 5
+    make_tuner("other", rungs=(5, 7), max_trials=1).search(*images, epochs=5)
+
+
+def test_rungs_that_begin_with_other_epochs_are_refused(make_tuner, images, plan, tmp_path):
+    message = r"rungs must begin with the schedule's epochs \(2\), got 3,9"
+    with pytest.raises(SettingError, match=message):
+        make_tuner(rungs=(3, 9), schedule=plan).search(*images)
+    message = r"rungs must begin with the schedule's epochs \(4\), got 3,9"
+    with pytest.raises(SettingError, match=message):
+        make_tuner(rungs=(3, 9)).search(*images, epochs=4)
+    assert not list(tmp_path.rglob("project.json"))
+
+
+def test_other_rungs_are_another_search(quick, make_tuner, data):
+    make_tuner(rungs=(2, 4), max_trials=1).search(data)
+    with pytest.raises(ValueError, match=r"rungs is \[2, 4\], asked for \[2\]"):
+        make_tuner(rungs=(2,)).search(data)

@@ -37,6 +37,24 @@ def test_rows_come_back_from_their_lines(tmp_path):
     assert storage.read_text(work_dir.trials_csv).splitlines()[0] == ",".join(COLUMNS)
 
 
+def test_the_columns_of_rungs_follow_those_that_were_there_before(tmp_path):
+    assert COLUMNS[-4:] == ("reason", "rung", "epochs", "wave")
+    work_dir = WorkDir(str(tmp_path))
+    own = dataclasses.replace(_ROW, epochs=3)
+    rows = [
+        own,
+        dataclasses.replace(own, slot=Slot(1, 2, 3, rung=1), epochs=9, wave=7),
+        dataclasses.replace(own, slot=Slot(1, 2, 3, rung=1, measurement=1), epochs=9),
+        dataclasses.replace(own, slot=Slot(1, 2, 4, rung=1), epochs=9, wave=0),
+    ]
+    trials_csv.write(work_dir, rows)
+    assert trials_csv.read(work_dir) == rows
+    lines = storage.read_text(work_dir.trials_csv).splitlines()[1:]
+    assert [line.split(",")[-3:] for line in lines] == [
+        *(["0", "3", ""], ["1", "9", "7"], ["1", "9", ""], ["1", "9", "0"])
+    ]
+
+
 def test_balanced_accuracy_has_a_further_column_where_networks_are_compared_by_it(tmp_path):
     work_dir = WorkDir(str(tmp_path))
     rows = [dataclasses.replace(_ROW, balanced_accuracy=0.25)]

@@ -41,6 +41,7 @@ class Timing:
             before=_each(earlier, len(trained) - here),
             limit=oracle.watch.seconds,
             shares=planning.shares(oracle.settings),
+            finals=60 * oracle.finals.minutes(),
         )
 
     def left(self, oracle: EPNASOracle) -> float | None:

@@ -76,6 +76,19 @@ def test_a_line_is_literally_this():
     )
 
 
+@pytest.mark.parametrize(
+    ("slot", "said"),
+    [
+        (Slot(1, 3, 2, rung=1), "e01s03b2r1 | risen, 9 epochs | acc 0.9900 | best 0.9900"),
+        (Slot(1, 3, 2, 2, 1), "e01s03b2r2m1 | measured again, 9 epochs | acc 0.9900 | best 0.9800"),
+    ],
+)
+def test_what_rose_says_so_and_its_epochs(slot, said):
+    trial = _trial(slot, accuracy=0.99)
+    trial = dataclasses.replace(trial, outcome=dataclasses.replace(trial.outcome, epochs=9))
+    assert f"] {said}" in _line(_oracle(_FIRST, _BETTER, trial), trial)
+
+
 def test_a_starting_network_without_limits():
     oracle = _oracle(_FIRST, total=4, seconds=3700.4)
     assert _line(oracle, _FIRST) == (

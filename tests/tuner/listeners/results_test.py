@@ -24,7 +24,8 @@ from epnas_tf.workdir.layout import WorkDir
 
 _HEADER = (
     "slot,attempt,trial_id,episode,step,branch,parent,action,spec_key,accuracy,reward,params,flops,"
-    "intensity,traffic_bytes,feasible,status,seconds,overhead_seconds,worker,reused,inherited,reason"
+    "intensity,traffic_bytes,feasible,status,seconds,overhead_seconds,worker,reused,inherited,reason,"
+    "rung,epochs,wave"
 )
 _CONV = LayerSpec("conv2d", 3, None, 8, "relu")
 _LOG = types.SimpleNamespace(assignment=None)
@@ -34,7 +35,7 @@ _BUDGET = Budget((8, 8, 1), 10)
 def _trial(
     spec, slot, parent=None, action=None, attempt=1, feasible=True, **outcome
 ) -> CompletedTrial:
-    values = {"reward": 0.9, "accuracy": 0.95, "status": "trained"} | outcome
+    values = {"reward": 0.9, "accuracy": 0.95, "status": "trained", "epochs": 3} | outcome
     uses = resources.uses_of(_BUDGET.cost(spec))
     came = Outcome(**values, uses=uses, seconds=2.5, overhead_seconds=0.75)
     proposal = Proposal(slot, spec, parent, action)
@@ -52,6 +53,7 @@ _MORPHED = _trial(
     accuracy=0.1,
     feasible=False,
     status="over_limits",
+    epochs=0,
 )
 
 _REUSED = dataclasses.replace(
@@ -71,12 +73,12 @@ def test_the_csv_is_literally_this():
     assert _csv(_START, _MORPHED, _REUSED) == (
         f"{_HEADER}\n"
         f"e01s00b1,1,0003,1,0,1,,start,{_START.proposal.spec.key},0.950000,0.9,"
-        "438,42144,5.165,8160,1,trained,2.500,0.750,tuner0,,0.0000,\n"
+        "438,42144,5.165,8160,1,trained,2.500,0.750,tuner0,,0.0000,,0,3,\n"
         "e01s03b5,2,0003,1,3,5,e01s02b5,part 1 channels up; insert max_pool 2x2 after 1,"
         f"{_MORPHED.proposal.spec.key},0.100000,0.03333333333333333,438,42272,4.603,9184,0,over_limits,"
-        "2.500,0.750,tuner0,,0.0000,\n"
+        "2.500,0.750,tuner0,,0.0000,,0,0,\n"
         f"e01s04b0,1,0003,1,4,0,,start,{_START.proposal.spec.key},0.950000,0.9,"
-        "438,42144,5.165,8160,1,trained,2.500,0.750,tuner0,e01s00b1,0.0000,\n"
+        "438,42144,5.165,8160,1,trained,2.500,0.750,tuner0,e01s00b1,0.0000,,0,3,\n"
     )
 
 
@@ -93,6 +95,8 @@ def test_the_best_network_is_literally_this():
     assert results.best_of(_START, (limit,), ("a", "b")).to_dict() == {
         "format": 1,
         "slot": "e01s00b1",
+        "rung": 0,
+        "epochs": 3,
         "spec_key": _START.proposal.spec.key,
         "spec": _START.proposal.spec.to_dict(),
         "validation_accuracy": 0.95,
