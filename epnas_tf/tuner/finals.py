@@ -72,17 +72,15 @@ class Finals:
 
         As long for its work as the trials so far for theirs.
         """
-        if not self.rung:
+        # Others cost next to nothing.
+        trained = [trial for trial in self._oracle.completed() if trial.outcome.seconds > 0]
+        if not self.rung or not trained:
             return 0.0
-        rungs, done = self._oracle.search.rungs, 0.0
-        seconds = 0.0
-        for trial in self._oracle.completed():
-            if trial.outcome.seconds > 0:  # others cost next to nothing
-                done += rungs.work_at(trial.proposal.spec, trial.slot.rung)
-                seconds += trial.outcome.seconds + trial.outcome.overhead_seconds
-        left = self.lineup.lacking(self._results())
+        rungs, left = self._oracle.search.rungs, self.lineup.lacking(self._results())
         work = sum(rungs.work_at(proposal.spec, proposal.slot.rung) for proposal in left)
-        return work * seconds / done / 60 if done else 0.0
+        done = sum(rungs.work_at(trial.proposal.spec, trial.slot.rung) for trial in trained)
+        seconds = sum(t.outcome.seconds + t.outcome.overhead_seconds for t in trained)
+        return work / done * seconds / 60
 
     def kept_back(self) -> float:
         """Returns the seconds of the run's time that are kept back for its end.

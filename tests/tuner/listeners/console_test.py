@@ -40,6 +40,7 @@ def _oracle(*trials, total=28, seconds=100.0, constraints=(), limit=0.0):
         best=lambda: ranked(trials),
         total=total,
         watch=types.SimpleNamespace(elapsed=lambda: seconds, seconds=limit),
+        finals=types.SimpleNamespace(minutes=lambda: 0.0),
         constraints=constraints,
         settings=OracleSettings(branches=4),
     )
