@@ -210,6 +210,9 @@ def gone_on(stored: SearchConfig, asked: SearchConfig) -> SearchConfig:
         if field.metadata["resume"] not in (SAME, COPIED) or field.name == "dataset"
     }
     for field in settings_in(stored):
-        if field.metadata["resume"] == COPIED:  # nothing said: what was read once stands
-            free[field.name] = getattr(asked, field.name) or getattr(stored, field.name)
+        kind, value = field.metadata["resume"], getattr(asked, field.name)
+        left_open = field.metadata["auto"] and value == field.default
+        # Nothing said: what was chosen or read once stands.
+        if kind in (COPIED, MAY_GROW):
+            free[field.name] = getattr(stored, field.name) if left_open else value
     return dataclasses.replace(stored, **free)

@@ -17,6 +17,8 @@ import tensorflow as tf
 
 from epnas_tf import config as config_lib
 from epnas_tf import fields, randomness
+from epnas_tf.architecture.budget import Budget, ChildLimits
+from epnas_tf.architecture.settings import LimitSettings, SpaceSettings
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.config import SearchConfig
 from epnas_tf.data import dataset as data_lib
@@ -24,13 +26,18 @@ from epnas_tf.data.dataset import Data
 from epnas_tf.data.names import DatasetName, absolute
 from epnas_tf.data.settings import DataSettings
 from epnas_tf.fields import ConfigError, SettingError, flag
-from epnas_tf.searching.settings import STEPS
+from epnas_tf.searching import time_plan
+from epnas_tf.searching.settings import EPISODES, RUNG_FACTORS, STEPS, RungSettings
 from epnas_tf.training import calibrate, schedule
 from epnas_tf.training.schedule import Schedule
 from epnas_tf.training.settings import Optimisation, ScheduleSettings
-from epnas_tf.tuner import sources
+from epnas_tf.tuner import planning, sources
+from epnas_tf.tuner.run_limits import DEFAULT_HOURS
 from epnas_tf.workdir import project_file, storage
 from epnas_tf.workdir.layout import COPIES, WorkDir
+
+# The setting that says which operations a pattern's space has.
+_TYPES = {"layerwise": "layer_types", "module": "branch_types"}
 
 # Settings of a schedule that a configuration may leave to it, and what says so.
 _LEFT_OPEN = {
@@ -115,6 +122,9 @@ def stored_config(asked: SearchConfig) -> SearchConfig | None:
     where = flag("work_dir", asked.work_dir)
     if tf.io.gfile.exists(work_dir.path) and not tf.io.gfile.isdir(work_dir.path):
         raise ConfigError(f"{where}: must be a folder, is a file")
+    if asked.finish and (asked.overwrite or not storage.exists(work_dir.flags)):
+        but = ", which --overwrite would delete" if asked.overwrite else ""
+        raise ConfigError(f"{flag('finish', True)}: {where} must hold a search{but}")
     if asked.overwrite:
         return None
     if not asked.resume and (storage.exists(work_dir.flags) or storage.exists(work_dir.project)):
@@ -134,7 +144,7 @@ def stored_config(asked: SearchConfig) -> SearchConfig | None:
     for name in COPIES:
         if _absolute(getattr(asked, name)) != getattr(stored, name):
             _refuse_missing(asked, name)
-    return config_lib.gone_on(stored, asked)
+    return dataclasses.replace(config_lib.gone_on(stored, asked), max_hours=_hours(asked, stored))
 
 
 # What a search reads once
@@ -212,6 +222,8 @@ def resolved(config: SearchConfig, data: Data, threads: int) -> SearchConfig:
         plan = schedule.for_dataset(
             config.dataset, config.schedule, len(data.train), **_asked(config)
         )
+    rate = config.machine_gflops or calibrate.measure_gflops()
+    config, plan = _for_the_time(config, data, plan, rate)
     height, width, _ = data.input_shape
     micro = plan.micro_batch_size
     if not micro and plan.batch_size >= calibrate.LEAST_BATCH:
@@ -219,15 +231,81 @@ def resolved(config: SearchConfig, data: Data, threads: int) -> SearchConfig:
         micro = _micro_batch(plan, data, config)
     return dataclasses.replace(
         config,
-        steps=config.steps or STEPS[config.pattern],
         image_size=height if height == width else 0,  # only squares are resized to
         schedule=plan.name,
         # A batch that nobody named stays open: only one that somebody did is kept as it is.
         **{name: getattr(plan, name) for name in _LEFT_OPEN}
         | {"micro_batch_size": micro, "batch_size": config.batch_size},
         threads_per_child=threads,
-        machine_gflops=config.machine_gflops or calibrate.measure_gflops(),
+        machine_gflops=rate,
     )
+
+
+def _hours(asked: SearchConfig, stored: SearchConfig | None = None) -> float:
+    """Returns the hours of a run, 0 for any number; by default an hour where nothing says how long.
+
+    Args:
+      asked: what the run was given.
+      stored: the search that it goes on with; one that began without a limit has none later.
+    """
+    if asked.max_hours >= 0:
+        return asked.max_hours
+    sized = asked.max_trials or (stored.max_hours == 0 if stored else asked.episodes)
+    return 0.0 if sized else DEFAULT_HOURS
+
+
+def _for_the_time(
+    config: SearchConfig, data: Data, plan: Schedule, rate: float
+) -> tuple[SearchConfig, Schedule]:
+    """Returns a configuration and its schedule, planned for the time there is.
+
+    What a person named stays; the same plan is never made again (searching/time_plan.py).
+    """
+    config = dataclasses.replace(config, max_hours=_hours(config))
+    fixed = planning.fixed_seconds(config.max_child_minutes)
+    ceiling, episodes, steps = time_plan.ceiling(0), EPISODES, STEPS[config.pattern]
+    rungs = config.rungs
+    if config.max_hours:
+        planned = planning.plan(
+            make_space(config, data),
+            _budget(config, data, plan, rate),
+            data,
+            plan,
+            fields.pick(config, RungSettings),
+            seconds=config.max_hours * 3600,
+            branches=config.branches,
+            steps=config.steps or steps,
+            max_child_seconds=fixed,
+            fixed_length=bool(config.schedule or config.epochs or config.epoch_images >= 0),
+        )
+        ceiling, episodes, steps = planned.max_child_seconds, planned.episodes, planned.steps
+        plan = schedule.changed(plan, epochs=planned.epochs, epoch_images=planned.epoch_images)
+        rungs = rungs or tuple(plan.epochs * times for times in RUNG_FACTORS[: planned.rungs])
+    answered = dataclasses.replace(
+        config,
+        max_child_minutes=config.max_child_minutes if fixed else _rounded_up(ceiling / 60),
+        steps=config.steps or steps,
+        episodes=config.episodes or episodes,
+        rungs=rungs,
+    )
+    return answered, plan
+
+
+def _budget(config: SearchConfig, data: Data, plan: Schedule, rate: float) -> Budget:
+    """Returns what networks may cost, but for the time that they may take."""
+    return Budget(
+        data.input_shape,
+        data.num_classes,
+        fields.pick(config, LimitSettings).constraints(),
+        limits=fields.pick(config, ChildLimits),
+        batch=plan.micro_batch_size or plan.batch_size,
+        machine_gflops=rate,
+    )
+
+
+def _rounded_up(minutes: float) -> float:
+    """Returns a time that a person can read in flags.txt."""
+    return math.ceil(minutes * 1e3) / 1e3
 
 
 def _micro_batch(plan: Schedule, data: Data, config: SearchConfig) -> int:
@@ -244,10 +322,22 @@ def _micro_batch(plan: Schedule, data: Data, config: SearchConfig) -> int:
     return piece if piece and plan.batch_size % piece == 0 else 0
 
 
-def make_schedule(config: SearchConfig) -> Schedule:
-    """Returns the schedule of a resolved configuration."""
+def make_space(config: SearchConfig, data: Data) -> SearchSpace:
+    """Returns the search space of a configuration; raises ConfigError where it has no network."""
+    types = _TYPES[config.pattern]
+    with blamed_on(config, types if getattr(config, types) else "pattern"):
+        return fields.pick(config, SpaceSettings).space(data.input_shape[:2])
+
+
+def make_schedule(config: SearchConfig, images: int = 0) -> Schedule:
+    """Returns the schedule of a configuration.
+
+    Args:
+      config: of a search, resolved; else its schedule is that of so many images.
+      images: training images, 0 where the configuration has been resolved.
+    """
     others = fields.values_of(config, Optimisation)
-    return schedule.for_dataset(config.dataset, config.schedule, **_asked(config), **others)
+    return schedule.for_dataset(config.dataset, config.schedule, images, **_asked(config), **others)
 
 
 def _asked(config: SearchConfig) -> dict[str, Any]:

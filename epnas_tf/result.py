@@ -9,6 +9,7 @@ from epnas_tf.architecture.cost import Cost
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.data.dataset import Data
 from epnas_tf.report import table
+from epnas_tf.searching.gain import Gain
 from epnas_tf.terminal import say
 from epnas_tf.tuner import last_measures
 from epnas_tf.tuner.listeners.console import limit_text
@@ -46,16 +47,20 @@ class SearchResult:
     """What a search found.
 
     Attributes:
-      networks: the trained networks, best first: feasible ones, then by reward.
+      networks: the trained networks, best first: the one that won at the end, then feasible ones,
+        by rung and reward.
       test_accuracy: of the best network, measured once at the end; None without a test split.
       trials: number of completed trials.
       work_dir: folder of the search's files.
+      gain: what the best network has over the best start (`gain.sentence` says it), measured at the
+        end; None where nothing compares them.
     """
 
     networks: tuple[Network, ...]
     test_accuracy: float | None
     trials: int
     work_dir: str
+    gain: Gain | None = None
 
     @property
     def best(self) -> Network | None:
@@ -80,11 +85,14 @@ def finish(tuner: EPNASTuner, data: Data, larger_limit: str) -> SearchResult:
         say(table.render(tuner.work_dir.path))
     if trials and not any(trial.feasible for trial in best):
         say(_nearest(oracle, trials))
+    if oracle.finals.rung and measured is not None and measured.gain is None:
+        say(_not_compared(oracle))
     if oracle.stopped_by:
         say(f"stopped at --{oracle.stopped_by}: {larger_limit}")
     networks = tuple(_network(trial, oracle.budget.cost(trial.proposal.spec)) for trial in best)
     test_accuracy = None if measured is None else measured.test_accuracy
-    return SearchResult(networks, test_accuracy, len(trials), tuner.work_dir.path)
+    gain = None if measured is None else measured.gain
+    return SearchResult(networks, test_accuracy, len(trials), tuner.work_dir.path, gain)
 
 
 def _nearest(oracle: EPNASOracle, trials: Sequence[CompletedTrial]) -> str:
@@ -94,6 +102,16 @@ def _nearest(oracle: EPNASOracle, trials: Sequence[CompletedTrial]) -> str:
     return (
         f"no trained network keeps the limits; the nearest of all is {nearest.slot.name}: {uses} "
         "(loosen the limits, or narrow the space)"
+    )
+
+
+def _not_compared(oracle: EPNASOracle) -> str:
+    """Returns what to say where nothing tells whether the search was worth it."""
+    share = oracle.settings.finals_share
+    return (
+        "the best network was not measured beside the best start: the run ended before, or "
+        f"--finals_share={share:g} of the search's work does not reach for it "
+        f"(--finish --finals_share={10 * share or 1:g} does it now)"
     )
 
 

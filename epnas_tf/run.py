@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from epnas_tf import config as config_lib
 from epnas_tf import fields, resolve, result
-from epnas_tf.architecture.settings import LimitSettings, SpaceSettings
+from epnas_tf.architecture.settings import LimitSettings
 from epnas_tf.config import SearchConfig
 from epnas_tf.data.dataset import Data
 from epnas_tf.data.names import absolute
@@ -22,9 +22,6 @@ from epnas_tf.tuner.oracle import EPNASOracle, Listener
 from epnas_tf.tuner.settings import OracleSettings, TunerSettings
 from epnas_tf.tuner.tuner import EPNASTuner
 from epnas_tf.workdir import storage
-
-# The setting that says which operations a pattern's space has.
-_TYPES = {"layerwise": "layer_types", "module": "branch_types"}
 
 
 def search(config: SearchConfig, listeners: Sequence[Listener] = ()) -> SearchResult:
@@ -59,10 +56,12 @@ def search(config: SearchConfig, listeners: Sequence[Listener] = ()) -> SearchRe
             stack.enter_context(tuner.session.claimed())
             tuner.session.check(plan)  # another process may have begun a search meanwhile
             # What was said for this run alone is not repeated by the next.
-            kept = dataclasses.replace(resolve.from_anywhere(settled), resume=True, overwrite=False)
+            found = resolve.from_anywhere(settled)
+            kept = dataclasses.replace(found, resume=True, overwrite=False, finish=False)
             storage.write_atomic(tuner.work_dir.flags, config_lib.to_flags_text(kept))
         tuner.run(plan)
-        larger_limit = config_lib.same_command(config, "with a larger one")
+        change = "without --finish" if config.finish else "with a larger one"
+        larger_limit = config_lib.same_command(config, change)
         return result.finish(tuner, data, larger_limit)
 
 
@@ -71,9 +70,7 @@ def make_tuner(config: SearchConfig, data: Data) -> EPNASTuner:
     folder, name = os.path.split(absolute(config.work_dir.rstrip("/") or "/"))
     with blamed_on(config, "strategy"):
         strategy = devices.make_strategy(config.strategy, config.tpu)
-    types = _TYPES[config.pattern]
-    with blamed_on(config, types if getattr(config, types) else "pattern"):
-        space = fields.pick(config, SpaceSettings).space(data.input_shape[:2])
+    space = resolve.make_space(config, data)
     values, said = resolve.read_sources(config, space)
     oracle = EPNASOracle(
         space,

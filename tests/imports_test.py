@@ -19,8 +19,10 @@ except ImportError:  # from a checkout
 
 # Files of pure rooms that may import more; TensorFlow only where it is put off.
 _MORE = {
+    "epnas_tf/searching/gain.py": {"scipy"},
     "epnas_tf/searching/predictor.py": {"scipy"},
     "epnas_tf/searching/process.py": {"scipy"},
+    "epnas_tf/workdir/hits_file.py": {"numpy"},
     "epnas_tf/workdir/storage.py": {"tensorflow"},
 }
 
@@ -35,6 +37,7 @@ _LAZY = {
         "epnas_tf/__init__.py",
         "epnas_tf/command_line.py",
         "epnas_tf/data/decoding.py",
+        "epnas_tf/searching/algorithms/__init__.py",
         "epnas_tf/searching/policies/__init__.py",
         "epnas_tf/workdir/storage.py",
     ),
@@ -43,8 +46,10 @@ _LAZY = {
         "epnas_tf/studies/search_methods.py",
         "epnas_tf/studies/search_report.py",
         "epnas_tf/studies/rank_plot.py",
+        "epnas_tf/studies/comparison_plot.py",
     ),
     *("tools/checks/bench_memory.py", "tools/checks/soak.py"),
+    *("tools/studies/compare.py", "tools/studies/proxy_study.py", "tools/studies/retrain_study.py"),
 }
 
 

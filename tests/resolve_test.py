@@ -52,7 +52,7 @@ def test_what_names_its_flag_or_is_a_bug_passes_as_it_is(raised):
 @pytest.fixture(name="stored")
 def _stored(tmp_path) -> SearchConfig:
     """A configuration and its flags.txt."""
-    config = SearchConfig(work_dir=str(tmp_path), seed=3, steps=4, episodes=2)
+    config = SearchConfig(work_dir=str(tmp_path), seed=3, steps=4, episodes=2, max_hours=0)
     storage.write_atomic(WorkDir(config.work_dir).flags, config_lib.to_flags_text(config))
     return config
 
@@ -203,8 +203,9 @@ def _stored_flags(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(("pattern", "steps"), [("layerwise", 10), ("module", 5)])
 def test_open_questions_are_answered(stored_flags, pattern, steps):
-    stored = stored_flags(pattern=pattern)
+    stored = stored_flags(pattern=pattern, max_hours=0)
     assert (stored.steps, stored.image_size) == (steps, 8)
+    assert (stored.episodes, stored.max_child_minutes, stored.rungs) == (15, 10, ())
     plan = schedule.for_dataset("digits")
     names = ("epochs", "micro_batch_size", "learning_rate", "warmup_epochs")
     assert all(getattr(stored, name) == getattr(plan, name) for name in names)
@@ -223,7 +224,7 @@ def test_the_lowest_rung_says_the_epochs(stored_flags):
 
 @pytest.mark.parametrize(("asked", "epoch_images"), [(-1, 5_000), (0, 0), (2_000, 2_000)])
 def test_an_epochs_images_are_the_schedules_or_as_asked(stored_flags, many, asked, epoch_images):
-    stored = stored_flags(dataset=many, epoch_images=asked, machine_gflops=1)
+    stored = stored_flags(dataset=many, epoch_images=asked, machine_gflops=1, max_hours=0)
     assert stored.epoch_images == epoch_images
     assert resolve.make_schedule(stored).epoch_images == epoch_images
 
@@ -275,6 +276,58 @@ def test_a_micro_batch_that_is_given_is_not_measured(stored_flags, measured, man
 def test_a_small_batch_stays_whole(stored_flags, measured):
     assert stored_flags(machine_gflops=1).micro_batch_size == 0
     assert measured == []
+
+
+# A plan for the time there is
+
+
+def test_a_search_is_planned_for_an_hour_by_default_and_stored(stored_flags, many):
+    stored = stored_flags(dataset=many, machine_gflops=4)
+    assert stored.max_hours == 1
+    assert stored.epochs * stored.epoch_images < 15_000  # of a slow machine
+    assert stored.rungs == tuple(stored.epochs * times for times in (1, 3, 9))
+    assert stored.max_child_minutes < 1
+    assert stored.branches * (1 + stored.episodes * stored.steps) > 100
+    again = stored_flags(dataset=many, machine_gflops=4, max_hours=0.25)  # goes on with it
+    assert again == dataclasses.replace(stored, max_hours=0.25)
+    assert stored_flags(dataset=many, machine_gflops=4) == stored
+
+
+def test_a_faster_machine_sees_more_images_of_larger_networks(stored_flags, many, tmp_path):
+    slow = stored_flags(dataset=many, machine_gflops=4)
+    fast = stored_flags(dataset=many, machine_gflops=1000, overwrite=True)
+    assert fast.epochs * fast.epoch_images == 15_000
+    assert fast.max_child_minutes == pytest.approx(slow.max_child_minutes, abs=2e-3)
+
+
+def test_what_is_named_stays(stored_flags, many):
+    named = {
+        **{"epochs": 2, "epoch_images": 6_000, "rungs": (2, 4), "max_child_minutes": 0.5},
+        **{"episodes": 7, "steps": 3},
+    }
+    stored = stored_flags(dataset=many, machine_gflops=1e-3, max_hours=0.1, **named)
+    assert {name: getattr(stored, name) for name in named} == named
+
+
+@pytest.mark.parametrize(
+    ("named", "hours"),
+    [
+        ({}, 1),
+        ({"max_hours": 2}, 2),
+        ({"max_hours": 0}, 0),
+        ({"episodes": 3}, 0),
+        ({"max_trials": 9}, 0),
+        ({"max_trials": 9, "max_hours": 0.5}, 0.5),
+    ],
+)
+def test_who_says_how_long_has_no_limit_in_time_unasked(stored_flags, named, hours):
+    assert stored_flags(machine_gflops=64, **named).max_hours == hours
+
+
+def test_a_search_without_a_limit_in_time_goes_on_without(stored_flags):
+    stored_flags(machine_gflops=64, episodes=3)
+    assert stored_flags(machine_gflops=64, episodes=3).max_hours == 0
+    assert stored_flags(machine_gflops=64, episodes=4, max_hours=2).max_hours == 2
 
 
 # Images in files, which may move

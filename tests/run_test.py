@@ -110,7 +110,7 @@ def test_flags_txt_reloads_exactly(finished, tiny):
         if getattr(stored, field.name) != getattr(tiny, field.name)
     }
     assert answered == {
-        *("image_size", "schedule", "epoch_images", "learning_rate", "warmup_epochs"),
+        *("image_size", "schedule", "learning_rate", "warmup_epochs", "epoch_images"),
         "threads_per_child",
     }
 

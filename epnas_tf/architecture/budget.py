@@ -51,7 +51,11 @@ class ChildLimits(Settings):
 
     skip_over: float = setting(2.0, "do not train a child this many times over a limit", least=1)
     max_child_minutes: float | None = setting(
-        10.0, "do not train a child for longer (none: no limit)", above=0
+        0.0,
+        "do not train a child for longer, as estimated (0: a share of --max_hours, 10 without; "
+        "none: no limit)",
+        least=0,
+        auto=True,
     )
     max_child_memory: float | None = setting(
         None, "do not train a child that needs more bytes, such as 4G (none: no limit)", above=0
@@ -76,7 +80,7 @@ class Budget:
     input_shape: Shape
     num_classes: int
     constraints: tuple[Constraint, ...] = ()
-    limits: ChildLimits = ChildLimits(max_child_minutes=None)
+    limits: ChildLimits = ChildLimits()
     batch: int = 0
     images: int = 0
     machine_gflops: float = 0.0
@@ -154,4 +158,4 @@ class Budget:
 
 def _share_over(need: float, most: float | None) -> float:
     """Returns by how much of a limit a need exceeds it, 0 within or where there is none."""
-    return 0.0 if most is None else max(0.0, need / most - 1)
+    return max(0.0, need / most - 1) if most else 0.0

@@ -35,17 +35,23 @@ def mutation(spec: Spec, space: SearchSpace, rng: np.random.Generator) -> Edit:
     Raises:
       ValueError: the space allows no change of it.
     """
-    return next(_mutations(spec, space, rng))
+    for edit in mutations(spec, space, rng):
+        return edit
+    raise ValueError(f"a network must have at least one neighbour, got {spec.to_json()}")
 
 
-def _mutations(spec: Spec, space: SearchSpace, rng: np.random.Generator) -> Iterator[Edit]:
-    """Yields random single changes of a network without end."""
+def mutations(spec: Spec, space: SearchSpace, rng: np.random.Generator) -> Iterator[Edit]:
+    """Yields random single changes of a network without end, none where the space allows none.
+
+    Args:
+      spec: the network.
+      space: where it lies.
+      rng: the source of randomness.
+    """
     changes = _changes(spec, space)
     inserts, removes, _ = choices.decision_mask(spec, space)
     kinds = ["change"] * bool(changes) + ["insert"] * inserts + ["remove"] * removes
-    if not kinds:
-        raise ValueError(f"a network must have at least one neighbour, got {spec.to_json()}")
-    while True:
+    while kinds:
         kind = _one_of(kinds, rng)
         if kind == "change":
             index, name, values = _one_of(changes, rng)
@@ -104,7 +110,7 @@ def some_changes(
     """
     edits = list(itertools.islice(single_changes(spec, space), most + 1))
     if len(edits) > most:
-        edits = list(itertools.islice(_mutations(spec, space, rng), most))
+        edits = list(itertools.islice(mutations(spec, space, rng), most))
     found: dict[Spec, Edit] = {}
     for edit in edits:
         found.setdefault(morph.apply(spec, edit, space), edit)

@@ -30,12 +30,14 @@ class Augmentation:
       flip: whether half of the images are mirrored left to right.
       brightness: largest shift of all pixels, as a share of full scale.
       contrast: largest change of the contrast's factor from 1.
+      alternating: whether an image that is flipped in one pass is not in the next, and so on.
     """
 
     pad: int = 0
     flip: bool = False
     brightness: float = 0.0
     contrast: float = 0.0
+    alternating: bool = False
 
     def __post_init__(self) -> None:
         if self.pad < 0:
@@ -67,13 +69,19 @@ def chosen(suited: Augmentation, asked: VariationSettings) -> Augmentation:
     values: dict[str, Any] = {name: value for name, value in named.items() if value >= 0}
     if asked.flip != "auto":
         values["flip"] = asked.flip == "true"
+    values["alternating"] = asked.alternating_flips and values.get("flip", suited.flip)
     return dataclasses.replace(suited, **values)
 
 
 def keys(seed: int, passes: int) -> np.ndarray:
-    """Returns int32 [passes, draws]: what keys the draws of each pass, besides the example."""
+    """Returns int32 [passes, 2 + draws]: of each pass, what `augment` wants to know of it.
+
+    It is the number of the pass, what keys the flips of the first one, and what keys its own draws,
+    besides the example.
+    """
+    first = randomness.seed_of(seed, "augment", 0, "flip")
     table = [
-        [randomness.seed_of(seed, "augment", number, draw) for draw in _DRAWS]
+        [number, first, *(randomness.seed_of(seed, "augment", number, draw) for draw in _DRAWS)]
         for number in range(passes)
     ]
     return np.array(table, np.int32)
@@ -90,12 +98,15 @@ def augment(image: Any, index: Any, key: Any, augmentation: Augmentation, full_s
       full_scale: value of a white pixel.
     """
     shape, pad = image.shape, augmentation.pad
-    seeds = tf.stack([key, tf.fill([len(_DRAWS)], index)], axis=1)
-    crop, flip, brightness, contrast = tf.unstack(seeds)
+    seeds = tf.stack([key[1:], tf.fill([1 + len(_DRAWS)], index)], axis=1)
+    first_flip, crop, flip, brightness, contrast = tf.unstack(seeds)
     if pad:
         image = tf.pad(image, [[pad, pad], [pad, pad], [0, 0]])
         image = tf.image.stateless_random_crop(image, shape, crop)
-    if augmentation.flip:
+    if augmentation.flip and augmentation.alternating:
+        image = tf.image.stateless_random_flip_left_right(image, first_flip)
+        image = tf.where(key[0] % 2 == 1, image[:, ::-1], image)
+    elif augmentation.flip:
         image = tf.image.stateless_random_flip_left_right(image, flip)
     image = scaled(image, full_scale)
     if augmentation.brightness:

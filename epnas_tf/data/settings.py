@@ -18,6 +18,11 @@ class VariationSettings(Settings):
         choices=("auto", "true", "false"),
         auto=True,
     )
+    alternating_flips: bool = setting(
+        False,
+        "mirror an image in every second pass, half of them in the first (arXiv:2404.00498), "
+        "instead of by chance in each; where images are mirrored at all",
+    )
     crop_padding: int = setting(
         -1, "pixels of black around an image that is cropped again (-1: auto)", least=-1, auto=True
     )

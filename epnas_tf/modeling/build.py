@@ -9,7 +9,7 @@ import keras
 from epnas_tf import global_state
 from epnas_tf.architecture.cost_rules import Shape
 from epnas_tf.architecture.spec import LayerwiseSpec, Spec
-from epnas_tf.modeling import cell, layerwise
+from epnas_tf.modeling import cell, identity, layerwise
 from epnas_tf.modeling import layers as layers_lib
 from epnas_tf.modeling.layers import BUILDERS, BuildContext, Builder
 
@@ -23,6 +23,7 @@ def build_model(
     builders: Mapping[str, Builder] = BUILDERS,
     synchronized: bool = False,
     dtype_policy: str = global_state.FLOAT32,
+    identity_init: bool = False,
 ) -> keras.Model:
     """Returns the network of `spec` as a functional model that returns logits.
 
@@ -35,6 +36,7 @@ def build_model(
       synchronized: whether batch norm takes its statistics over all replicas.
       dtype_policy: Keras' name of what the layers compute in, such as mixed_bfloat16; those of
         `builders` that name none take it too. Variables and logits are float32.
+      identity_init: whether convolutions begin as the identity on the channels that they share.
 
     Raises:
       ValueError: an operation has no builder, or a skip cannot be made to fit.
@@ -49,7 +51,10 @@ def build_model(
             stem = layers_lib.stem(image, spec.filters, context)
             features = cell.stack(spec, stem, context)
         logits = layers_lib.head(features, num_classes, context)
-        return keras.Model(image, logits, name=f"{spec.pattern}_{spec.key}")
+        model = keras.Model(image, logits, name=f"{spec.pattern}_{spec.key}")
+        if identity_init:
+            identity.begin_as_identity(model)
+        return model
 
 
 def with_normalisation(

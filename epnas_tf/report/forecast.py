@@ -6,10 +6,9 @@ import dataclasses
 from collections.abc import Sequence
 
 from epnas_tf.report.units import short
+from epnas_tf.searching import time_plan
+from epnas_tf.searching.time_plan import FULL_NETWORKS, FULL_SECONDS, SETUP_SECONDS, Shares
 
-# Seconds of a child beside its training, and of the policy's and predictor's share in it: building,
-# tracing, writing (2 to 4 on two cores).
-SETUP_SECONDS = 3.0
 # Later networks take so many times the training of the random ones that a search begins with.
 GROWTH = 1.5
 # How sure it is from the start that networks are trained, not skipped or remembered: as if so many
@@ -40,6 +39,8 @@ class Tally:
       elapsed: seconds since this run began.
       before: mean seconds of trials trained by earlier runs, 0 without any.
       limit: seconds that this run may take, 0 for any number.
+      shares: what of the time is not for new networks.
+      finals: seconds of the measurements at the end.
     """
 
     left: int
@@ -49,6 +50,13 @@ class Tally:
     elapsed: float
     before: float = 0.0
     limit: float = 0.0
+    shares: Shares = Shares()
+    finals: float = 0.0
+
+    @property
+    def each(self) -> float:
+        """Seconds of this run for each network that it trained, as before where it trained none."""
+        return self.elapsed / self.here if self.here else self.before
 
 
 def seconds_left(tally: Tally) -> float | None:
@@ -57,14 +65,13 @@ def seconds_left(tally: Tally) -> float | None:
     What costs nothing, skipped and remembered networks, says nothing of the time that a trained one
     takes; it says how many of those that are left may be trained.
     """
-    if not tally.left:
-        return 0.0
     rest = max(0.0, tally.limit - tally.elapsed) if tally.limit else None
-    each = tally.elapsed / tally.here if tally.here else tally.before
-    if not each:
+    if not tally.left:
+        return tally.finals if rest is None else min(tally.finals, rest)
+    if not tally.each:
         return rest
     share = (tally.trained + _SURE) / (tally.ended + _SURE)
-    needed = tally.left * share * each
+    needed = tally.left * share * tally.each + tally.finals
     return needed if rest is None else min(needed, rest)
 
 
@@ -77,6 +84,9 @@ class Needs:
       first: estimated seconds of training of the next ones; 0 each where no rate is known.
       each: mean seconds of those that earlier runs trained, 0 without any.
       limit: seconds that this run may take, 0 for any number.
+      default: whether that limit is the one that a search has by default.
+      images: that a child is trained on.
+      shares: what of the time is not for new networks.
       models: networks whose weights are kept.
       params: numbers in one of them.
       trials: how many there will be in all.
@@ -90,6 +100,9 @@ class Needs:
     first: Sequence[float] = ()
     each: float = 0.0
     limit: float = 0.0
+    default: bool = False
+    images: int = 0
+    shares: Shares = Shares()
     models: int = 0
     params: float = 0.0
     trials: int = 0
@@ -107,7 +120,20 @@ class Needs:
             return None
         known = self.first[: self.networks]
         later = (self.networks - len(known)) * GROWTH * sum(known) / len(known)
-        return sum(known) + later + self.networks * SETUP_SECONDS
+        setups = self.networks * SETUP_SECONDS * self.shares.setups
+        return (sum(known) + later) / (1 - self.shares.promotions) + setups
+
+    @property
+    def child(self) -> float:
+        """Estimated seconds of a typical child's training, 0 where no rate is known."""
+        return sum(self.first) / len(self.first) if self.first else 0.0
+
+    @property
+    def expected(self) -> int:
+        """Networks to expect within the limit, at most those that are left."""
+        if self.each:
+            return min(self.networks, max(1, int(self.limit / self.each)))
+        return min(self.networks, time_plan.expected(self.limit, self.child, self.shares))
 
     @property
     def disk(self) -> float:
@@ -127,8 +153,8 @@ def lines(needs: Needs) -> list[str]:
         return []
     held = f"images {short(needs.image_bytes)}B, as tensors {short(needs.tensor_bytes)}B more"
     said = [
-        f"expected: at most {needs.networks} networks, {_time(needs)}; "
-        f"disk {_disk(needs)}; memory {short(needs.memory)}B ({held})"
+        f"expected: {_time(needs)}; disk {_disk(needs)}; memory {short(needs.memory)}B ({held})",
+        *_few(needs),
     ]
     if needs.seconds is not None and not 0 < needs.limit <= _LONG:
         said += _shorter(needs.seconds, needs.networks, needs.trials)
@@ -141,7 +167,10 @@ def after_first_step(tally: Tally) -> list[str]:
     if not tally.left or left is None:
         return []
     took = duration(tally.elapsed)
-    said = f"the first step took {took}: about {duration(left)} more for {tally.left} networks"
+    networks = tally.left
+    if tally.limit:  # what rises takes its share from now on
+        networks = min(networks, int(left / tally.each * (1 - tally.shares.promotions)))
+    said = f"the first step took {took}: about {duration(left)} more for {networks} networks"
     return [said, *_shorter(left, tally.left, tally.left + tally.ended)]
 
 
@@ -155,15 +184,48 @@ def duration(seconds: float) -> str:
 
 
 def _time(needs: Needs) -> str:
-    seconds, limit = needs.seconds, needs.limit
+    """Returns how many networks there will be and how long that takes."""
+    seconds, limit, most = needs.seconds, needs.limit, f"at most {needs.networks} networks"
     if limit and (seconds is None or seconds > limit):
-        return f"{duration(limit)} at most (--max_hours={limit / 3600:g})"
+        default = ", the default" * needs.default
+        hours = f"{duration(limit)} (--max_hours={limit / 3600:g}{default})"
+        if seconds is None:
+            return f"{most}, {hours} at most"
+        return f"about {needs.expected} networks in {hours}: {_why(needs)}"
     again = needs.networks > len(needs.first)  # there is more than the first step
     if seconds is None:
-        return "how long is said after the first step" if again else "how long is not known"
+        how_long = "how long is said after the first step" if again else "how long is not known"
+    elif needs.each:
+        how_long = f"about {duration(seconds)} (as before)"
+    else:
+        how_long = (
+            f"about {duration(seconds)} (a guess{', said again after the first step' * again})"
+        )
+    return f"{most}, {how_long}"
+
+
+def _why(needs: Needs) -> str:
+    """Returns what a limited time is spent on."""
     if needs.each:
-        return f"about {duration(seconds)} (as before)"
-    return f"about {duration(seconds)} (a guess{', said again after the first step' * again})"
+        return f"{duration(needs.each)} each, as before"
+    said = [f"about {duration(needs.child)} each on {needs.images} images"]
+    if needs.shares.promotions:
+        said.append(f"{needs.shares.promotions:.0%} of the training for longer ones of the best")
+    if needs.shares.finals:
+        said.append(f"{duration(needs.shares.finals * needs.limit)} for the finals")
+    return ", ".join(said)
+
+
+def _few(needs: Needs) -> list[str]:
+    """Says why so few networks come, where the time should be enough for more."""
+    enough = needs.limit < FULL_SECONDS or needs.expected >= min(FULL_NETWORKS, needs.networks)
+    if enough or needs.each or not needs.child:
+        return []
+    return [
+        f"note: fewer than {FULL_NETWORKS} networks, at {duration(needs.child)} each and "
+        f"{SETUP_SECONDS:g} to build it: smaller images (--image_size), fewer of them "
+        "(--epochs, --epoch_images), tighter limits or a larger --max_hours let more come"
+    ]
 
 
 def _disk(needs: Needs) -> str:

@@ -5,7 +5,7 @@ when the step is whole. The state depends on what was told and on nothing else: 
 told the same trials again is in the same state, to the bit. Random draws come from
 (seed, purpose, episode, step, branch), so no generator is part of the state.
 
-Who proposes is a subclass's: `progressive.py` is EPNAS itself.
+Who proposes is a subclass's: `progressive.py` is EPNAS itself, its rivals are in `algorithms/`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ import numpy as np
 from epnas_tf import interrupts, randomness
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
+from epnas_tf.searching import initial_specs
+from epnas_tf.searching.knowledge import Knowledge
 from epnas_tf.searching.rungs import Rungs, Standing
-from epnas_tf.searching.settings import STEPS, Sizes
+from epnas_tf.searching.settings import EPISODES, STEPS, Sizes
+from epnas_tf.searching.starts import Begin, Starts
 from epnas_tf.searching.trials import Proposal, Result, Slot, Trial, ranked
 
 # Proposals and results of a search, as they were logged.
@@ -39,26 +42,43 @@ class Fold(abc.ABC):
       steps: T, steps per episode.
       total: number of trials of the whole search at the lowest rung.
       history: these trials of whole steps, in order.
+      rungs: how long networks may be trained.
       standing: which networks rose, and what came of it.
       step_log: what the log says of each whole step.
     """
 
-    def __init__(self, space: SearchSpace, sizes: Sizes, rungs: Rungs | None = None):
+    def __init__(
+        self,
+        space: SearchSpace,
+        sizes: Sizes,
+        rungs: Rungs | None = None,
+        *,
+        starts: Starts | None = None,
+        knowledge: Knowledge | None = None,
+    ):
         """Starts a search before its first step.
 
         Args:
           space: the networks it may visit.
           sizes: how long it is, and the root of its randomness.
           rungs: how long networks may be trained; one rung if None.
+          starts: the starting networks; all drawn anywhere within the limits if None.
+          knowledge: what is known of networks before any is trained; nothing if None.
+
+        Raises:
+          SettingError: there are more starting networks than branches, or one is not allowed.
         """
+        self._starting = starts or Starts()
+        initial_specs.checked(self._starting.initial, space, sizes.branches)
+        self._knowledge = knowledge or Knowledge()
         self.space = space
-        self.branches, self.episodes = sizes.branches, sizes.episodes
+        self.branches, self.episodes = sizes.branches, sizes.episodes or EPISODES
         self.steps = sizes.steps or STEPS[space.pattern]
         self.total = sizes.total(space.pattern)
         self.history: list[Trial] = []
         self.step_log: list[dict[str, Any]] = []
-        self._rungs = rungs or Rungs()
-        self.standing = Standing(self._rungs)
+        self.rungs = rungs or Rungs()
+        self.standing = Standing(self.rungs)
         self._seed = sizes.seed
         self._episode, self._step = 1, 0
         self._proposals: dict[Slot, Proposal] = {}
@@ -67,9 +87,14 @@ class Fold(abc.ABC):
 
     # Who proposes
 
-    @abc.abstractmethod
     def _begin(self) -> Sequence[Spec]:
-        """Returns the starting networks, one per branch."""
+        """Returns the starting networks, one per branch: the same whoever proposes."""
+        begin = Begin(self.space, self._starting, self._knowledge, self._expected)
+        return begin.specs(self.branches, self._rng)
+
+    def _expected(self, specs: Sequence[Spec]) -> np.ndarray | None:
+        """Returns what earlier searches expect of networks, [n]; None where nobody knows."""
+        return None
 
     @abc.abstractmethod
     def _propose(self) -> Sequence[Proposal]:
@@ -89,6 +114,19 @@ class Fold(abc.ABC):
         By what was measured; a subclass that predicts may know better.
         """
         return ranked(self.history)
+
+    @property
+    def offered(self) -> list[list[Spec]]:
+        """Of each branch of the running step: the networks that a policy's own morphs led to."""
+        return []
+
+    def _first_trained(self) -> dict[str, str]:
+        """Returns the slot's name of each trained network's first trial."""
+        first: dict[str, str] = {}
+        for trial in self.history:
+            if trial.trained:
+                first.setdefault(trial.spec_key, trial.slot.name)
+        return first
 
     # The fold
 
@@ -114,7 +152,7 @@ class Fold(abc.ABC):
         if not all(slot in self._proposals for slot in self.slots()):
             drawn = self._propose() if self._step else self._starts()
             self._proposals = {p.slot: p for p in drawn} | self._proposals
-        if self._rungs.highest and self._step:
+        if self.rungs.highest and self._step:
             own = [self._proposals[slot] for slot in self.slots()]
             running = [proposal.spec for proposal in own if proposal.reuse is None]
             rising = self.standing.chosen(self.rising(), running, self._wave)
@@ -210,7 +248,7 @@ class Fold(abc.ABC):
         self.standing.take_in(own)
         self.standing.take_in_risen(risen)
         entry = self._entry(own)
-        if self._rungs.highest:
+        if self.rungs.highest:
             entry["risen"] = len(risen)
         self.step_log.append(entry | self._learn(own))
         self._step += 1

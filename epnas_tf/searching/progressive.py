@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from epnas_tf import fields
 from epnas_tf.architecture.morph import Morph
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
-from epnas_tf.searching import initial_specs, parents
+from epnas_tf.searching import parents
+from epnas_tf.searching.algorithms import Task
 from epnas_tf.searching.fold import Fold
 from epnas_tf.searching.knowledge import Knowledge
 from epnas_tf.searching.learner import Learner, Move
+from epnas_tf.searching.policies import POLICIES
 from epnas_tf.searching.proposer import Policy
 from epnas_tf.searching.rungs import Rungs
 from epnas_tf.searching.settings import Learning, Sizes
-from epnas_tf.searching.starts import Begin, Starts
+from epnas_tf.searching.starts import Starts
 from epnas_tf.searching.trials import Proposal, Trial, ranked
 
 
@@ -54,16 +59,27 @@ class ProgressiveSearch(Fold):
         Raises:
           SettingError: a size is not allowed, or there are more starting networks than branches.
         """
-        known = Sizes(**sizes)
-        self._starting = starts or Starts()
-        initial_specs.checked(self._starting.initial, space, known.branches)
-        super().__init__(space, known, rungs)
+        super().__init__(space, Sizes(**sizes), rungs, starts=starts, knowledge=knowledge)
         self._learning = learning or Learning()
-        self._knowledge = knowledge or Knowledge()
         self._learner = Learner(space, policy, self._learning, self._knowledge)
         self._reuse_duplicates = reuse_duplicates
         self._current: list[Trial] = []  # of each branch: the network its next morph starts from
         self._started: list[Trial] = []  # of each branch: the network its episode started from
+
+    @classmethod
+    def of(cls, task: Task) -> ProgressiveSearch:
+        """Returns the search of a task, with the policy and the learning that its settings name."""
+        settings = task.settings
+        return cls(
+            task.space,
+            POLICIES[settings.policy](task.space, settings),
+            knowledge=task.knowledge,
+            learning=fields.pick(settings, Learning),
+            reuse_duplicates=settings.reuse_duplicates,
+            starts=task.starts,
+            rungs=task.rungs,
+            **fields.values_of(settings, Sizes),
+        )
 
     @property
     def offered(self) -> list[list[Spec]]:
@@ -107,9 +123,8 @@ class ProgressiveSearch(Fold):
 
         return sorted(first, key=key)
 
-    def _begin(self) -> Sequence[Spec]:
-        begin = Begin(self.space, self._starting, self._knowledge, self._learner.expected)
-        return begin.specs(self.branches, self._rng)
+    def _expected(self, specs: Sequence[Spec]) -> np.ndarray | None:
+        return self._learner.expected(specs)
 
     def _propose(self) -> Sequence[Proposal]:
         changed = [trial.proposal for trial in self._current]
@@ -126,14 +141,6 @@ class ProgressiveSearch(Fold):
             )
             for slot, candidate in zip(self.slots(), picked, strict=True)
         ]
-
-    def _first_trained(self) -> dict[str, str]:
-        """Returns the slot's name of each trained network's first trial."""
-        first: dict[str, str] = {}
-        for trial in self.history:
-            if trial.trained:
-                first.setdefault(trial.proposal.spec.key, trial.slot.name)
-        return first
 
     def _learn(self, trials: Sequence[Trial]) -> dict[str, Any]:
         """Moves the branches on and learns from the step; returns what the log says of it."""

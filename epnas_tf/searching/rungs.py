@@ -57,6 +57,11 @@ class Standing:
         self._first: dict[Spec, Slot] = {}
         self.risen: list[dict[Spec, Trial]] = [{} for _ in range(rungs.highest)]
 
+    @property
+    def work(self) -> float:
+        """Estimated work of all that was taken in."""
+        return self._base + self._above
+
     def take_in(self, trials: Iterable[Trial]) -> None:
         """Takes the results of a step's proposals at the lowest rung."""
         for trial in trials:
@@ -100,6 +105,33 @@ class Standing:
             # Of a network that was trained again the first trial rises, whichever is the better.
             rising.append(Proposal(self._first[spec].at(rung), spec, wave=wave))
         return sorted(rising, key=lambda proposal: proposal.slot)
+
+    def halved(self, ranked: Iterable[Trial]) -> list[Trial]:
+        """Returns which networks rise by asynchronous successive halving (Li et al. 2020).
+
+        From the highest rung down: the best of those measured at a rung that have not risen from
+        it, as far as they are among its best 1/eta, eta being how many times as long the next rung
+        trains.
+
+        Args:
+          ranked: trials at the lowest rung of the networks that may rise, the best first.
+
+        Returns:
+          Of these trials those whose networks rise, in the order of `chosen`.
+        """
+        first = {trial.proposal.spec: trial for trial in ranked}
+        rising: list[Trial] = []
+        for rung in reversed(range(self._rungs.highest)):
+            measured = list(first) if rung == 0 else self._best_first(first, rung)
+            shorter, longer = self._rungs.epochs[rung], self._rungs.epochs[rung + 1]
+            best = measured[: len(measured) * shorter // longer]
+            rising += [first[spec] for spec in best if self._reached.get(spec) == rung]
+        return rising
+
+    def _best_first(self, specs: Iterable[Spec], rung: int) -> list[Spec]:
+        """Returns those of some networks that were measured at a rung, the best first."""
+        known = self.risen[rung - 1]
+        return sorted((s for s in specs if s in known), key=lambda spec: known[spec].rank)
 
     def of(self, trial: Trial) -> Trial:
         """Returns a network's trial at the highest rung at which it was measured."""

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 
-from epnas_tf.fields import MAY_GROW, Settings, setting
+from epnas_tf.fields import MAY_CHANGE, MAY_GROW, Settings, setting
+from epnas_tf.searching.algorithms import ALGORITHMS
 from epnas_tf.searching.policies import POLICIES
 
-# Steps per episode (paper, section 4.1).
+# Steps per episode, and episodes (paper, section 4.1).
 STEPS = {"layerwise": 10, "module": 5}
+EPISODES = 15
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -20,14 +22,20 @@ class Sizes(Settings):
 
     branches: int = setting(4, "networks changed side by side in a step", least=1)
     episodes: int = setting(
-        15, "episodes; each starts from the best of the one before", least=1, resume=MAY_GROW
+        0,
+        "episodes; each starts from the best of the one before (0: as many as the time is enough "
+        "for, 15 without --max_hours)",
+        least=0,
+        auto=True,
+        resume=MAY_GROW,
     )
     steps: int = setting(0, "steps per episode (0: 10 layerwise, 5 module)", least=0, auto=True)
     seed: int = setting(0, "root of all randomness", least=0, common=True)
 
     def total(self, pattern: str) -> int:
         """Returns the number of trials of a whole search: B + E * T * B (DECISIONS 7)."""
-        return self.branches * (1 + self.episodes * (self.steps or STEPS[pattern]))
+        episodes, steps = self.episodes or EPISODES, self.steps or STEPS[pattern]
+        return self.branches * (1 + episodes * steps)
 
 
 MIXTURE, PORTFOLIO, RANDOM = "mixture", "portfolio", "random"
@@ -48,8 +56,14 @@ class StartSettings(Settings):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PolicySettings(Settings):
-    """Who chooses the changes, and when a result is taken from memory."""
+    """Who chooses the networks, and when a result is taken from memory."""
 
+    algorithm: str = setting(
+        "epnas",
+        "what searches; the others are there to compare with, from the same starting networks "
+        "and under the same limits: ageing evolution, local search, random networks",
+        choices=tuple(ALGORITHMS),
+    )
     policy: str = setting("lstm", "who chooses the changes", choices=tuple(POLICIES))
     reuse_duplicates: bool = setting(
         True, "answer a repeated network from memory, not by training (false: train again)"
@@ -154,6 +168,16 @@ class RungSettings(Settings):
         "share of the work, as estimated, that may go to rungs above the first",
         least=0,
         most=0.95,
+    )
+    finalists: int = setting(
+        3,
+        "most promising networks that are measured again at the end, beside the best start, each "
+        "with up to 2 more seeds (0: none are)",
+        least=0,
+        resume=MAY_CHANGE,
+    )
+    finals_share: float = setting(
+        0.1, "most work that this may take, as a share of the search's", least=0, resume=MAY_CHANGE
     )
 
     @property

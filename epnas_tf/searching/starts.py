@@ -23,7 +23,7 @@ LENT_DRAWS = 256
 
 @dataclasses.dataclass(frozen=True)
 class Starts:
-    """The starting networks of a search, as `ProgressiveSearch` takes them.
+    """The starting networks of a search, as searches take them.
 
     Attributes:
       initial: those of the first branches.
@@ -82,10 +82,16 @@ class Begin:
         for branch in range(len(specs), branches):
             taken = frozenset(spec.key for spec in specs)
             lent = self._lent(rng("lent start", branch), taken) if self.knowledge.prior else None
-            specs.append(lent or self._drawn(rng("start", branch), taken))
+            specs.append(lent or self.drawn(rng("start", branch), taken))
         return specs
 
-    def _drawn(self, rng: np.random.Generator, taken: frozenset[str]) -> Spec:
+    def drawn(self, rng: np.random.Generator, taken: frozenset[str]) -> Spec:
+        """Returns a random network, near the limits where the starts are drawn so.
+
+        Args:
+          rng: the source of randomness.
+          taken: keys of networks to avoid, where another within the limits can be had.
+        """
         violation, near = self.knowledge.violation, self.starts.near
         if near is None:
             return initial.starting_spec(self.space, rng, violation, taken)

@@ -87,6 +87,19 @@ class Proposal:
     reuse: str | None = None
     wave: int | None = None
 
+    @property
+    def made(self) -> str:
+        """How its network was made, in words; empty where it rose or was measured again."""
+        if not self.slot.of_fold:
+            return ""
+        drawn = self.action is None and self.slot.step > 0
+        return "drawn at random" if drawn else morph.describe(self.action)
+
+    @property
+    def in_step(self) -> bool:
+        """Whether it runs in a step of the search; what is measured at its end does not."""
+        return self.slot.of_fold or self.wave is not None
+
     def to_dict(self) -> dict[str, Any]:
         """Returns plain data, from which the proposal can be replayed as it was logged."""
         values: dict[str, Any] = {"slot": self.slot.name, "spec": self.spec.to_dict()}
@@ -135,6 +148,11 @@ class Result:
         if not abs(self.reward) < float("inf"):
             raise ValueError(f"reward of {self.slot.name} must be finite, got {self.reward}")
 
+    @property
+    def trained(self) -> bool:
+        """Whether the network was trained to the end."""
+        return self.status == TRAINED
+
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
@@ -151,7 +169,7 @@ class Trial:
     @property
     def trained(self) -> bool:
         """Whether the network was trained to the end."""
-        return self.result.status == TRAINED
+        return self.result.trained
 
     @property
     def spec_key(self) -> str:

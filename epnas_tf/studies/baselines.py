@@ -15,6 +15,8 @@ from epnas_tf.architecture import initial
 from epnas_tf.architecture.neighbours import mutate, neighbours
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
+from epnas_tf.searching.algorithms.evolution import winner
+from epnas_tf.searching.algorithms.local_search import better
 
 Searcher = Generator[Spec, float, None]
 
@@ -55,8 +57,8 @@ def regularised_evolution(
         spec = initial.random_spec(space, rng)
         living.append((spec, (yield spec)))
     while True:
-        drawn = [living[index] for index in rng.integers(population, size=sample)]
-        child = mutate(max(drawn, key=lambda member: member[1])[0], space, rng)
+        mother, _ = winner(living, sample, rng, worth=lambda member: member[1])
+        child = mutate(mother, space, rng)
         living.append((child, (yield child)))
 
 
@@ -76,18 +78,19 @@ def local_search(
         is moved to, if it is better.
     """
     while True:
-        spec: Spec | None = initial.random_spec(space, rng)
-        assert spec is not None
-        reward = yield spec
-        while spec is not None:
-            better = None
-            for neighbour in _shuffled(neighbours(spec, space), rng):
-                found = yield neighbour
-                if found > reward:
-                    better, reward = neighbour, found
-                    if first_improvement:
-                        break
-            spec = better
+        spec = initial.random_spec(space, rng)
+        here: tuple[Spec, float] | None = (spec, (yield spec))
+        while here is not None:
+            near = _shuffled(neighbours(here[0], space), rng)
+            together = 1 if first_improvement else len(near)
+            there = None
+            while near and there is None:
+                looked_at = []
+                for neighbour in near[:together]:
+                    looked_at.append((neighbour, (yield neighbour)))
+                there = better(here, looked_at, worth=lambda place: place[1])
+                near = near[together:]
+            here = there
 
 
 def _shuffled(specs: list[Spec], rng: np.random.Generator) -> list[Spec]:

@@ -11,6 +11,7 @@ import numpy as np
 from epnas_tf import config as config_lib
 from epnas_tf import run
 from epnas_tf.report.trajectory import trajectory
+from epnas_tf.searching.settings import EPISODES
 
 # Settings that differ from those asked for, by what a search is called.
 METHODS: dict[str, dict[str, Any]] = {
@@ -52,7 +53,7 @@ def _search(
     run.search(dataclasses.replace(asked, seed=seed, work_dir=work_dir, **changed))
     trials = trajectory(work_dir)
     episodes = []
-    for episode in range(1, asked.episodes + 1):
+    for episode in range(1, (asked.episodes or EPISODES) + 1):
         children = [t for t in trials if int(t["episode"]) == episode and int(t["step"]) > 0]
         so_far = [
             float(t["accuracy"])

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import epnas_tf.backend
+
 import dataclasses
 import json
 import math
 import statistics
+import time
 from collections.abc import Sequence
+
+import keras
 
 from epnas_tf import config as config_lib
 from epnas_tf import randomness, resolve
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.spec import Spec, spec_from_dict
 from epnas_tf.data.dataset import Data
+from epnas_tf.studies import timeline
 from epnas_tf.training import devices, schedule, trainer
-from epnas_tf.training.evaluate import Evaluator
-from epnas_tf.workdir import storage, trials_csv
+from epnas_tf.training.evaluate import Evaluation, Evaluator
+from epnas_tf.workdir import best_json, storage, trials_csv
 from epnas_tf.workdir.layout import WorkDir
 
 
@@ -27,20 +33,41 @@ def best_within(work_dir: WorkDir, minutes: float) -> tuple[str, Spec]:
     Raises:
       ValueError: no network was trained by then.
     """
-    elapsed, trained = 0.0, []
-    # By time, not by slot: what rose was trained long after its network was proposed.
-    for row in sorted(trials_csv.read(work_dir), key=lambda row: int(row.trial_id)):
-        elapsed += row.seconds + row.overhead_seconds
-        if minutes and elapsed > 60 * minutes:
-            break
-        if row.trained:
-            trained.append(row)
+    trained = [
+        moment.row
+        for moment in timeline.of_search(work_dir)
+        if moment.row.trained and not (minutes and moment.seconds > 60 * minutes)
+    ]
     if not trained:
         raise ValueError(
             f"{work_dir.path}: no network was trained in {minutes or math.inf} minutes"
         )
     best = min(trained, key=lambda row: row.rank)
     return best.slot.name, _spec_of(work_dir, best.trial_id)
+
+
+def chosen(work_dir: WorkDir, trial: str = "", minutes: float = 0) -> tuple[str, Spec]:
+    """Returns the slot and network of a search that is meant.
+
+    Args:
+      work_dir: the search's.
+      trial: a slot; else the best, which is that of best.json.
+      minutes: where no trial is named, the best of the trials of the first minutes; 0 for all.
+
+    Raises:
+      ValueError: there is no such trial, or nothing has been trained.
+    """
+    if trial:
+        for row in trials_csv.read(work_dir):
+            if row.slot.name == trial:
+                return trial, _spec_of(work_dir, row.trial_id)
+        raise ValueError(f"{work_dir.path}: has no trial {trial}")
+    if minutes:
+        return best_within(work_dir, minutes)
+    best = best_json.read(work_dir)
+    if best is None:
+        raise ValueError(f"{work_dir.path}: has no best.json: nothing has been trained there")
+    return best.slot, best.spec
 
 
 def _spec_of(work_dir: WorkDir, trial_id: str) -> Spec:
@@ -56,17 +83,39 @@ def scores(
     strategy = devices.make_strategy("none")
     budget = Budget(data.input_shape, data.num_classes)
     evaluator = Evaluator(data, schedule.fit_to(plan, len(data.train)), strategy, budget)
-    found = []
-    for seed in range(seeds):
-        tests = [math.nan]
+    found = [trained(spec, evaluator, seed) for seed in range(seeds)]
+    return [(each.evaluation.accuracy, each.test) for each in found]
 
-        def measure(model, tests=tests):  # type: ignore[no-untyped-def]
-            if data.test is not None:
-                tests[0] = trainer.accuracy(model, data.test, data, strategy)
 
-        evaluation = evaluator.evaluate(spec, randomness.seed_of(seed, "rescore"), keep=measure)
-        found.append((evaluation.accuracy, tests[0]))
-    return found
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """What came of a training from fresh weights.
+
+    Attributes:
+      evaluation: validation accuracy, epochs, or why it was not trained.
+      test: accuracy on the test split, NaN without one and where it was not trained to the end.
+      seconds: from building the network to its last validation.
+    """
+
+    evaluation: Evaluation
+    test: float
+    seconds: float
+
+
+def trained(spec: Spec, evaluator: Evaluator, seed: int) -> Trained:
+    """Trains a network from fresh weights and measures it on the test split too."""
+    data, test, aside = evaluator.data, math.nan, 0.0
+
+    def measure(model: keras.Model) -> None:
+        nonlocal test, aside
+        begun = time.perf_counter()
+        if data.test is not None:
+            test = trainer.accuracy(model, data.test, data, evaluator.strategy)
+        aside = time.perf_counter() - begun  # no cost of the recipe
+
+    begun = time.perf_counter()
+    found = evaluator.evaluate(spec, randomness.seed_of(seed, "rescore"), keep=measure)
+    return Trained(found, test, time.perf_counter() - begun - aside)
 
 
 def line(

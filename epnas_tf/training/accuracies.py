@@ -22,10 +22,12 @@ class ClassHits:
     Attributes:
       correct: of each class.
       images: of each class; 0 where the split holds none.
+      hits: image by image, bool [images], where it was measured so.
     """
 
     correct: np.ndarray
     images: np.ndarray
+    hits: np.ndarray | None = None
 
     @property
     def accuracy(self) -> float:
@@ -45,6 +47,18 @@ class ClassHits:
             int(label): float(self.correct[label]) / int(self.images[label])
             for label in np.flatnonzero(self.images)
         }
+
+
+def class_hits(hits: np.ndarray, labels: np.ndarray, num_classes: int) -> ClassHits:
+    """Returns the hits of each class of what was measured image by image.
+
+    Args:
+      hits: whether an image is classified correctly, bool [images].
+      labels: the images' classes, [images].
+      num_classes: of the data.
+    """
+    images = np.bincount(labels, minlength=num_classes)
+    return ClassHits(np.bincount(labels[hits], minlength=num_classes), images, hits)
 
 
 def largest_class(split: Split, num_classes: int) -> float | None:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # for its type alone: the trainer imports TensorFlow
-    from epnas_tf.training.trainer import EpochResult
+    from epnas_tf.training.epochs import EpochResult
 
 FEWEST_REFERENCES = 3
 

@@ -20,8 +20,10 @@ from epnas_tf.sharing import graph
 from epnas_tf.sharing.access import Sharing
 from epnas_tf.training import memory, trainer
 from epnas_tf.training.early_stopping import StopRule
+from epnas_tf.training.epochs import Updates
 from epnas_tf.training.schedule import Schedule
-from epnas_tf.training.trainer import TrainResult, Updates
+from epnas_tf.training.state import State
+from epnas_tf.training.trainer import TrainResult
 
 
 class BuildError(Exception):
@@ -64,6 +66,7 @@ def build_child(
     builders: Mapping[str, Builder] = BUILDERS,
     seed: int = 0,
     dtype_policy: str = global_state.FLOAT32,
+    identity_init: bool = False,
 ) -> keras.Model:
     """Returns the untrained network, made in the strategy's scope.
 
@@ -80,6 +83,7 @@ def build_child(
                 builders=builders,
                 synchronized=strategy.num_replicas_in_sync > 1,
                 dtype_policy=dtype_policy,
+                identity_init=identity_init,
             )
     except ValueError as error:
         raise BuildError(f"network {spec.key} cannot be built: {error}") from error
@@ -117,6 +121,8 @@ class Evaluator:
         sharing: Sharing | None = None,
         stop_rule: StopRule | None = None,
         epochs: int | None = None,
+        state: State | None = None,
+        on_state: Callable[[State], None] | None = None,
     ) -> Evaluation:
         """Trains and measures a network, or says why it is not worth it.
 
@@ -127,6 +133,8 @@ class Evaluator:
           sharing: the shared parameters that it starts from and adds to; None for fresh ones.
           stop_rule: ends a training early that falls far behind; None for no such rule.
           epochs: of this training; the schedule's if None.
+          state: of a shorter training of this network and seed, to go on from (`trainer.train`).
+          on_state: called with the state from which a longer one can go on.
 
         Raises:
           BuildError: the network cannot be built.
@@ -146,6 +154,8 @@ class Evaluator:
                 seed=seed,
                 on_epoch=None if stop_rule is None else stop_rule.on_epoch,
                 on_updates=self.on_updates,
+                state=state,
+                on_state=on_state,
             )
             whole = result.finite and len(result.epochs) == schedule.epochs
             balanced = result.balanced_accuracy if self.balanced else None
@@ -172,8 +182,8 @@ class Evaluator:
         )
 
     def _build(self, spec: Spec, seed: int) -> keras.Model:
-        policy = self.dtype_policy
-        return build_child(spec, self.budget, self.strategy, self.builders, seed, policy)
+        traits = (seed, self.dtype_policy, self.schedule.identity_init)
+        return build_child(spec, self.budget, self.strategy, self.builders, *traits)
 
     def untrained(self, spec: Spec, status: str, reason: str = "") -> Evaluation:
         """Returns what stands for a network without a measured accuracy (DECISIONS 10)."""

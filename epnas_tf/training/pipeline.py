@@ -54,19 +54,22 @@ def batch_shape(schedule: Schedule, replicas: int) -> BatchShape:
 
 
 def training_batches(
-    data: Data, schedule: Schedule, strategy: tf.distribute.Strategy, seed: int
+    data: Data, schedule: Schedule, strategy: tf.distribute.Strategy, seed: int, start: int = 0
 ) -> Any:
     """Returns an iterator of (images, labels) over all epochs of the schedule, for each replica.
 
     Images are float32 [micro steps, micro batch, h, w, c], augmented and normalised, labels int32
     [micro steps, micro batch]. Where images have weights in the loss, these come third, float32 and
-    like the labels.
+    like the labels. The first `start` batches are left out.
 
     Raises:
       SettingError: the training split holds less than one batch, or the batch is not divisible.
     """
     shape = batch_shape(schedule, strategy.num_replicas_in_sync)
-    order, passes = _orders(len(data.train), schedule, seed)
+    order, passes = (
+        values.reshape(1, -1)[:, start * schedule.batch_size :]
+        for values in _orders(len(data.train), schedule, seed)
+    )
     keys = augment.keys(seed, int(passes.max()) + 1)
     calls = tf.data.AUTOTUNE if _accelerated(strategy) else None
     # Captured, not embedded: a constant in the graph would be copied with it.

@@ -4,7 +4,8 @@ Two are the paper's (PAPER_NOTES section 4): `plain` is the usual one, `aggressi
 eight times as large, at a slightly higher rate per image, and stops after 10 epochs. `quick`, few
 epochs of small batches, is what ranks networks best at about a fifth of the cost of `plain`
 (docs/PREDICTION_STUDY.md). All follow one cosine that ends at 0 where training stops, so that every
-child is measured at the end of its annealing.
+child is measured at the end of its annealing. A trapezoid ends there too; its rate is the same as a
+longer training's until it falls, so that the longer one can go on from there (`training/state.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import math
 from typing import Any
 
 from epnas_tf.fields import SettingError
-from epnas_tf.training.settings import Optimisation
+from epnas_tf.training.settings import TRAPEZOID, Optimisation
 
 
 def _require(holds: bool, setting: str, reason: str) -> None:
@@ -24,14 +25,14 @@ def _require(holds: bool, setting: str, reason: str) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Schedule(Optimisation):
-    """A training recipe: stochastic gradient descent with momentum under one cosine.
+    """A training recipe: stochastic gradient descent with momentum.
 
     Attributes:
       name: what a person calls it.
       epochs: parts that the training is counted in; a pass over the training split each, but for
         `epoch_images`.
       batch_size: images per update, over all replicas.
-      learning_rate: the rate at the top of the cosine.
+      learning_rate: the highest rate.
       warmup_epochs: epochs during which the rate rises linearly to the top.
       micro_batch_size: images per forward pass on one replica; an update sums the gradients of as
         many as its batch needs. 0 takes the whole batch at once.
@@ -42,6 +43,13 @@ class Schedule(Optimisation):
       weight_decay: L2 factor on kernels; biases and batch norm are left alone.
       clip_norm: largest global norm of an update's gradient; 0 clips nothing.
       class_weight: `balanced` weighs images of small classes more in the loss, `none` all alike.
+      label_smoothing: share of an image's label that is spread over all classes.
+      ema_decay: share of the average of the weights that an update leaves; 0 averages nothing.
+      low_resolution: share of the updates, the first ones, that see images of half the size.
+      identity_init: whether a network's convolutions begin as the identity.
+      bias_rate: factor on the rate of batch norm's biases.
+      decay: whether the rate falls along a `cosine` or at the end alone (`trapezoid`).
+      decay_share: share of the updates in which the rate of a trapezoid falls.
     """
 
     name: str
@@ -88,8 +96,23 @@ class Schedule(Optimisation):
         return self.images_per_epoch(num_images) // self.batch_size
 
     def images(self, num_images: int) -> int:
-        """Returns how many images all epochs have, of so many training images."""
-        return self.epochs * self.images_per_epoch(num_images)
+        """Returns how many images all epochs have, of so many training images.
+
+        Those of half the height and width count as a quarter, as they do in operations.
+        """
+        full = 1 - 0.75 * self.low_resolution
+        return round(full * self.epochs * self.images_per_epoch(num_images))
+
+    def low_until(self, steps_per_epoch: int) -> int:
+        """Returns the number of updates that see images of half the size."""
+        return round(self.low_resolution * self.epochs * steps_per_epoch)
+
+    def falls_from(self, steps_per_epoch: int) -> int:
+        """Returns the number of updates before the first whose rate falls."""
+        total, warmup = self.epochs * steps_per_epoch, self.warmup_epochs * steps_per_epoch
+        if self.decay != TRAPEZOID:
+            return warmup
+        return max(warmup, total - max(1, round(self.decay_share * total)))
 
 
 SCHEDULES = {
@@ -191,9 +214,9 @@ def fit_to(plan: Schedule, num_images: int, replicas: int = 1, *, named: bool = 
 
 
 def learning_rate_at(step: int, plan: Schedule, steps_per_epoch: int) -> float:
-    """Returns the rate of an update: a linear warm-up, then one cosine to 0.
+    """Returns the rate of an update: a linear warm-up, then one cosine or trapezoid to 0.
 
-    `step` counts updates from 0. The warm-up's last update runs at the full rate, and the cosine
+    `step` counts updates from 0. The warm-up's last update runs at the full rate, and the rate
     would reach 0 at the update after the last (PAPER_NOTES section 4).
 
     Raises:
@@ -205,5 +228,8 @@ def learning_rate_at(step: int, plan: Schedule, steps_per_epoch: int) -> float:
         raise ValueError(f"step must be in 0..{total - 1}, got {step}")
     if step < warmup:
         return plan.learning_rate * (step + 1) / warmup
-    progress = (step - warmup) / (total - warmup)
+    falls = plan.falls_from(steps_per_epoch)
+    progress = max(step - falls, 0) / (total - falls)
+    if plan.decay == TRAPEZOID:
+        return plan.learning_rate * (1 - progress)
     return plan.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))

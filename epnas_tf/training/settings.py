@@ -1,6 +1,6 @@
 """The settings of a child's training and of the machine it runs on.
 
-What an update does beside its rate stands in `Optimisation`: a schedule has these fields too, so
+What holds for any length and rate stands in `Optimisation`: a schedule has these fields too, so
 that they are stored with it. The rest names a schedule or changes it; 0 and -1 leave it as it is.
 """
 
@@ -11,13 +11,24 @@ import dataclasses
 from epnas_tf.fields import MAY_CHANGE, Settings, flag, setting
 
 STRATEGIES = ("none", "mirrored", "tpu")
+COSINE, TRAPEZOID = "cosine", "trapezoid"
 DTYPE_POLICIES = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Optimisation(Settings):
-    """What an update does beside its rate: its loss and its gradient."""
+    """What a training begins with, what an update does, and how its rate falls."""
 
+    decay: str = setting(
+        COSINE,
+        "how the rate falls after the warm-up: along a cosine, or not at all until it goes to 0 in "
+        "a straight line (trapezoid, arXiv:2405.18392), so that a longer training can go on from "
+        "there",
+        choices=(COSINE, TRAPEZOID),
+    )
+    decay_share: float = setting(
+        0.2, "share of the updates in which the rate of a trapezoid falls", above=0, most=1
+    )
     weight_decay: float = setting(1e-4, "decay of kernels", least=0)
     clip_norm: float = setting(5.0, "longest gradient (0: any)", least=0)
     class_weight: str = setting(
@@ -25,6 +36,35 @@ class Optimisation(Settings):
         "weight of an image in the training loss: 1, or (balanced) the more the fewer images its "
         "class has: images / (classes * the class' images), at most 10",
         choices=("none", "balanced"),
+    )
+    label_smoothing: float = setting(
+        0.0,
+        "share of an image's label that is spread over all classes in the training loss "
+        "(arXiv:1512.00567)",
+        least=0,
+        most=0.9,
+    )
+    ema_decay: float = setting(
+        0.0,
+        "share of the average of all weights and batch norm's statistics that an update leaves, "
+        "such as 0.99; it is what is measured and stored (0: no average; arXiv:1803.05407)",
+        least=0,
+        most=0.9999,
+    )
+    low_resolution: float = setting(
+        0.0,
+        "share of the updates, the first ones, that see images of half the height and width "
+        "(arXiv:2104.00298)",
+        least=0,
+        most=0.9,
+    )
+    identity_init: bool = setting(
+        False,
+        "let convolutions begin as the identity on the channels of both input and output "
+        "(arXiv:2404.00498)",
+    )
+    bias_rate: float = setting(
+        1.0, "factor on the rate of batch norm's biases (arXiv:2404.00498)", above=0, most=1000
     )
 
 

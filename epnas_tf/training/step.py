@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import epnas_tf.backend
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from epnas_tf.training.averages import Averages
 from epnas_tf.training.schedule import Schedule
 
 # What a float16 network's loss is multiplied by while gradients are taken: those below 6e-8 would
@@ -30,11 +32,27 @@ _LOSS_SCALE = 1024.0
 ReplicaStep = Callable[..., tuple[Any, Any]]
 
 
+def make_optimizer(
+    model: keras.Model, schedule: Schedule, strategy: tf.distribute.Strategy
+) -> keras.optimizers.SGD:
+    """Returns the optimizer of a training, with all its variables."""
+    with strategy.scope():
+        optimizer = keras.optimizers.SGD(
+            schedule.learning_rate, momentum=float(schedule.momentum), nesterov=schedule.nesterov
+        )
+        # Variables made while tracing would trace everything twice (KERAS_TUNER section 7).
+        optimizer.build(model.trainable_variables)
+    return optimizer
+
+
 def train_step_function(
     model: keras.Model,
     schedule: Schedule,
     strategy: tf.distribute.Strategy,
     *,
+    optimizer: keras.optimizers.SGD | None = None,
+    averages: Averages | None = None,
+    halved: bool = False,
     jit_compile: bool = False,
 ) -> ReplicaStep:
     """Returns the function that `strategy.run` runs for an update; all its variables exist by then.
@@ -42,7 +60,8 @@ def train_step_function(
     It takes images [micro steps, micro batch, h, w, c], labels int32 [micro steps, micro batch], a
     learning rate (float32 scalar) and, where images have weights in the loss, these, like the
     labels; it returns float32 scalars. The model ends in logits and was built in the strategy's
-    scope.
+    scope. Where no optimizer of `make_optimizer` is given, it makes one. Averages take
+    in the network after each update. The network may see images `halved` in height and width.
 
     Raises:
       ValueError: jit_compile is asked for under a strategy of several replicas (TPUs compile
@@ -50,28 +69,29 @@ def train_step_function(
     """
     if jit_compile and strategy.num_replicas_in_sync > 1:
         raise ValueError("jit_compile must be off where there is more than one replica")
-    with strategy.scope():
-        optimizer = keras.optimizers.SGD(
-            schedule.learning_rate, momentum=float(schedule.momentum), nesterov=schedule.nesterov
-        )
-        # Variables made while tracing would trace everything twice (KERAS_TUNER section 7).
-        optimizer.build(model.trainable_variables)
+    if optimizer is None:
+        optimizer = make_optimizer(model, schedule, strategy)
     variables = [variable.value for variable in model.trainable_variables]
     scale = _loss_scale(model)
-    micro_step = _micro_step_function(model, variables, schedule.batch_size, scale)
+    factors = [_rate_factor(variable, schedule) for variable in model.trainable_variables]
+    micro_step = _micro_step_function(model, variables, schedule, scale, halved)
     # MirroredStrategy reduces batch-norm statistics by a call that may not stand in a loop.
     unroll = isinstance(strategy, tf.distribute.MirroredStrategy)
 
     def apply(strategy: Any, gradients: list[Any], learning_rate: Any, *finite: Any) -> None:
-        def update(variable: Any, gradient: Any, rate: Any, *finite: Any) -> None:
+        def update(factor: float, variable: Any, gradient: Any, rate: Any, *finite: Any) -> None:
             if finite:
-                tf.cond(*finite, lambda: update(variable, gradient, rate), lambda: None)
+                tf.cond(*finite, lambda: update(factor, variable, gradient, rate), lambda: None)
             else:
+                rate = rate if factor == 1 else factor * rate
                 optimizer.update_step(gradient, variable, rate)
 
-        for variable, gradient in zip(variables, gradients, strict=True):
+        for variable, gradient, factor in zip(variables, gradients, factors, strict=True):
             arguments = (gradient, learning_rate, *finite)
-            strategy.extended.update(variable, update, arguments, group=False)
+            scaled = functools.partial(update, factor)
+            strategy.extended.update(variable, scaled, arguments, group=False)
+        if averages is not None:
+            averages.take_in(strategy)
 
     def step(images: Any, labels: Any, learning_rate: Any, *weights: Any) -> tuple[Any, Any]:
         batch = (images, labels, *weights)
@@ -92,36 +112,42 @@ def train_step_function(
 
 
 def predict_step_function(model: keras.Model) -> Callable[[Any, Any, Any], Any]:
-    """Returns the function of (images, labels, weights) that sums the correct's weights by class.
+    """Returns the function of (images, labels, weights) that says which images are correct.
 
-    Sums of 0 and 1 in float32 are exact in any order, and the shape [classes] is static.
+    The answer is their weights, 0 for the others: float32 of the static shape [images].
     """
 
     def step(images: Any, labels: Any, weights: Any) -> Any:
-        logits = model(images, training=False)
-        counted = _hits(labels, logits) * weights
-        return tf.reduce_sum(counted[:, None] * tf.one_hot(labels, logits.shape[-1]), axis=0)
+        return _hits(labels, model(images, training=False)) * weights
 
     return tf.autograph.experimental.do_not_convert(step)
 
 
 def _micro_step_function(
-    model: keras.Model, variables: list[Any], batch_size: int, scale: float | None
+    model: keras.Model,
+    variables: list[Any],
+    schedule: Schedule,
+    scale: float | None,
+    halved: bool,
 ) -> Callable[..., tuple[Any, Any, list[Any]]]:
     """Returns the function of one micro-batch's (loss, correct, gradients), each to be summed.
 
     Gradients are those of the loss times `scale`, where one is given.
     """
-    cross_entropy = keras.losses.SparseCategoricalCrossentropy(
-        from_logits=True, reduction="sum", dtype=model.outputs[0].dtype
-    )
+    cross_entropy = _cross_entropy(model, schedule.label_smoothing)
+
+    def logits_of(images: Any) -> Any:
+        if not halved:
+            return model(images, training=True)
+        # Calling the model itself would refuse another size than it was made for.
+        return model.call(tf.nn.avg_pool2d(images, 2, 2, "SAME"), training=True)
 
     def micro_step(images: Any, labels: Any, *weights: Any) -> tuple[Any, Any, list[Any]]:
         with tf.GradientTape() as tape:
-            logits = model(images, training=True)
+            logits = logits_of(images)
             # Over the global batch, so that shares of micro-batches and replicas add up to a mean.
             # So it is with weights too: over their sum, shares of other batches would not add up.
-            loss = cross_entropy(labels, logits, *weights) / batch_size
+            loss = cross_entropy(labels, logits, *weights) / schedule.batch_size
         zero = tf.UnconnectedGradients.ZERO
         seed = None if scale is None else tf.constant(scale, loss.dtype)
         gradients = tape.gradient(loss, variables, seed, unconnected_gradients=zero)
@@ -129,6 +155,24 @@ def _micro_step_function(
         return tf.cast(loss, tf.float32), correct, gradients
 
     return micro_step
+
+
+def _rate_factor(variable: keras.Variable, schedule: Schedule) -> float:
+    """Returns what a variable's rate is multiplied by; "beta" is batch norm's bias."""
+    return schedule.bias_rate if variable.name == "beta" else 1.0
+
+
+def _cross_entropy(model: keras.Model, smoothing: float) -> Callable[..., Any]:
+    """Returns the function of (labels, logits[, weights]) that sums the images' losses."""
+    traits = {"from_logits": True, "reduction": "sum", "dtype": model.outputs[0].dtype}
+    if not smoothing:
+        return keras.losses.SparseCategoricalCrossentropy(**traits)
+    smooth = keras.losses.CategoricalCrossentropy(label_smoothing=smoothing, **traits)
+
+    def summed(labels: Any, logits: Any, *weights: Any) -> Any:
+        return smooth(tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype), logits, *weights)
+
+    return summed
 
 
 def _summed(

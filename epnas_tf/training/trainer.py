@@ -13,61 +13,27 @@ import epnas_tf.backend
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from epnas_tf import global_state, interrupts
+from epnas_tf import global_state
 from epnas_tf.data.dataset import Data, Split
-from epnas_tf.training import batch_norm, pipeline, step
+from epnas_tf.fields import SettingError
+from epnas_tf.training import accuracies, batch_norm, loop, pipeline, step
+from epnas_tf.training import state as state_lib
 from epnas_tf.training.accuracies import ClassHits
-from epnas_tf.training.schedule import Schedule, learning_rate_at
-
-# Time in the graph after which Python sees whether somebody wants to stop. It changes no result.
-_PATIENCE_SECONDS = 1.0
+from epnas_tf.training.averages import Averages
+from epnas_tf.training.epochs import EpochResult, Epochs, Place, RunSteps, Updates, learning_rates
+from epnas_tf.training.schedule import Schedule
+from epnas_tf.training.settings import TRAPEZOID
+from epnas_tf.training.state import State
 
 # Images per forward pass of an evaluation: no gradients are kept, so memory is no concern.
 _EVALUATION_BATCH = 256
-
-
-@dataclasses.dataclass(frozen=True)
-class EpochResult:
-    """One epoch of the schedule.
-
-    Attributes:
-      epoch: counted from 0.
-      loss: mean cross-entropy over the epoch's images, each times its weight where images have
-        weights, without the L2 term.
-      accuracy: share of the epoch's images classified correctly, in training mode.
-      validation_accuracy: after the epoch, where it was asked for and after the last planned one.
-    """
-
-    epoch: int
-    loss: float
-    accuracy: float
-    validation_accuracy: float | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Updates:
-    """How far a training run is.
-
-    Attributes:
-      epoch: the running one, counted from 0.
-      epochs: planned.
-      done: updates so far, over all epochs.
-      total: updates of all planned epochs.
-      accuracy: share of the running epoch's images classified correctly so far.
-    """
-
-    epoch: int
-    epochs: int
-    done: int
-    total: int
-    accuracy: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +48,8 @@ class TrainResult:
       train_seconds: time of training and validation steps.
       setup_seconds: time before the first of them: input, variables, tracing.
       finite: whether every epoch's loss was a finite number; training stops at one that was not.
+      hits: which validation images it classified correctly then, bool [images]; None where not
+        finite.
     """
 
     epochs: tuple[EpochResult, ...]
@@ -91,6 +59,7 @@ class TrainResult:
     train_seconds: float
     setup_seconds: float
     finite: bool
+    hits: np.ndarray | None = dataclasses.field(default=None, compare=False, repr=False)
 
     @property
     def train_accuracy(self) -> float:
@@ -119,6 +88,8 @@ def train(
     validate_each_epoch: bool = False,
     on_epoch: Callable[[EpochResult], bool | None] | None = None,
     on_updates: Callable[[Updates], None] | None = None,
+    state: State | None = None,
+    on_state: Callable[[State], None] | None = None,
 ) -> TrainResult:
     """Trains a model on the training split and measures it on the validation split.
 
@@ -135,40 +106,69 @@ def train(
       on_epoch: called after each epoch; a true answer makes it the last.
       on_updates: called about once a second, and after each epoch's updates; changes nothing. What
         it raises ends the training and is passed on.
+      state: of a shorter training that was the same up to there: this one goes on from it, to the
+        bits that it would have had from its start. Epochs of the state are no more told.
+      on_state: called with the state where the rate of a trapezoid begins to fall.
 
     Raises:
-      ValueError: the batch does not fit the training split or the replicas.
+      ValueError: the batch does not fit the training split or the replicas, or the state is of
+        another training.
     """
     start = time.perf_counter()
+    place = Place(state, on_state)
     with global_state.set_aside(), batch_norm.fused(model):
-        run_steps = _steps_function(model, data, schedule, strategy, seed, jit_compile)
+        optimizer = step.make_optimizer(model, schedule, strategy)
+        averages = Averages(model, schedule.ema_decay, strategy)
+        if state is not None or on_state is not None:
+            variables = [*model.variables, *optimizer.momentums, *averages.variables]
+            place.enter(*_described(model, data, schedule, seed), variables, strategy)
+        batches = pipeline.training_batches(data, schedule, strategy, seed, place.updates)
+        steps = schedule.steps_per_epoch(len(data.train))
+        low_until = schedule.low_until(steps)
+        runs = {}
+        for begins, halved in {0: True, low_until: False}.items():  # of one place the last
+            update = step.train_step_function(
+                model,
+                schedule,
+                strategy,
+                optimizer=optimizer,
+                averages=averages,
+                halved=halved,
+                jit_compile=jit_compile,
+            )
+            runs[begins] = _steps_function(batches, update, strategy)
         validate = _hits_function(model, data.validation, data, strategy, _EVALUATION_BATCH)
     ready = time.perf_counter()
 
-    rates = _learning_rates(schedule, schedule.steps_per_epoch(len(data.train)))
-    run_epoch = _Epochs(run_steps, rates, schedule.batch_size, on_updates)
-    epochs: list[EpochResult] = []
-    for epoch, epoch_rates in enumerate(rates):
+    rates = learning_rates(schedule, steps)
+    run_epoch = Epochs(runs, rates, schedule.batch_size, on_updates, place)
+    epochs = place.epochs
+    for epoch in range(len(epochs), len(rates)):
         loss, hits = run_epoch(epoch)
-        correct = float(hits / np.float32(len(epoch_rates) * schedule.batch_size))
+        correct = float(hits / np.float32(rates.shape[1] * schedule.batch_size))
         finite = math.isfinite(loss)
-        last = epoch + 1 == len(rates)
-        measured = validate() if finite and (last or validate_each_epoch) else None
+        done = (epoch + 1) * rates.shape[1]
+        measured = None
+        if finite and (done == rates.size or validate_each_epoch):
+            with averages.shown(done):
+                measured = validate()
         accurate = None if measured is None else measured.accuracy
         epochs.append(EpochResult(epoch, loss, correct, accurate))
         stop = on_epoch is not None and on_epoch(epochs[-1])
         if stop or not finite:
             break
     chance = 1 / data.num_classes
+    averages.put(done)
     found = (measured or validate()) if finite else None
     return TrainResult(
         epochs=tuple(epochs),
         validation_accuracy=chance if found is None else found.accuracy,
         balanced_accuracy=chance if found is None else found.balanced_accuracy,
-        steps=len(epochs) * rates.shape[1],
+        steps=done,
         train_seconds=time.perf_counter() - ready,
         setup_seconds=ready - start,
         finite=finite,
+        hits=None if found is None else found.hits,
     )
 
 
@@ -195,73 +195,26 @@ def class_hits(
     return _hits_function(model, split, data, strategy, batch_size)()
 
 
-class _Pace:
-    """Cuts a loop in the graph into calls short enough to be stopped in between."""
-
-    def __init__(self) -> None:
-        self._steps = 1
-
-    def __call__(self, steps: int) -> Iterator[slice]:
-        """Yields the parts of so many steps; each must have been run when the next is asked for."""
-        start = 0
-        while start < steps:
-            began = time.perf_counter()
-            part = slice(start, min(start + self._steps, steps))
-            yield part
-            each = (time.perf_counter() - began) / (part.stop - start)
-            self._steps = max(1, int(_PATIENCE_SECONDS / max(each, 1e-6)))
-            start = part.stop
-            interrupts.check()
-
-
-class _Epochs:
-    """Runs the updates of an epoch."""
-
-    def __init__(
-        self,
-        run_steps: Callable[[Any, Any, Any], tuple[Any, Any]],
-        rates: np.ndarray,
-        batch_size: int,
-        on_updates: Callable[[Updates], None] | None,
-    ):
-        self._run_steps = run_steps
-        self._rates, self._batch_size = rates, batch_size
-        self._on_updates = on_updates
-        self._pace = _Pace()
-
-    def __call__(self, epoch: int) -> tuple[float, np.float32]:
-        """Returns the mean loss of an epoch's updates and the number of hits."""
-        rates = self._rates[epoch]
-        loss, hits = tf.constant(0.0), tf.constant(0.0)
-        for part in self._pace(len(rates)):
-            loss, hits = self._run_steps(tf.constant(rates[part]), loss, hits)
-            float(loss)  # waits for the graph
-            if self._on_updates is not None:
-                self._on_updates(self._updates(epoch, part.stop, float(hits)))
-        return float(loss.numpy() / np.float32(len(rates))), hits.numpy()
-
-    def _updates(self, epoch: int, done: int, hits: float) -> Updates:
-        epochs, steps = self._rates.shape
-        accuracy = hits / (done * self._batch_size)
-        return Updates(epoch, epochs, epoch * steps + done, epochs * steps, accuracy)
-
-
-def _learning_rates(schedule: Schedule, steps_per_epoch: int) -> np.ndarray:
-    """Returns float32 [epochs, steps per epoch]."""
-    total = schedule.epochs * steps_per_epoch
-    rates = [learning_rate_at(update, schedule, steps_per_epoch) for update in range(total)]
-    return np.array(rates, np.float32).reshape(schedule.epochs, steps_per_epoch)
+def _described(
+    model: keras.Model, data: Data, schedule: Schedule, seed: int
+) -> tuple[dict[str, Any], int]:
+    """Returns what a state of this training is of, and after how many updates it is handed out."""
+    if schedule.decay != TRAPEZOID:
+        rule = f"must be {TRAPEZOID} where a training is to be gone on with, got {schedule.decay}"
+        raise SettingError("decay", rule)
+    if schedule.low_resolution:
+        rule = f"must be 0 where a training is to be gone on with, got {schedule.low_resolution}"
+        raise SettingError("low_resolution", f"{rule}: a longer one has more such updates")
+    variation = dataclasses.asdict(data.augmentation)
+    train = data.train
+    of = state_lib.described(model.name, seed, schedule, train.fingerprint, variation)
+    return of, schedule.falls_from(schedule.steps_per_epoch(len(train)))
 
 
 def _steps_function(
-    model: keras.Model,
-    data: Data,
-    schedule: Schedule,
-    strategy: tf.distribute.Strategy,
-    seed: int,
-    jit_compile: bool,
-) -> Callable[[Any, Any, Any], tuple[Any, Any]]:
-    """Returns the graph that runs an update per learning rate.
+    batches: Any, update: step.ReplicaStep, strategy: tf.distribute.Strategy
+) -> RunSteps:
+    """Returns the graph that runs an update, on the next batch, per learning rate.
 
     It takes the rates [n] and the sums so far of losses and of images classified correctly, and
     returns the sums with those of its updates.
@@ -270,9 +223,6 @@ def _steps_function(
     0.90), but an update of a 6-layer convolutional net takes 68 ms for 54; separable nets do not
     care.
     """
-    batches = pipeline.training_batches(data, schedule, strategy, seed)
-    update = step.train_step_function(model, schedule, strategy, jit_compile=jit_compile)
-
     number = tf.TensorSpec([], tf.float32)
 
     @tf.function(
@@ -284,10 +234,10 @@ def _steps_function(
         def body(index: Any, loss: Any, correct: Any) -> tuple[Any, Any, Any]:
             images, labels, *weights = next(batches)
             shares = strategy.run(update, args=(images, labels, rates[index], *weights))
-            more_loss, more_correct = _sums(strategy, shares)
+            more_loss, more_correct = loop.over_replicas(strategy, shares)
             return index + 1, loss + more_loss, correct + more_correct
 
-        _, loss, correct = _loop(steps, body, loss, correct)
+        _, loss, correct = loop.repeat(steps, body, loss, correct)
         return loss, correct
 
     # Called as a whole, or TensorFlow warns that it traces often: once a network is meant.
@@ -304,41 +254,32 @@ def _hits_function(
     batch_size: int,
 ) -> Callable[[], ClassHits]:
     """Returns the function that measures the model as it is."""
-    images = np.bincount(split.labels, minlength=data.num_classes)
     batches, all_steps = pipeline.evaluation_batches(split, data, strategy, batch_size)
-    predict = step.predict_step_function(model)
+    predict, replicas = step.predict_step_function(model), strategy.num_replicas_in_sync
+
+    def in_its_row(*batch: Any) -> Any:  # a sum over replicas then lays their hits side by side
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        return tf.one_hot(replica, replicas)[:, None] * predict(*batch)
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.int32)], autograph=False)
-    def count_correct(steps: Any) -> Any:
-        def body(index: Any, correct: Any) -> tuple[Any, Any]:
-            shares = strategy.run(predict, args=next(batches))
-            return index + 1, correct + _sums(strategy, shares)
+    def find_correct(steps: Any) -> Any:
+        def body(index: Any, found: Any) -> tuple[Any, Any]:
+            shares = strategy.run(in_its_row, args=next(batches))
+            hits = loop.over_replicas(strategy, shares)
+            return index + 1, tf.tensor_scatter_nd_update(found, [[index]], hits[None])
 
-        return _loop(steps, body, tf.zeros([data.num_classes]))[1]
+        each = -(-min(batch_size, len(split)) // replicas)
+        return loop.repeat(steps, body, tf.zeros([all_steps, replicas, each]))[1]
 
-    counted = count_correct.get_concrete_function()
-    counted(tf.constant(0))  # no steps: optimises the graph
-    pace = _Pace()
+    found = find_correct.get_concrete_function()
+    found(tf.constant(0))  # no steps: optimises the graph
+    pace = loop.Pace()
 
     def measure() -> ClassHits:
-        chunks = (chunk.stop - chunk.start for chunk in pace(all_steps))
-        correct = np.zeros(data.num_classes)
-        for chunk in chunks:
-            correct += counted(tf.constant(chunk)).numpy()
-        return ClassHits(correct, images)
+        chunks = (chunk.stop - chunk.start for chunk in pace(0, all_steps))
+        hits = [found(tf.constant(chunk)).numpy()[:chunk].ravel() for chunk in chunks]
+        return accuracies.class_hits(
+            np.concatenate(hits)[: len(split)] > 0, split.labels, data.num_classes
+        )
 
     return measure
-
-
-def _loop(steps: Any, body: Callable[..., Any], *state: Any) -> Any:
-    """Runs body(index, *state) this many times, in the graph."""
-    return tf.while_loop(
-        lambda index, *_: index < steps, body, (tf.constant(0), *state), parallel_iterations=1
-    )
-
-
-def _sums(strategy: tf.distribute.Strategy, shares: Any) -> Any:
-    """Sums what each replica returned."""
-    return tf.nest.map_structure(
-        lambda share: strategy.reduce(tf.distribute.ReduceOp.SUM, share, axis=None), shares
-    )

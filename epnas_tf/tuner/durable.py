@@ -28,7 +28,9 @@ from keras_tuner.src.engine.trial import TrialStatus as Status
 from epnas_tf import interrupts, terminal, untrusted
 from epnas_tf.workdir import storage
 
-__all__ = ["DurableOracle", "DurableTuner", "Status", "Trial", "metrics", "values"]
+__all__ = [
+    *("DurableOracle", "DurableTuner", "Status", "StoppedError", "Trial", "metrics", "values"),
+]
 
 INTERRUPTED = "interrupted"
 # Ends that say nothing against a trial's network: somebody stopped it in order, and its result is
@@ -37,6 +39,13 @@ STOPPED = "stopped"
 LOST = "its shared parameters are missing"
 
 _log = logging.getLogger(__name__)
+
+
+class StoppedError(BaseException):
+    """A trial was stopped in order while it ran: that says nothing against its network.
+
+    As Ctrl-C it is none of the exceptions that Keras Tuner takes for a trial's failure and prints.
+    """
 
 
 class DurableTuner(keras_tuner.Tuner):
@@ -58,6 +67,13 @@ class DurableTuner(keras_tuner.Tuner):
         if not self._is_worker():
             self.oracle.save()
         storage.write_atomic(self._get_tuner_fname(), json.dumps(self.get_state()))
+
+    def _try_run_and_update_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> None:
+        """Runs a trial; the slot of one that is stopped in order is handed out again."""
+        try:
+            super()._try_run_and_update_trial(trial, *args, **kwargs)
+        except StoppedError:
+            trial.status, trial.message = Status.FAILED, STOPPED
 
     def reload(self) -> None:
         """Reloads the oracle; the tuner's own file holds no state."""

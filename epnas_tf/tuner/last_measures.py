@@ -51,6 +51,7 @@ def of_best(tuner: EPNASTuner, data: Data, splits: Mapping[str, Split]) -> Best 
         test_accuracy=None if before is None else before.test_accuracy,
         per_class_accuracy={} if before is None else before.per_class_accuracy,
         largest_class=accuracies.largest_class(data.validation, data.num_classes),
+        gain=tuner.oracle.finals.gain(tuner.work_dir, data),
     )
     known = set(best.per_class_accuracy)
     if best.test_accuracy is None:

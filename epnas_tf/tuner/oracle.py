@@ -1,4 +1,4 @@
-"""EPNASOracle: the progressive search as a Keras Tuner oracle.
+"""EPNASOracle: the search as a Keras Tuner oracle.
 
 Each trial carries its assignment (slot, network, parent, action); the search's state is the fold
 over the completed trials, so a reloaded project continues where it was.
@@ -22,23 +22,23 @@ from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.fields import SettingError
 from epnas_tf.searching import initial_specs as initial_specs_lib
-from epnas_tf.searching import lineage, starts, trials
 from epnas_tf.searching import prior as prior_lib
+from epnas_tf.searching import starts, trials
+from epnas_tf.searching.algorithms import ALGORITHMS, Task
+from epnas_tf.searching.fold import Fold
 from epnas_tf.searching.knowledge import Knowledge
-from epnas_tf.searching.lineage import Names
-from epnas_tf.searching.policies import POLICIES
 from epnas_tf.searching.prior import Prior, PriorTrial
-from epnas_tf.searching.progressive import ProgressiveSearch
 from epnas_tf.searching.rungs import Rungs
-from epnas_tf.searching.settings import STEPS, Learning, SearchSettings, Sizes
+from epnas_tf.searching.settings import STEPS, SearchSettings
 from epnas_tf.searching.trials import Proposal
 from epnas_tf.tuner import durable
+from epnas_tf.tuner.assigning import Assigner
 from epnas_tf.tuner.durable import DurableOracle, Status, Trial
+from epnas_tf.tuner.finals import Finals
 from epnas_tf.tuner.run_limits import RunWatch
 from epnas_tf.tuner.settings import OracleSettings
 from epnas_tf.tuner.trial_data import (
     OBJECTIVE,
-    Assignment,
     CompletedTrial,
     Outcome,
 )
@@ -48,7 +48,7 @@ Listener = Callable[["EPNASOracle", CompletedTrial], None]
 
 
 class EPNASOracle(DurableOracle):
-    """Proposes progressive morphs; made for EPNASTuner, which tells it of the images by `bind`.
+    """Proposes what a search asks for; made for EPNASTuner, which tells it of the images by `bind`.
 
     Attributes:
       space: the networks it may propose.
@@ -59,6 +59,7 @@ class EPNASOracle(DurableOracle):
       prior: what earlier searches found.
       log: its trials as plain data.
       watch: tells when this run hands out no more trials.
+      finals: the end of the search, at which the best networks are measured again.
       listeners: called with the oracle and a completed trial after each of these.
     """
 
@@ -103,12 +104,13 @@ class EPNASOracle(DurableOracle):
         self.initial_specs = initial_specs_lib.checked(initial_specs, space, branches)
         self.prior: Prior = prior_lib.checked(prior, space)
         self.watch = RunWatch(self.settings)
+        self.finals = Finals(self)
         self.listeners: list[Listener] = []
         self._limit_reached = ""
         self._budget: Budget | None = None
-        self._search: ProgressiveSearch | None = None
+        self._search: Fold | None = None
         self.log = TrialLog(self.trials, self.space, self.constraints)
-        self._names: dict[str, Names] = {}
+        self._assign = Assigner(self)
         self._worker = ""
 
     def bind(self, budget: Budget) -> None:
@@ -117,6 +119,7 @@ class EPNASOracle(DurableOracle):
             raise ValueError("a search must keep its images, limits and schedule, got others")
         self._budget = budget
         self.watch.begin()
+        self.finals.begun_by = ""
 
     @property
     def budget(self) -> Budget:
@@ -126,23 +129,13 @@ class EPNASOracle(DurableOracle):
         return self._budget
 
     @property
-    def search(self) -> ProgressiveSearch:
+    def search(self) -> Fold:
         """The search, made when first needed (a worker never does) and brought up to date.
 
         That replays the log. Within the oracle's lock a signal would wait for it.
         """
         if self._search is None:
-            settings = self.settings
-            search = ProgressiveSearch(
-                self.space,
-                POLICIES[settings.policy](self.space, fields.pick(settings, SearchSettings)),
-                knowledge=self._knowledge(),
-                learning=fields.pick(settings, Learning),
-                reuse_duplicates=settings.reuse_duplicates,
-                starts=starts.plan(settings, self.initial_specs, self.space, self.budget),
-                rungs=self._rungs(),
-                **fields.values_of(settings, Sizes),
-            )
+            search = ALGORITHMS[self.settings.algorithm](self._task())
             try:
                 search.replay(self.log.results())
             except ValueError as error:
@@ -152,6 +145,12 @@ class EPNASOracle(DurableOracle):
                 ) from error
             self._search = search
         return self._search
+
+    def _task(self) -> Task:
+        """Returns what is to be searched, whoever does it."""
+        settings = fields.pick(self.settings, SearchSettings)
+        begin = starts.plan(settings, self.initial_specs, self.space, self.budget)
+        return Task(self.space, settings, self._knowledge(), begin, self._rungs())
 
     def _rungs(self) -> Rungs:
         """Returns how long networks may be trained, and what that costs."""
@@ -201,44 +200,27 @@ class EPNASOracle(DurableOracle):
     # Keras Tuner's contract
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Returns the values of the next trial of the running step."""
-        ongoing = list(map(self.log.assignment, self.ongoing_trials.values()))
-        running = {assignment.slot for assignment in ongoing}
-        begun = self.done + sum(self.counts(assignment.proposal) for assignment in ongoing)
-        self._limit_reached = self.watch.reached(begun, self._project_dir)
-        if self._limit_reached:
-            return {"status": Status.IDLE if running else Status.STOPPED}
-        for proposal in self.search.ask():
+        """Returns the values of the next trial of the running step, or of the search's end."""
+        ongoing = [self.log.assignment(trial).proposal for trial in self.ongoing_trials.values()]
+        running = {proposal.slot for proposal in ongoing}
+        limit = self._limit(self.done + sum(map(self.counts, ongoing)))
+        ended = bool(limit) or self.search.done
+        asked = [] if ended else self.search.ask()
+        if ended:
+            asked = self.finals.ask(limit, ongoing, self._project_dir)
+        for proposal in asked:
             if proposal.slot not in running:
-                return {"status": Status.RUNNING, "values": self._assign(proposal).to_values()}
-        return {"status": Status.STOPPED if self.search.done else Status.IDLE}
+                assignment = self._assign(proposal, self._worker)
+                return {"status": Status.RUNNING, "values": assignment.to_values()}
+        return {"status": Status.STOPPED if ended and not running else Status.IDLE}
 
-    def _assign(self, proposal: Proposal) -> Assignment:
-        """Returns what the next trial of a proposal must know."""
-        settings, slot = self.settings, proposal.slot
-        tries = self.log.tries(slot)
-        excused = self.log.tries(slot, durable.STOPPED, durable.LOST)
-        own = slot.of_fold  # what rises inherits nothing and is stopped by no rule
-        by_lineage = own and settings.parameter_sharing == "lineage"
-        shared = own and settings.parameter_sharing != "none"
-        judged = own and settings.stop_hopeless
-        return Assignment(
-            proposal,
-            attempt=1 + tries,
-            worker=self._worker,
-            failures=tries - excused if excused else None,
-            remembered=self.log.remembered(proposal),
-            generation=slot.steps_before(self.steps) if shared else None,
-            names=self._layer_names(proposal) if by_lineage else (),
-            reference=self.log.curves_before(slot, self.steps) if judged else None,
+    def _limit(self, begun: int) -> str:
+        """Returns what ends the search for networks where so many that count have begun."""
+        finals = self.finals
+        self._limit_reached = finals.begun_by or self.watch.reached(
+            begun, self._project_dir, finals.kept_back()
         )
-
-    def _layer_names(self, proposal: Proposal) -> Names:
-        """Returns the names of a network's layers or branches by lineage."""
-        for trial in self.search.history:
-            if trial.slot.name not in self._names:
-                self._names[trial.slot.name] = lineage.names_of(trial.proposal, self._names)
-        return lineage.names_of(proposal, self._names)
+        return self._limit_reached
 
     def create_trial(self, tuner_id: str) -> Trial:
         """Returns the tuner's next trial."""
@@ -255,12 +237,13 @@ class EPNASOracle(DurableOracle):
             ended = self.trials[trial.trial_id]
             if ended.status == Status.COMPLETED:
                 finished = self.log.completed_trial(ended)
-                search.tell([finished.result])
+                if finished.proposal.in_step:
+                    search.tell([finished.result])
                 for listener in self.listeners:
                     listener(self, finished)
 
     def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
-        """Returns the best trained trials: feasible first, then reward, then lower slot."""
+        """Returns the best trained trials, in the order of `best`."""
         return [self.trials[best.trial_id] for best in self.best()[:num_trials]]
 
     def remaining_trials(self) -> int:
@@ -271,7 +254,7 @@ class EPNASOracle(DurableOracle):
         """Rebuilds the state from the trials' files; the search follows when first needed."""
         self._forget()
         super().reload()
-        self._names = {}
+        self._assign.forget()
 
     def _forget(self) -> None:
         """Lets what follows from the trials be worked out anew."""
@@ -311,5 +294,5 @@ class EPNASOracle(DurableOracle):
         return self.log.completed()
 
     def best(self) -> list[CompletedTrial]:
-        """Returns the trained trials of distinct networks, best first (DECISIONS 8)."""
-        return trials.ranked(self.completed())
+        """Returns the trained trials of distinct networks, best first (DECISIONS 8, 82, 84)."""
+        return self.finals.first(trials.ranked(self.completed()))

@@ -16,11 +16,13 @@ from epnas_tf.architecture.budget import Budget, ChildLimits
 from epnas_tf.data.dataset import Data
 from epnas_tf.data.settings import VariationSettings
 from epnas_tf.fields import MAY_GROW, SAME, Settings
+from epnas_tf.searching import time_plan
+from epnas_tf.searching.settings import EPISODES, RungSettings
 from epnas_tf.sharing.store import ParamStore
 from epnas_tf.training import calibrate
-from epnas_tf.training.schedule import Schedule
+from epnas_tf.training.schedule import Schedule, changed
 from epnas_tf.training.settings import Speed
-from epnas_tf.tuner import durable, read_once
+from epnas_tf.tuner import durable, planning, read_once
 from epnas_tf.tuner.generations import Generations
 from epnas_tf.tuner.oracle import EPNASOracle
 from epnas_tf.tuner.settings import OracleSettings, TunerSettings
@@ -65,6 +67,9 @@ class Session:
         self.project: Project | None = None
         self.generations: Generations | None = None
         self._oracle, self._settings = oracle, settings
+        shares = planning.shares(oracle.settings)
+        self._child_seconds = time_plan.ceiling(oracle.watch.seconds, shares)
+        self._measured_rate = 0.0
 
     def open(self) -> None:
         """Reads what the trials have in common: a project can be read without its data.
@@ -109,12 +114,42 @@ class Session:
             images.shape,
             images.num_classes,
             self._oracle.constraints,
-            limits=fields.pick(self._settings, ChildLimits),
+            limits=self._child_limits(),
             machine_gflops=rate,
             ops=self._oracle.space.ops,
             images=trained_on,
             batch=batch,
         )
+
+    def fit_to_time(self, data: Data, given: Schedule, *, fixed: object) -> Schedule:
+        """Returns a schedule for the time there is, and plans how long a child may take.
+
+        A project keeps what it began with; without a limit in time nothing changes.
+
+        Args:
+          data: the images.
+          given: how children are to be trained where there is time enough.
+          fixed: true where its length stays as it is.
+        """
+        seconds = self._oracle.watch.seconds
+        if self.project is not None and not fixed:
+            stored = schedule_of(self.project)
+            return changed(given, epochs=stored.epochs, epoch_images=stored.epoch_images)
+        answered = fixed and self._settings.max_child_minutes != 0
+        if self.project is not None or answered or not seconds or not (rate := self._rate()):
+            return given
+        planned = planning.plan(
+            self._oracle.space,
+            self.budget(images_of(data), rate),
+            data,
+            given,
+            fields.pick(self._oracle.settings, RungSettings),
+            seconds=seconds,
+            max_child_seconds=planning.fixed_seconds(self._settings.max_child_minutes),
+            fixed_length=bool(fixed),
+        )
+        self._child_seconds = planned.max_child_seconds
+        return changed(given, epochs=planned.epochs, epoch_images=planned.epoch_images)
 
     def plan(self, data: Data, asked: Schedule, schedule: Schedule) -> Plan:
         """Returns what is to be done with the data; writes nothing.
@@ -150,7 +185,18 @@ class Session:
             return self.project.machine_gflops
         if self._settings.machine_gflops or self._settings.max_child_minutes is None:
             return self._settings.machine_gflops
-        return calibrate.measure_gflops()
+        self._measured_rate = self._measured_rate or calibrate.measure_gflops()
+        return self._measured_rate
+
+    def _child_limits(self) -> ChildLimits:
+        """Returns which networks are not trained, as the project has it, else as planned."""
+        limits = fields.pick(self._settings, ChildLimits)
+        if limits.max_child_minutes != 0:
+            return limits
+        minutes = self._child_seconds / 60
+        if self.project is not None:
+            minutes = self.project.settings.get("max_child_minutes", minutes)
+        return dataclasses.replace(limits, max_child_minutes=minutes)
 
     def _all(self, data: Data, schedule: Schedule) -> dict[str, Any]:
         """Returns the settings that decide a search's trials."""
@@ -163,11 +209,13 @@ class Session:
 
     def _own(self) -> dict[str, Any]:
         """Returns those of them that are known without the data."""
-        fixed = _fixed(self._oracle.settings, OracleSettings) | {"steps": self._oracle.steps}
+        fixed = _fixed(self._oracle.settings, OracleSettings)
+        fixed |= {"steps": self._oracle.steps, "episodes": fixed["episodes"] or EPISODES}
         child = _fixed(self._settings, TunerSettings)
         # These have their own place in the project.
         for name in (*_fixed(self._settings, Speed), *_fixed(self._settings, VariationSettings)):
             del child[name]
+        child |= vars(self._child_limits())
         limits = {"constraints": [dataclasses.asdict(c) for c in self._oracle.constraints]}
         return project_file.plain(self._oracle.space.describe() | fixed | child | limits)
 

@@ -97,10 +97,13 @@ class TrialLog:
         """
         log: dict[Slot, tuple[Proposal, Result | None]] = {}
         for trial in self.trials.values():
+            if not durable.values(trial):  # of a corrupt file only the id is known
+                continue
+            proposal = self.assignment(trial).proposal
+            if not proposal.in_step:
+                continue
             if trial.status == Status.COMPLETED:
-                ended = self.completed_trial(trial)
-                log[ended.slot] = (ended.proposal, ended.result)
-            elif durable.values(trial):  # of a corrupt file only the id is known
-                proposal = self.assignment(trial).proposal
+                log[proposal.slot] = (proposal, self.completed_trial(trial).result)
+            else:
                 log.setdefault(proposal.slot, (proposal, None))
-        return [(p, result) for p, result in log.values() if p.slot.of_fold or p.wave is not None]
+        return list(log.values())

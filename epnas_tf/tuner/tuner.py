@@ -9,7 +9,7 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -33,16 +33,18 @@ from epnas_tf.training import devices, evaluate, schedule
 from epnas_tf.training.early_stopping import StopRule
 from epnas_tf.training.evaluate import Evaluation, Evaluator
 from epnas_tf.training.schedule import Schedule
+from epnas_tf.training.trainer import Updates
 from epnas_tf.tuner import durable, inputs, last_measures, session
 from epnas_tf.tuner.durable import DurableTuner, Trial
 from epnas_tf.tuner.listeners.console import Console
 from epnas_tf.tuner.listeners.results import ResultsWriter
 from epnas_tf.tuner.models import Models, SpecHyperModel
 from epnas_tf.tuner.oracle import EPNASOracle
+from epnas_tf.tuner.run_limits import RunWatch
 from epnas_tf.tuner.session import ChiefSession, Plan, Session
 from epnas_tf.tuner.settings import TunerSettings
 from epnas_tf.tuner.trial_data import Assignment, Outcome
-from epnas_tf.workdir import weights
+from epnas_tf.workdir import hits_file, weights
 from epnas_tf.workdir.layout import WorkDir
 
 # What may go wrong with a single child: another attempt, then a low reward. Anything else is an
@@ -189,6 +191,7 @@ class EPNASTuner(DurableTuner):
         given = self._schedule or schedule.for_dataset(data.name, images=len(data.train))
         overrides = self._with_rungs(overrides or {})
         given = schedule.changed(given, **overrides)
+        given = self.session.fit_to_time(data, given, fixed=self._schedule or "epochs" in overrides)
         replicas, named = self.strategy.num_replicas_in_sync, "batch_size" in overrides
         fitted = schedule.fit_to(given, len(data.train), replicas, named=named)
         varied = augment.chosen(data.augmentation, fields.pick(self.settings, VariationSettings))
@@ -221,7 +224,7 @@ class EPNASTuner(DurableTuner):
                 *given,
                 balanced=self._oracle.settings.balanced,
                 dtype_policy=self.settings.dtype_policy,
-                on_updates=self.console.progress.on_updates,
+                on_updates=_until(self._oracle.watch, self.console.progress.on_updates),
             )
             self._mark = time.perf_counter()
             if not self._is_worker():
@@ -276,7 +279,7 @@ class EPNASTuner(DurableTuner):
         generations = self.session.generations if slot.of_fold else None
         self.console.progress.child(slot.name)
         try:
-            return evaluator.evaluate(
+            evaluation = evaluator.evaluate(
                 spec,
                 self._seed(slot),
                 lambda network: weights.write(network, self.work_dir.model(slot.name)),
@@ -284,12 +287,20 @@ class EPNASTuner(DurableTuner):
                 stop_rule=self._stop_rule(assignment),
                 epochs=self.epochs_at(slot.rung),
             )
+            self._keep_hits(slot, evaluation)
+            return evaluation
         except evaluate.BuildError as error:
             return evaluator.untrained(spec, FAILED, str(error))
         except EXPECTED_FAILURES as error:
             if assignment.deaths + 1 < most:
                 raise errors.FailedTrialError(str(error)) from error
             return evaluator.untrained(spec, FAILED, str(error))
+
+    def _keep_hits(self, slot: Slot, evaluation: Evaluation) -> None:
+        """Keeps what the end of a search compares image by image."""
+        hits = None if evaluation.training is None else evaluation.training.hits
+        if hits is not None and slot.rung and slot.rung == self._oracle.finals.rung:
+            hits_file.write(self.work_dir, slot.name, hits)
 
     def _seed(self, slot: Slot) -> int:
         """Returns what decides a training: the same at all rungs, another for a measurement."""
@@ -348,6 +359,17 @@ def _check_builders(space: SearchSpace, builders: Mapping[str, Builder]) -> None
     missing = [op for op in space.field("op").choices if op not in builders]
     if space.pattern == "layerwise" and missing:
         raise ValueError(f"builders must cover every op of the space, got none for {missing}")
+
+
+def _until(watch: RunWatch, heard: Callable[[Updates], None]) -> Callable[[Updates], None]:
+    """Returns what hears of a child's updates, and ends the child where the run's time is up."""
+
+    def on_updates(updates: Updates) -> None:
+        heard(updates)
+        if watch.time_is_up:
+            raise durable.StoppedError
+
+    return on_updates
 
 
 def _remembered(assignment: Assignment) -> Evaluation | None:

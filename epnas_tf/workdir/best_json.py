@@ -11,6 +11,7 @@ from epnas_tf import untrusted
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.resources import RESOURCES
 from epnas_tf.architecture.spec import Spec, spec_from_dict
+from epnas_tf.searching.gain import BASES, Gain
 from epnas_tf.searching.trials import Slot
 from epnas_tf.workdir import storage
 from epnas_tf.workdir.layout import WorkDir
@@ -40,6 +41,7 @@ class Best:
         end; empty before. A class without images in the split is left out.
       largest_class: share of the largest class of the validation split, known at the end, where
         it is far above an even share; else None.
+      gain: what it has over the best start, known at the end; None where nothing compares them.
     """
 
     slot: str
@@ -56,6 +58,7 @@ class Best:
     balanced_accuracy: float | None = None
     per_class_accuracy: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
     largest_class: float | None = None
+    gain: Gain | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns what best.json holds."""
@@ -78,6 +81,8 @@ class Best:
         values |= {name: value for name, value in optional.items() if value is not None}
         if self.per_class_accuracy:
             values["per_class_accuracy"] = self.per_class_accuracy
+        if self.gain is not None:
+            values["gain"] = dataclasses.asdict(self.gain)
         return values
 
     @classmethod
@@ -106,8 +111,29 @@ class Best:
                 str(split): {str(name): untrusted.number(each) for name, each in classes.items()}
                 for split, classes in by_split.items()
             },
+            gain=_gain(values["gain"]) if "gain" in values else None,
             **optional,
         )
+
+
+def _gain(values: Mapping[str, Any]) -> Gain:
+    """Returns the gain that best.json holds; raises as `Best.from_dict` does."""
+    low, high = (
+        None if values[end] is None else untrusted.number(values[end]) for end in ("low", "high")
+    )
+    if values["basis"] not in BASES or type(values["start_is_best"]) is not bool:
+        raise ValueError(f"it must be a gain, got {values!r:.200}")
+    return Gain(
+        Slot.parse(values["slot"]).name,
+        Slot.parse(values["over"]).name,
+        untrusted.number(values["points"]),
+        low,
+        high,
+        values["basis"],
+        int(untrusted.number(values["seeds"])),
+        int(untrusted.number(values["networks"])),
+        values["start_is_best"],
+    )
 
 
 _OPTIONAL_NUMBERS = ("test_accuracy", "balanced_accuracy", "largest_class")

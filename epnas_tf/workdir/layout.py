@@ -62,6 +62,15 @@ class WorkDir:
         """The folder of the shared parameter dictionary."""
         return os.path.join(self.path, "shared_params")
 
+    @property
+    def finals(self) -> str:
+        """The folder of what was classified correctly at the highest rung."""
+        return os.path.join(self.path, "finals")
+
+    def hits(self, slot: str) -> str:
+        """Which validation images the trial `slot` classified correctly."""
+        return os.path.join(self.finals, f"{slot}.npz")
+
     def model(self, slot: str) -> str:
         """The weights of the trial `slot`, for instance e01s03b5."""
         return os.path.join(self.models, f"{slot}.weights.h5")
@@ -109,6 +118,7 @@ _FOLDERS = tuple(
         (r"trial_\d+", r"trial\.json"),
         ("models", r".*\.weights\.h5"),
         ("shared_params", r"index\.json|.*\.npz"),
+        ("finals", r"e\d+s\d+b\d+r\d+(m\d+)?\.npz"),
     )
 )
 

@@ -66,6 +66,23 @@ def test_half_of_the_images_are_flipped() -> None:
     assert 30 < sum(flipped) < 70
 
 
+def test_alternating_flips_begin_by_chance_and_then_take_turns() -> None:
+    image, seen = images()[0], []
+    for index in range(40):
+        shown = [
+            augmented(image, Augmentation(flip=True, alternating=True), index, epoch=epoch) * 255
+            for epoch in range(3)
+        ]
+        flipped = [np.allclose(each, image[:, ::-1]) for each in shown]
+        assert flipped[0] == (not flipped[1]) == flipped[2]
+        by_chance = augmented(image, Augmentation(flip=True), index) * 255
+        np.testing.assert_array_equal(shown[0], by_chance)
+        seen.append(flipped[0])
+    assert 8 < sum(seen) < 32
+    still = augmented(image, Augmentation(alternating=True), 0, epoch=1) * 255
+    np.testing.assert_allclose(still, image, rtol=1e-6)
+
+
 def test_brightness_and_contrast_stay_within_their_bounds() -> None:
     image = images()[0]
     scaled = image.astype(np.float32) / 255
@@ -136,6 +153,8 @@ def test_strengths_out_of_range_are_refused(field: str, value: float, message: s
         ({}, Augmentation(4, True, 0.1, 0.2)),
         ({"flip": "false"}, Augmentation(4, False, 0.1, 0.2)),
         ({"crop_padding": 0, "brightness": 0, "contrast": 0}, Augmentation(0, True, 0.0, 0.0)),
+        ({"alternating_flips": True}, Augmentation(4, True, 0.1, 0.2, True)),
+        ({"alternating_flips": True, "flip": "false"}, Augmentation(4, False, 0.1, 0.2)),
         ({"crop_padding": 6, "contrast": 0.5}, Augmentation(6, True, 0.1, 0.5)),
     ],
 )

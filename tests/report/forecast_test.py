@@ -8,6 +8,8 @@ import pytest
 
 from epnas_tf.report import forecast
 from epnas_tf.report.forecast import Needs, Tally
+from epnas_tf.searching import time_plan
+from epnas_tf.searching.time_plan import Shares
 
 # 10 of 110 trials took 600 s in this run, and all were trained.
 _TALLY = Tally(left=100, ended=10, trained=10, here=10, elapsed=600.0)
@@ -89,7 +91,8 @@ def test_shared_parameters_are_within_the_disk():
     ("changes", "words"),
     [
         ({"networks": 3}, "at most 3 networks, about 39 seconds (a guess);"),
-        ({"limit": 1800.0}, "30 minutes at most (--max_hours=0.5);"),
+        ({"limit": 1800.0}, "about 138 networks in 30 minutes (--max_hours=0.5): about 10 seconds"),
+        ({"limit": 1800.0, "first": []}, "at most 1208 networks, 30 minutes (--max_hours=0.5) at"),
         ({"networks": 100, "limit": 7200.0}, "about 29 minutes (a guess, said again after the"),
         ({"networks": 20, "each": 60.0}, "at most 20 networks, about 20 minutes (as before);"),
         ({"first": []}, "how long is said after the first step;"),
@@ -99,6 +102,47 @@ def test_shared_parameters_are_within_the_disk():
 def test_a_short_search_is_one_line(changes, words):
     (line,) = forecast.lines(dataclasses.replace(_LONG, **changes))
     assert words in line
+
+
+_HOUR = dataclasses.replace(_LONG, limit=3600.0, images=15_000, shares=Shares(0.5, 0.1))
+
+
+def test_a_limited_search_says_how_many_networks_come_and_why():
+    (line,) = forecast.lines(dataclasses.replace(_HOUR, default=True))
+    assert line.startswith(
+        "expected: about 136 networks in 60 minutes (--max_hours=1, the default): about 10 seconds "
+        "each on 15000 images, 50% of the training for longer ones of the best, 6 minutes for the "
+        "finals; disk 11.6MB; "
+    )
+    assert _HOUR.expected == time_plan.expected(3600.0, 10.0, _HOUR.shares)
+
+
+def test_a_search_that_goes_on_expects_as_many_as_its_networks_took():
+    (line,) = forecast.lines(dataclasses.replace(_HOUR, each=36.0))
+    assert "about 100 networks in 60 minutes (--max_hours=1): 36 seconds each, as before;" in line
+
+
+def test_what_rises_takes_its_time():
+    plain = Needs(networks=2, first=[10.0, 20.0])
+    assert dataclasses.replace(plain, shares=Shares(0.5)).seconds == 60 + 2 * 3 * 1.25
+
+
+def test_why_so_few_networks_come_is_said():
+    slow = dataclasses.replace(_HOUR, first=[40.0] * 4)
+    assert forecast.lines(slow)[1] == (
+        "note: fewer than 60 networks, at 40 seconds each and 3 to build it: smaller images "
+        "(--image_size), fewer of them (--epochs, --epoch_images), tighter limits or a larger "
+        "--max_hours let more come"
+    )
+    for changes in ({"limit": 600.0}, {"networks": 20}, {"first": [10.0]}):
+        assert len(forecast.lines(dataclasses.replace(slow, **changes))) == 1
+
+
+def test_after_the_first_step_a_limited_search_says_how_many_still_come():
+    limited = dataclasses.replace(_TALLY, limit=1800.0, shares=Shares(0.5))
+    assert forecast.after_first_step(limited) == [
+        "the first step took 10 minutes: about 20 minutes more for 10 networks"
+    ]
 
 
 def test_a_search_that_is_over_says_nothing():
@@ -133,3 +177,9 @@ def test_after_the_first_step_it_is_said_again():
 )
 def test_a_time_is_said_as_people_say_it(seconds, text):
     assert forecast.duration(seconds) == text
+
+
+def test_the_end_of_a_search_takes_its_time_too():
+    assert _left(finals=90.0) == _left() + 90
+    assert _left(finals=90.0, left=0) == 90
+    assert _left(finals=90.0, left=0, limit=640.0) == 40

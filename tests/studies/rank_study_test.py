@@ -8,6 +8,7 @@ import pytest
 
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.studies import rank_networks, rank_study, rank_training, resumable
+from tests.studies.pools import DirectPool
 
 _COUNT = 12
 
@@ -22,30 +23,6 @@ def _found(budget):
     return rank_networks.candidates(_COUNT, budget)
 
 
-class _Pool:
-    """Does in this process, at once, what a pool of processes would."""
-
-    def __init__(self, *arguments):
-        del arguments
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *raised):
-        return None
-
-    def shutdown(self, cancel_futures):
-        assert cancel_futures
-
-    def submit(self, function, *arguments):
-        future = concurrent.futures.Future()
-        try:
-            future.set_result(function(*arguments))
-        except RuntimeError as error:
-            future.set_exception(error)
-        return future
-
-
 @pytest.fixture(name="trained")
 def _trained(monkeypatch):
     """What was trained, in order; nothing really is."""
@@ -56,7 +33,8 @@ def _trained(monkeypatch):
         return {"key": candidate.key, "method": name, "seed": seed}
 
     monkeypatch.setattr(rank_training, "run", run)
-    monkeypatch.setattr(concurrent.futures, "ProcessPoolExecutor", _Pool)
+    monkeypatch.setattr(rank_study, "start_worker", lambda *images: None)
+    monkeypatch.setattr(concurrent.futures, "ProcessPoolExecutor", DirectPool)
     return jobs
 
 

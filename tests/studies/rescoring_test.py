@@ -15,7 +15,8 @@ from epnas_tf.data import dataset as data_lib
 from epnas_tf.searching.trials import Slot
 from epnas_tf.studies import rescoring
 from epnas_tf.training import schedule
-from epnas_tf.workdir import trials_csv
+from epnas_tf.workdir import best_json, trials_csv
+from epnas_tf.workdir.best_json import Best
 from epnas_tf.workdir.layout import WorkDir
 from epnas_tf.workdir.trials_csv import Row
 
@@ -67,6 +68,18 @@ def test_an_infeasible_network_is_better_than_none(work_dir):
     with open(path, "w") as file:
         file.write("\n".join([lines[0], lines[2]]) + "\n")
     assert rescoring.best_within(work_dir, 0)[0] == "e01s00b1"
+
+
+def test_a_trial_is_chosen_by_its_slot_and_else_the_best(work_dir):
+    assert rescoring.chosen(work_dir, "e01s00b1") == ("e01s00b1", _spec(2))
+    assert rescoring.chosen(work_dir, minutes=1.9) == ("e01s00b0", _spec(1))
+    with pytest.raises(ValueError, match="has no trial e01s07b0"):
+        rescoring.chosen(work_dir, "e01s07b0")
+    with pytest.raises(ValueError, match=r"has no best\.json"):
+        rescoring.chosen(work_dir)
+    best = Best("e01s00b1", _spec(7), 0.5, 0.5, True, dict.fromkeys(RESOURCES, 0.0), ())
+    best_json.write(work_dir, best)
+    assert rescoring.chosen(work_dir) == ("e01s00b1", _spec(7))
 
 
 def test_a_network_is_trained_once_a_seed():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from epnas_tf.data.arrays import Split
+from epnas_tf.training import accuracies
 from epnas_tf.training.accuracies import ClassHits, largest_class
 
 
@@ -38,3 +39,11 @@ def test_the_largest_class_is_worth_a_word_where_classes_are_uneven(images, shar
     labels = np.repeat(np.arange(len(images)), images).astype(np.int32)
     split = Split(np.zeros((len(labels), 1, 1, 1), np.uint8), labels)
     assert largest_class(split, len(images)) == share
+
+
+def test_hits_of_images_are_counted_by_class_and_kept():
+    right, labels = np.array([True, False, True, True]), np.array([2, 0, 2, 0])
+    hits = accuracies.class_hits(right, labels, 4)
+    assert (list(hits.correct), list(hits.images)) == ([1, 0, 2, 0], [2, 0, 2, 0])
+    assert hits.accuracy == 0.75
+    assert hits.hits is right

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epnas_tf.training.early_stopping import StopRule, first_epoch, stops_early
-from epnas_tf.training.trainer import EpochResult
+from epnas_tf.training.epochs import EpochResult
 
 _checked = settings(deadline=None, derandomize=True, max_examples=100, database=None)
 _accuracies = st.floats(0, 1)

@@ -20,9 +20,10 @@ from epnas_tf.sharing.access import Sharing
 from epnas_tf.sharing.store import ParamStore
 from epnas_tf.training import evaluate
 from epnas_tf.training.early_stopping import StopRule
+from epnas_tf.training.epochs import EpochResult
 from epnas_tf.training.evaluate import Evaluator
 from epnas_tf.training.schedule import Schedule
-from epnas_tf.training.trainer import EpochResult, TrainResult
+from epnas_tf.training.trainer import TrainResult
 
 _SPEC = LayerwiseSpec((LayerSpec("conv2d", 3, None, 8, "relu"),), stem_filters=4)
 _SCHEDULE = Schedule("test", epochs=2, batch_size=8, learning_rate=0.1)
@@ -153,6 +154,21 @@ def test_a_child_far_behind_ends_early_and_is_not_kept(make, tmp_path):
     assert (result.status, len(result.training.epochs)) == ("hopeless", 1)
     assert result.accuracy == result.training.validation_accuracy
     assert (kept, sharing.offers, result.offer) == ([], [], 0)
+
+
+def test_a_schedule_may_let_children_begin_as_the_identity(make, monkeypatch):
+    built = []
+
+    def stop(model, *_, **__):
+        built.append(model.get_layer("layer1_conv2d_conv").kernel.numpy())
+        raise TimeoutError
+
+    monkeypatch.setattr(evaluate.trainer, "train", stop)
+    for schedule in (_SCHEDULE, dataclasses.replace(_SCHEDULE, identity_init=True)):
+        with pytest.raises(TimeoutError):
+            make(schedule=schedule).evaluate(_SPEC, 0)
+    np.testing.assert_array_equal(built[1][1, 1, :, :4], np.eye(4))
+    assert (built[0] != 0).all()
 
 
 def test_whoever_listens_may_end_a_child_which_leaves_nothing_behind(make, tmp_path):

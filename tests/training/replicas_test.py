@@ -26,6 +26,15 @@ KINDS = {
     "micro-batches of weighted images on the replicas": (False, 0, 16),
     "synchronized batch norm": (True, 0, 0),
     "synchronized batch norm on micro-batches": (True, 32, 16),
+    "averages and all else": (True, 0, 0),
+}
+EXTRAS = {
+    "averages and all else": {
+        "ema_decay": 0.5,
+        "bias_rate": 8.0,
+        "label_smoothing": 0.1,
+        "low_resolution": 0.5,
+    }
 }
 
 
@@ -54,6 +63,10 @@ def test_two_replicas_give_one_devices_weights(
     assert figures[kind]["accuracy difference"] < 1e-9
 
 
+def test_a_training_on_two_replicas_goes_on_to_the_bits_of_one_from_the_start(figures) -> None:
+    assert figures["gone on"] == {"replicas": 2, "difference": 0.0, "updates": 2}
+
+
 def net(source: dataset.Data, batch_norm: bool) -> keras.Model:
     keras.utils.set_random_seed(1)
     inputs = h = keras.Input(source.input_shape)
@@ -62,10 +75,12 @@ def net(source: dataset.Data, batch_norm: bool) -> keras.Model:
         h = keras.layers.BatchNormalization(momentum=0.9, synchronized=True)(h)
     h = keras.layers.ReLU()(h)
     h = keras.layers.GlobalAveragePooling2D()(h)
-    return keras.Model(inputs, keras.layers.Dense(source.num_classes)(h))
+    return keras.Model(inputs, keras.layers.Dense(source.num_classes)(h), name="net")
 
 
-def compare(source: dataset.Data, batch_norm: bool, *micro: int) -> dict[str, float]:
+def compare(
+    source: dataset.Data, batch_norm: bool, *micro: int, **extras: float
+) -> dict[str, float]:
     weights, accuracies, replicas = [], [], []
     for name, micro_batch_size in zip(("none", "mirrored"), micro, strict=True):
         strategy = devices.make_strategy(name)
@@ -73,15 +88,17 @@ def compare(source: dataset.Data, batch_norm: bool, *micro: int) -> dict[str, fl
             model = net(source, batch_norm)
         before = model.get_weights()
         plan = schedule(
-            "plain", epochs=1, batch_size=64, micro_batch_size=micro_batch_size, clip_norm=0.3
+            "plain",
+            epochs=1,
+            batch_size=64,
+            micro_batch_size=micro_batch_size,
+            clip_norm=0.3,
+            **extras,
         )
         result = trainer.train(model, source, plan, strategy, seed=3)
         weights.append(model.get_weights())
         accuracies.append(result.validation_accuracy)
         replicas.append(strategy.num_replicas_in_sync)
-
-    def distance(left: list[np.ndarray], right: list[np.ndarray]) -> float:
-        return max(float(np.abs(a - b).max()) for a, b in zip(left, right, strict=True))
 
     return {
         "replicas": replicas[1],
@@ -89,6 +106,23 @@ def compare(source: dataset.Data, batch_norm: bool, *micro: int) -> dict[str, fl
         "difference": distance(*weights),
         "accuracy difference": abs(accuracies[0] - accuracies[1]),
     }
+
+
+def distance(left: list[np.ndarray], right: list[np.ndarray]) -> float:
+    return max(float(np.abs(a - b).max()) for a, b in zip(left, right, strict=True))
+
+
+def gone_on(source: dataset.Data) -> dict[str, float]:
+    strategy, states, weights = devices.make_strategy("mirrored"), [], []
+    plan = schedule("plain", epochs=1, batch_size=64, decay="trapezoid", decay_share=0.5)
+    for _ in range(2):
+        with strategy.scope():
+            model = net(source, batch_norm=True)
+        start = {"state": states[0]} if states else {"on_state": states.append}
+        trainer.train(model, source, plan, strategy, seed=3, **start)
+        weights.append(model.get_weights())
+    replicas, updates = strategy.num_replicas_in_sync, states[0].updates
+    return {"replicas": replicas, "difference": distance(*weights), "updates": updates}
 
 
 def main() -> None:
@@ -105,8 +139,11 @@ def main() -> None:
         )
         for weighted in (False, True)
     }
-    found = {kind: compare(sources["weighted" in kind], *KINDS[kind]) for kind in KINDS}
-    print(json.dumps(found))
+    found = {
+        kind: compare(sources["weighted" in kind], *KINDS[kind], **EXTRAS.get(kind, {}))
+        for kind in KINDS
+    }
+    print(json.dumps(found | {"gone on": gone_on(sources[False])}))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -64,6 +65,12 @@ def test_quick_costs_the_same_whatever_the_number_of_images() -> None:
     assert for_dataset("cifar10", images=4_000).images_per_epoch(4_000) == 4_000
 
 
+def test_images_of_half_the_size_count_as_a_quarter() -> None:
+    plan = schedule("plain", epochs=10, batch_size=10, low_resolution=0.4)
+    assert (plan.images(100), plan.low_until(10)) == (400 // 4 + 600, 40)
+    assert schedule("plain").low_until(351) == 0
+
+
 def test_a_batch_fits_the_images_of_an_epoch() -> None:
     plan = schedule("plain", epoch_images=320)
     assert fit_to(plan, 45_000).batch_size == 20
@@ -93,6 +100,32 @@ def test_learning_rate_without_warm_up_starts_at_the_top_and_ends_near_zero() ->
     plan = schedule("plain")
     assert learning_rate_at(0, plan, 351) == 0.05
     assert learning_rate_at(20 * 351 - 1, plan, 351) < 1e-8
+
+
+@pytest.mark.parametrize(
+    ("step", "rate"), [(0, 0.25), (3, 1.0), (4, 1.0), (15, 1.0), (16, 1.0), (17, 0.75), (19, 0.25)]
+)
+def test_the_rate_of_a_trapezoid_is_constant_and_falls_at_the_end(step: int, rate: float) -> None:
+    recipe = {"batch_size": 8, "learning_rate": 1.0, "warmup_epochs": 2, "decay": "trapezoid"}
+    plan = Schedule("s", epochs=10, **recipe)
+    assert plan.falls_from(2) == 16
+    assert learning_rate_at(step, plan, steps_per_epoch=2) == pytest.approx(rate)
+
+
+def test_a_longer_trapezoid_is_the_same_until_the_shorter_one_falls() -> None:
+    short = schedule("quick", decay="trapezoid")
+    longer = schedule("quick", decay="trapezoid", epochs=9)
+    assert short.falls_from(156) == 3 * 156 - 94 < longer.falls_from(156)
+    for step in (0, 200, short.falls_from(156)):
+        assert learning_rate_at(step, short, 156) == learning_rate_at(step, longer, 156) == 0.05
+
+
+@pytest.mark.parametrize(
+    ("changes", "falls"), [({"decay_share": 0.01}, 9), ({"warmup_epochs": 9, "decay_share": 1}, 9)]
+)
+def test_the_last_update_falls_and_none_of_the_warm_up(changes, falls) -> None:
+    plan = dataclasses.replace(schedule("plain", epochs=10, decay="trapezoid"), **changes)
+    assert plan.falls_from(1) == falls
 
 
 @pytest.mark.parametrize("step", [-1, 40])

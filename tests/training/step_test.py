@@ -15,6 +15,7 @@ from epnas_tf.modeling import build_model
 from epnas_tf.training import devices, step
 from epnas_tf.training.schedule import Schedule
 
+_SPEC = LayerwiseSpec((LayerSpec("conv2d", 3, channels=4, activation="relu"),), stem_filters=2)
 _PLAN = Schedule("test", epochs=1, batch_size=4, learning_rate=0.1)
 
 
@@ -32,11 +33,11 @@ def test_several_replicas_are_not_compiled():
 
 
 @pytest.mark.parametrize("compiled", [False, True])
-def test_a_prediction_sums_the_weights_of_the_correct_by_class(compiled):
+def test_a_prediction_is_the_weights_of_the_correct(compiled):
     predict = tf.function(step.predict_step_function(_identity()), jit_compile=compiled)
     images, labels = tf.gather(tf.eye(3), [0, 1, 2, 1]), tf.constant([0, 1, 1, 1])
     weights = tf.constant([1.0, 2.0, 4.0, 8.0])
-    assert list(predict(images, labels, weights).numpy()) == [1.0, 10.0, 0.0]
+    assert list(predict(images, labels, weights).numpy()) == [1.0, 2.0, 0.0, 8.0]
 
 
 @pytest.mark.parametrize("compiled", [False, True])
@@ -74,19 +75,60 @@ def test_weights_change_the_loss_and_the_gradient_as_by_hand_and_no_hits(micro):
     assert model.layers[-1].kernel.numpy() == pytest.approx(kernel - 0.1 * slope, abs=1e-6)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_smoothed_labels_change_the_loss_as_by_hand_and_no_hits(compiled):
+    model, none = _identity(), devices.make_strategy("none")
+    plan = dataclasses.replace(_PLAN, label_smoothing=0.3)
+    update = step.train_step_function(model, plan, none, jit_compile=compiled)
+    pixels, labels, weights = np.eye(4, 3), np.array([0, 1, 0, 0]), np.array([1.0, 0, 3, 0.5])
+    given = tf.constant(pixels[None], tf.float32), tf.constant(labels[None], tf.int32)
+    loss, correct = update(*given, tf.constant(0.1), tf.constant(weights[None], tf.float32))
+    each = np.log(np.exp(pixels).sum(1))[:, None] - pixels  # the loss of each class
+    smooth = 0.7 * each[range(4), labels] + 0.3 * each.mean(1)
+    assert float(loss) == pytest.approx((weights * smooth).sum() / 4, rel=1e-5)
+    assert float(correct) == 3.0
+
+
+def test_a_rate_of_its_own_moves_batch_norms_biases_alone_by_so_much(images):
+    moved = []
+    for factor in (1.0, 64.0):
+        model = _small("float32")
+        before = {each.path: each.numpy() for each in model.trainable_variables}
+        _updated(model, images, bias_rate=factor)
+        moved.append({e.path: e.numpy() - before[e.path] for e in model.trainable_variables})
+    for path, change in moved[0].items():
+        expected = 64 * change if path.endswith("bn/beta") else change
+        np.testing.assert_allclose(moved[1][path], expected, rtol=1e-4, atol=1e-9)
+    assert sum(path.endswith("bn/beta") for path in moved[0]) == 2
+    assert any(path.endswith("dense/bias") for path in moved[0])
+
+
+def test_an_update_may_see_images_of_half_the_size(images):
+    half = images.reshape(4, 2, 2, 2, 2, 1).mean((2, 4))
+    models = [_small("float32"), _small("float32")]
+    loss = _updated(models[0], images, halved=True)
+    # The same network for images that are so small.
+    small = build_model(_SPEC, (2, 2, 1), 3, seed=1)
+    assert _updated(small, half) == pytest.approx(loss, rel=1e-5)
+    for one, other in zip(models[0].get_weights(), small.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    assert abs(_updated(models[1], images) - loss) > 1e-3
+
+
 # 16 bits
 
 
 def _small(dtype_policy: str) -> keras.Model:
-    layers = (LayerSpec("conv2d", 3, channels=4, activation="relu"),)
-    spec = LayerwiseSpec(layers, stem_filters=2)
-    return build_model(spec, (4, 4, 1), 3, seed=1, dtype_policy=dtype_policy)
+    return build_model(_SPEC, (4, 4, 1), 3, seed=1, dtype_policy=dtype_policy)
 
 
-def _updated(model: keras.Model, images: np.ndarray, rate: float = 0.1) -> float:
+def _updated(
+    model: keras.Model, images: np.ndarray, rate: float = 0.1, halved: bool = False, **recipe: float
+) -> float:
     """Takes one update without decay or clipping and returns the loss."""
-    plan = dataclasses.replace(_PLAN, weight_decay=0.0, clip_norm=0.0)
-    update = step.train_step_function(model, plan, devices.make_strategy("none"))
+    plan = dataclasses.replace(_PLAN, weight_decay=0.0, clip_norm=0.0, **recipe)
+    none = devices.make_strategy("none")
+    update = step.train_step_function(model, plan, none, halved=halved)
     labels = tf.constant([[0, 1, 2, 0]])
     run = tf.function(lambda: update(tf.constant(images)[None], labels, tf.constant(rate))[0])
     return float(run())

@@ -11,9 +11,10 @@ from epnas_tf import interrupts
 from epnas_tf.data import dataset
 from epnas_tf.data.augment import Augmentation
 from epnas_tf.data.dataset import Data
-from epnas_tf.training import devices, trainer
+from epnas_tf.training import devices, loop, trainer
+from epnas_tf.training.epochs import EpochResult, Updates
 from epnas_tf.training.schedule import Schedule, fit_to, for_dataset, schedule
-from epnas_tf.training.trainer import TrainResult, Updates
+from epnas_tf.training.trainer import TrainResult
 
 NONE = devices.make_strategy("none")
 
@@ -144,6 +145,27 @@ def test_loss_and_accuracy_are_means_over_the_epochs_images(digits: Data) -> Non
     assert epoch.accuracy == pytest.approx((logits.argmax(1) == source.train.labels).mean())
 
 
+def test_the_first_updates_may_see_images_of_half_the_size(digits: Data) -> None:
+    source = dataclasses.replace(digits, augmentation=Augmentation())
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((None, None, 1))
+    h = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(inputs)
+    free = keras.Model(
+        inputs, keras.layers.Dense(10)(keras.layers.GlobalAveragePooling2D()(h)), name="free"
+    )
+    model = keras.Model(image := keras.Input(source.input_shape), free(image))
+    plan = short(learning_rate=1e-9, low_resolution=0.5)  # of two updates the first
+    (epoch,) = run(model, source, plan).epochs
+    (order,), _ = trainer.pipeline._orders(len(source.train), plan, 3)
+    pixels = ((source.train.images / 255.0 - source.mean) / source.std)[order]
+    half = pixels[:512].reshape(512, 4, 2, 4, 2, 1).mean((2, 4))
+    logits = np.concatenate([free.predict(part, verbose=0) for part in (half, pixels[512:])])
+    labels = source.train.labels[order]
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)
+    assert epoch.loss == pytest.approx(float(loss), rel=1e-5)
+    assert epoch.accuracy == pytest.approx((logits.argmax(1) == labels).mean())
+
+
 @pytest.mark.parametrize("micro_batch_size", [0, 100])
 def test_class_weights_change_the_loss_as_by_hand(digits: Data, micro_batch_size: int) -> None:
     others, threes = (np.flatnonzero((digits.train.labels == 3) == is_3) for is_3 in (False, True))
@@ -179,6 +201,7 @@ def test_accuracies_come_from_one_count_by_class(digits: Data) -> None:
     assert list(hits.shares.values()) == shares
     assert result.validation_accuracy == hits.accuracy == right.sum() / len(right)
     assert result.balanced_accuracy == hits.balanced_accuracy == pytest.approx(np.mean(shares))
+    assert list(result.hits) == list(hits.hits) == list(right)  # image by image, in their order
 
 
 @pytest.mark.parametrize("batch_size", [64, 359, 1000])
@@ -222,17 +245,31 @@ def test_whoever_listens_hears_of_updates_and_changes_no_bit(digits: Data) -> No
 
 
 def test_the_sum_of_losses_and_the_last_training_accuracy_come_with_the_epochs() -> None:
-    epochs = (trainer.EpochResult(0, 2.0, 0.25), trainer.EpochResult(1, 0.5, 0.75))
+    epochs = (EpochResult(0, 2.0, 0.25), EpochResult(1, 0.5, 0.75))
     result = TrainResult(epochs, 0.5, 0.5, 2, 1.0, 1.0, True)
     assert (result.loss_sum, result.train_accuracy) == (2.5, 0.75)
-    lost = (*epochs, trainer.EpochResult(2, math.nan, 0.1))
+    lost = (*epochs, EpochResult(2, math.nan, 0.1))
     assert dataclasses.replace(result, epochs=lost, finite=False).loss_sum == math.inf
+
+
+def test_averaged_weights_are_measured_and_stored_and_train_on_as_without(digits: Data) -> None:
+    models = [conv_net(digits) for _ in range(3)]
+    plain = trainer.train(models[0], digits, short(epochs=2), NONE, seed=3)
+    plan = short(epochs=2, ema_decay=0.5)
+    averaged = trainer.train(models[1], digits, plan, NONE, seed=3, validate_each_epoch=True)
+    assert [each.loss for each in averaged.epochs] == [each.loss for each in plain.epochs]
+    assert averaged.validation_accuracy == averaged.epochs[-1].validation_accuracy
+    stored = trainer.accuracy(models[1], digits.validation, digits, NONE)
+    assert averaged.validation_accuracy == stored
+    assert largest_difference(models[0], models[1]) > 1e-3
+    ended = trainer.train(models[2], digits, plan, NONE, seed=3, on_epoch=lambda _: True)
+    assert ended.validation_accuracy == averaged.epochs[0].validation_accuracy
 
 
 def test_training_ends_when_on_epoch_says_so(digits: Data) -> None:
     seen: list[int] = []
 
-    def second(epoch: trainer.EpochResult) -> bool:
+    def second(epoch: EpochResult) -> bool:
         seen.append(epoch.epoch)
         return epoch.epoch == 1
 
@@ -283,7 +320,7 @@ def test_a_batch_that_does_not_fit_is_refused(digits: Data) -> None:
 def test_how_often_training_may_be_stopped_changes_nothing(digits, monkeypatch) -> None:
     results, models = [], []
     for patience in (0.0, 1e9):  # an update at a time, and all at once
-        monkeypatch.setattr(trainer, "_PATIENCE_SECONDS", patience)
+        monkeypatch.setattr(loop, "_PATIENCE_SECONDS", patience)
         models.append(conv_net(digits))
         results.append(run(models[-1], digits, short(epochs=2, batch_size=64)))
     assert results[0].epochs == results[1].epochs
@@ -298,8 +335,8 @@ def test_validation_is_stopped_between_two_batches(digits, monkeypatch) -> None:
         if len(calls) == 2:
             raise interrupts.Stopped(15)
 
-    monkeypatch.setattr(trainer.interrupts, "check", check)
-    monkeypatch.setattr(trainer, "_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(interrupts, "check", check)
+    monkeypatch.setattr(loop, "_PATIENCE_SECONDS", 0.0)
     model, strategy = conv_net(digits), devices.make_strategy("none")
     with pytest.raises(interrupts.Stopped):
         trainer.accuracy(model, digits.validation, digits, strategy, batch_size=64)
@@ -314,8 +351,8 @@ def test_training_is_stopped_between_two_updates(digits, monkeypatch) -> None:
         if len(calls) == 3:
             raise interrupts.Stopped(15)
 
-    monkeypatch.setattr(trainer.interrupts, "check", check)
-    monkeypatch.setattr(trainer, "_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(interrupts, "check", check)
+    monkeypatch.setattr(loop, "_PATIENCE_SECONDS", 0.0)
     with pytest.raises(interrupts.Stopped):
         run(conv_net(digits), digits, short(batch_size=64))
     assert len(calls) == 3  # an update each: in the middle of the first epoch

@@ -16,7 +16,15 @@ import pytest
 import tensorflow as tf
 from keras_tuner import errors
 
-from epnas_tf.tuner.durable import DurableOracle, DurableTuner, Status, Trial, metrics, values
+from epnas_tf.tuner.durable import (
+    DurableOracle,
+    DurableTuner,
+    Status,
+    StoppedError,
+    Trial,
+    metrics,
+    values,
+)
 from epnas_tf.workdir import storage
 
 
@@ -327,6 +335,20 @@ def test_a_trial_that_was_put_back_is_handed_out_again(tmp_path):
     assert [trial.message for trial in again.oracle.trials.values()] == ["stopped"]
     again.search()
     assert again.ran == [0, 1, 2]
+
+
+def test_a_trial_that_was_stopped_in_order_counts_as_no_failure(tmp_path):
+    class Stopping(_Tuner):
+        def run_trial(self, trial, *args, **kwargs):
+            if not self.oracle.end_order:
+                raise StoppedError("for a while")
+            return super().run_trial(trial, *args, **kwargs)
+
+    tuner = Stopping(tmp_path)
+    tuner.search()
+    ended = [(trial.status, trial.message) for trial in _Tuner(tmp_path).oracle.trials.values()]
+    assert ended[0] == (Status.FAILED, "stopped")
+    assert {status for status, _ in ended[1:]} == {Status.COMPLETED}
 
 
 def test_a_trial_that_has_ended_is_not_put_back(tmp_path, monkeypatch):

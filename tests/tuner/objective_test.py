@@ -12,7 +12,8 @@ import pytest
 from epnas_tf.data import dataset as data_lib
 from epnas_tf.training import trainer
 from epnas_tf.training.accuracies import ClassHits
-from epnas_tf.training.trainer import EpochResult, TrainResult
+from epnas_tf.training.epochs import EpochResult
+from epnas_tf.training.trainer import TrainResult
 from epnas_tf.tuner import durable
 from epnas_tf.workdir import best_json, storage
 

@@ -27,7 +27,6 @@ from epnas_tf.searching.progressive import ProgressiveSearch
 from epnas_tf.searching.settings import PAPER, PAPER_STARTS
 from epnas_tf.training.evaluate import Evaluator
 from epnas_tf.tuner import durable, run_limits
-from epnas_tf.tuner import oracle as oracle_lib
 from epnas_tf.tuner.durable import Status
 from epnas_tf.tuner.oracle import EPNASOracle
 from epnas_tf.tuner.settings import OracleSettings
@@ -722,7 +721,7 @@ def test_trials_that_contradict_each_other_are_an_error_that_names_the_folder(
     def illegal(self, log):
         raise ValueError("no such place")
 
-    monkeypatch.setattr(oracle_lib.ProgressiveSearch, "replay", illegal)
+    monkeypatch.setattr(ProgressiveSearch, "replay", illegal)
     with pytest.raises(ValueError, match=r"search contradict each other: .*no such place"):
         make_tuner().search(data)
 

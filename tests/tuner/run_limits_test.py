@@ -46,6 +46,32 @@ def test_the_first_that_is_reached_is_named(tmp_path, clock):
     assert limits.reached(1, str(tmp_path)) == "max_trials=1"
 
 
+def test_the_time_is_up_after_the_last_second(clock):
+    limits, endless = RunWatch(RunLimits(max_hours=1.5)), RunWatch(RunLimits(max_hours=0))
+    clock[0] += 5400
+    assert not limits.time_is_up
+    clock[0] += 0.1
+    assert limits.time_is_up
+    assert not endless.time_is_up
+
+
 def test_the_seconds_of_a_run_are_those_of_its_hours():
     assert RunWatch(RunLimits(max_hours=1.5)).seconds == 5400
     assert RunWatch(RunLimits()).seconds == 0
+
+
+def test_time_that_is_kept_back_is_for_no_networks(tmp_path, clock):
+    limits = RunWatch(RunLimits(max_hours=1, max_trials=3))
+    clock[0] += 3000
+    assert limits.reached(0, str(tmp_path), 600) == ""
+    assert limits.reached(0, str(tmp_path), 601) == "max_hours=1"
+    assert limits.reached(3, str(tmp_path)) == "max_trials=3"
+    assert limits.spent(str(tmp_path)) == ""  # for what counts as no trial
+    clock[0] += 601
+    assert limits.spent(str(tmp_path)) == "max_hours=1"
+
+
+def test_a_search_that_is_to_be_finished_gets_no_network(tmp_path):
+    limits = RunWatch(RunLimits(finish=True))
+    assert limits.reached(0, str(tmp_path)) == "finish=true"
+    assert limits.spent(str(tmp_path)) == ""

@@ -236,6 +236,31 @@ def _rates(monkeypatch):
     return rates
 
 
+def test_a_tuner_plans_the_length_of_a_child_for_the_time_there_is(quick, make_tuner, data):
+    rate = {"machine_gflops": 0.01}
+    timed = {"max_hours": 0.25, "max_child_minutes": 0.0, **rate}
+    tuner = make_tuner(**timed)
+    usual = make_tuner("endless", max_child_minutes=0.0, **rate).plan(data)
+    plan = tuner.plan(data)
+    assert usual.budget.limits.max_child_minutes == 10
+    assert plan.budget.limits.max_child_minutes < 1
+    assert plan.schedule.epochs < usual.schedule.epochs
+    stored = plan.project.settings
+    assert stored["max_child_minutes"] == plan.budget.limits.max_child_minutes
+    tuner.search(data)
+    for changes in ({}, {"max_hours": 2.0}, {"max_hours": 0.0}):  # it is not planned again
+        again = make_tuner(**(timed | changes)).plan(data)
+        assert (again.schedule, again.budget) == (plan.schedule, plan.budget)
+
+
+def test_a_schedule_that_is_given_keeps_its_length(make_tuner, data, plan):
+    timed = {"max_hours": 0.25, "max_child_minutes": 0.0, "machine_gflops": 0.01}
+    given = make_tuner(schedule=plan, **timed).plan(data)
+    assert given.schedule.epochs == plan.epochs
+    assert given.budget.limits.max_child_minutes < 10
+    assert make_tuner(**timed).plan(data, {"epochs": 7}).schedule.epochs == 7
+
+
 def test_the_rate_is_measured_once_for_a_project(quick, make_tuner, data, rates, monkeypatch):
     tuner = make_tuner(max_child_minutes=5.0, max_trials=2)
     tuner.search(data)

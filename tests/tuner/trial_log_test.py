@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from keras_tuner.engine import hyperparameters
 from keras_tuner.engine.trial import Trial
@@ -164,3 +166,16 @@ def test_a_trial_is_taken_apart_once(trials, log):
     trial = trials.complete(0)
     assert log.completed_trial(trial) is log.completed_trial(trial)
     assert log.assignment(trial) is log.completed_trial(trial).assignment
+
+
+def test_what_was_measured_at_an_end_is_no_part_of_the_search(trials, log):
+    """Nor does it hide that a later step began to train the very same."""
+    first = trials.complete(0, 0.5)
+    again = Proposal(Slot(1, 0, 0, 1), _SPEC)
+    measured = trials.complete(0, 0.75)
+    measured.hyperparameters.values = Assignment(again, 1, "w").to_values()
+    assert [proposal.slot for proposal, _ in log.results()] == [log.assignment(first).slot]
+    risen = dataclasses.replace(again, wave=2)
+    trials.add(0).hyperparameters.values = Assignment(risen, 2, "w").to_values()
+    assert log.results()[1:] == [(risen, None)]
+    assert log.remembered(risen).accuracy == 0.75

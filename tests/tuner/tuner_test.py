@@ -31,7 +31,7 @@ from epnas_tf.searching.trials import Slot
 from epnas_tf.training import pipeline, trainer
 from epnas_tf.training.evaluate import Evaluation, Evaluator
 from epnas_tf.training.schedule import Schedule
-from epnas_tf.tuner import durable
+from epnas_tf.tuner import durable, run_limits
 from epnas_tf.tuner import tuner as tuner_lib
 from epnas_tf.tuner.durable import Status
 from epnas_tf.tuner.generations import Generations
@@ -211,6 +211,34 @@ def test_a_space_for_images_of_another_size_is_refused(make_tuner):
         tuner.search(x, np.arange(40) % 2)
     assert tuner.oracle.trials == {}
     assert not storage.exists(tuner.work_dir.project)
+
+
+# The end of the time there is
+
+
+def test_a_child_is_ended_at_the_limit_and_run_again(searched, make_tuner, data, plan, monkeypatch):
+    tuner = make_tuner(max_hours=1.0, schedule=plan)
+    now, heard = [0.0], []
+
+    def on_updates(updates):
+        heard.append(updates)
+        if any(durable.values(t)["slot"] == "e01s00b1" for t in tuner.oracle.trials.values()):
+            now[0] = 3600.5
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_limits.RunWatch, "elapsed", lambda watch: now[0])
+        patch.setattr(tuner.console.progress, "on_updates", on_updates)
+        tuner.search(data)
+    assert heard[-1].done < heard[-1].total  # within its training
+    assert tuner.oracle.stopped_by == "max_hours=1"
+    assert [record.slot.name for record in tuner.oracle.completed()] == ["e01s00b0"]
+    assert tuner.oracle.trials["0001"].message == durable.STOPPED
+
+    again = make_tuner(max_trials=2, schedule=plan)
+    again.search(data)
+    records = again.oracle.completed()
+    assert [(r.assignment.attempt, r.assignment.deaths) for r in records] == [(1, 0), (2, 0)]
+    assert [r.result for r in records] == [r.result for r in searched.oracle.completed()[:2]]
 
 
 # Networks that come again

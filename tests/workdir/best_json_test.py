@@ -7,6 +7,7 @@ import pytest
 
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
+from epnas_tf.searching.gain import Gain
 from epnas_tf.workdir import best_json, storage
 from epnas_tf.workdir.best_json import Best
 from epnas_tf.workdir.layout import WorkDir
@@ -64,4 +65,23 @@ def test_another_format_is_refused_in_a_sentence(tmp_path):
     work_dir = WorkDir(str(tmp_path))
     storage.write_atomic(work_dir.best, json.dumps(_BEST.to_dict() | {"format": 7}))
     with pytest.raises(ValueError, match=r"best\.json must have format 1, got 7: another version"):
+        best_json.read(work_dir)
+
+
+@pytest.mark.parametrize("ends", [(0.7, 3.5), (None, None)])
+def test_the_gain_comes_back(tmp_path, ends):
+    work_dir = WorkDir(str(tmp_path))
+    gain = Gain("e01s02b3", "e01s00b0", 2.1, *ends, "seeds and images", 2, 4)
+    best = dataclasses.replace(_BEST, gain=gain)
+    best_json.write(work_dir, best)
+    assert best_json.read(work_dir) == best
+    assert "gain" not in _BEST.to_dict()
+    stored = best.to_dict()
+    wrongs = ({"over": "x"}, {"points": "2"}, {"low": []}, {"basis": "luck"}, {"start_is_best": 1})
+    for wrong in wrongs:
+        storage.write_atomic(work_dir.best, json.dumps(stored | {"gain": stored["gain"] | wrong}))
+        with pytest.raises(ValueError, match=r"best\.json is corrupt or not written by this"):
+            best_json.read(work_dir)
+    storage.write_atomic(work_dir.best, json.dumps(stored | {"gain": None}))
+    with pytest.raises(ValueError, match=r"best\.json is corrupt or not written by this"):
         best_json.read(work_dir)

@@ -8,7 +8,7 @@ from epnas_tf.workdir import storage
 from epnas_tf.workdir.layout import COPIES, WorkDir
 
 _PROPERTIES = [name for name, value in vars(WorkDir).items() if isinstance(value, property)]
-_FOLDERS = ["models", "shared_params"]
+_FOLDERS = ["finals", "models", "shared_params"]
 
 
 def test_file_names():
@@ -22,6 +22,7 @@ def test_file_names():
     assert work.lock == "gs://bucket/run/lock"
     assert work.copy("prior") == "gs://bucket/run/prior.json"
     assert work.model("e01s03b5") == "gs://bucket/run/models/e01s03b5.weights.h5"
+    assert work.hits("e01s03b5r2m1") == "gs://bucket/run/finals/e01s03b5r2m1.npz"
 
 
 @pytest.mark.parametrize("name", [*sorted({*_PROPERTIES} - {*_FOLDERS, "lock"}), *COPIES])
@@ -42,6 +43,7 @@ def test_a_search_is_deleted_and_nothing_else(folder):
         *("flags.txt", "project.json", "trials.csv", "best.json", "steps.jsonl", "oracle.json"),
         *("trial_0003/trial.json", "trial_0003/trial.json.0a1b2c3d.tmp", "best.json.00ff00ff.tmp"),
         *("models/e01s00b0.weights.h5", "shared_params/index.json", "shared_params/x.npz"),
+        *("finals/e01s00b0r2.npz", "finals/e01s00b0r2m1.npz.0a1b2c3d.tmp"),
     ]
     theirs = ["notes.txt", "models/mine.keras", "trials/trial.json", "trial_x/trial.json"]
     for name in ours + theirs:

@@ -6,7 +6,6 @@ import contextlib
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from epnas_tf.architecture import morph
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.report import forecast
 from epnas_tf.report.forecast import Tally
@@ -34,6 +33,7 @@ class Console:
         self.verbose = verbose
         self.read: dict[str, Sequence[str]] = {}
         self._leads = leads  # a worker knows its own trials alone
+        self._said = ""
         self._timing = Timing()
         self.progress = Progress(self._timing)
 
@@ -60,6 +60,8 @@ class Console:
         if not self.verbose:
             return
         tally = self._timing.tally(oracle)
+        if not finished.proposal.in_step:
+            self._say_once(headline.finals(oracle.finals.lineup))
         self.progress.write(line(oracle, finished, tally))
         if self.verbose > 1:
             self.progress.write(f"    {finished.proposal.spec.to_json()}")
@@ -67,6 +69,11 @@ class Console:
         if first_step and not tally.before:
             for said in forecast.after_first_step(tally):
                 self.progress.write(said)
+
+    def _say_once(self, text: str) -> None:
+        if text != self._said:
+            self._said = text
+            self.progress.write(text)
 
 
 def line(oracle: EPNASOracle, finished: CompletedTrial, tally: Tally) -> str:
@@ -95,7 +102,7 @@ def _made(finished: CompletedTrial) -> str:
         return f"measured again, {finished.outcome.epochs} epochs"
     if finished.slot.rung:
         return f"risen, {finished.outcome.epochs} epochs"
-    return morph.describe(finished.proposal.action)
+    return finished.proposal.made
 
 
 def _outcome(finished: CompletedTrial) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from epnas_tf.data.dataset import Data
 from epnas_tf.data.labels import shortened
 from epnas_tf.report import classes
+from epnas_tf.searching.finals import Lineup
 from epnas_tf.training import accuracies
 from epnas_tf.tuner.session import Plan
 
@@ -31,7 +32,7 @@ def lines(plan: Plan, networks: int, work_dir: str) -> list[str]:
     said = [
         f"{data.name}: {len(data.train)} training{_test(data)} and {len(data.validation)} "
         f"validation images of {shape}, {data.num_classes} classes{_names(data)}{uneven}; "
-        f"{networks} networks in {work_dir}",
+        f"at most {networks} networks in {work_dir}",
         _child(plan),
     ]
     if len(data.validation) < _ENOUGH:
@@ -39,6 +40,16 @@ def lines(plan: Plan, networks: int, work_dir: str) -> list[str]:
     if uneven:
         said.append(_uneven_training(data))
     return said + [f"note: {note}" for note in data.notes]
+
+
+def finals(lineup: Lineup) -> str:
+    """Returns what is said of the end of a search when it begins."""
+    start = "none" if lineup.start is None else lineup.start.first.name
+    names = [slot.first.name for slot in lineup.networks]
+    return (
+        f"the end: {', '.join(names)} (best start: {start}) are measured at the highest rung, "
+        f"{len(lineup.planned)} trainings in all"
+    )
 
 
 def _test(data: Data) -> str:

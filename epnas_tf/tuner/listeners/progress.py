@@ -18,7 +18,7 @@ from typing import Any
 from tqdm import tqdm
 
 from epnas_tf import interrupts, terminal
-from epnas_tf.training.trainer import Updates
+from epnas_tf.training.epochs import Updates
 from epnas_tf.tuner.listeners.timing import Timing
 from epnas_tf.tuner.oracle import EPNASOracle
 

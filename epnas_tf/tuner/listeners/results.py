@@ -10,7 +10,6 @@ import logging
 import os
 from collections.abc import Sequence
 
-from epnas_tf.architecture import morph
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.tuner.oracle import EPNASOracle
 from epnas_tf.tuner.trial_data import CompletedTrial
@@ -93,7 +92,8 @@ class ResultsWriter:
     def _kept(self, oracle: EPNASOracle, ranked: Sequence[str]) -> set[str]:
         """Returns the names of the trials, best first in `ranked`, whose weights stay."""
         running = map(oracle.log.assignment, oracle.ongoing_trials.values())
-        return {*ranked[: self._keep_models], *(assignment.slot.name for assignment in running)}
+        kept = {*ranked[: self._keep_models], *(assignment.slot.name for assignment in running)}
+        return kept | oracle.finals.kept()
 
     def _weights(self) -> list[str]:
         return [n for n in storage.names(self._work_dir.models) if n.endswith(".weights.h5")]
@@ -115,7 +115,7 @@ def row_of(trial: CompletedTrial) -> Row:
         attempt=assignment.attempt,
         trial_id=trial.trial_id,
         parent=trial.proposal.parent or "",
-        action=morph.describe(trial.proposal.action) if trial.slot.of_fold else "",
+        action=trial.proposal.made,
         worker=assignment.worker,
         reused=trial.proposal.reuse or "",
         inherited=outcome.inherited,

@@ -16,6 +16,7 @@ from epnas_tf.searching.trials import Proposal, Slot, ranked
 from epnas_tf.tuner.listeners import console
 from epnas_tf.tuner.listeners.console import Console
 from epnas_tf.tuner.listeners.timing import Timing
+from epnas_tf.tuner.settings import OracleSettings
 from epnas_tf.tuner.trial_data import Assignment, CompletedTrial, Outcome
 
 _SPEC = LayerwiseSpec((LayerSpec("conv2d", 3, None, 8, "relu"),), 4)
@@ -39,8 +40,9 @@ def _oracle(*trials, total=28, seconds=100.0, constraints=(), limit=0.0):
         best=lambda: ranked(trials),
         total=total,
         watch=types.SimpleNamespace(elapsed=lambda: seconds, seconds=limit),
+        finals=types.SimpleNamespace(minutes=lambda: 0.0),
         constraints=constraints,
-        settings=types.SimpleNamespace(branches=4),
+        settings=OracleSettings(branches=4),
     )
 
 

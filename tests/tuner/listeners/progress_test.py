@@ -12,8 +12,8 @@ from keras_tuner import errors
 
 from epnas_tf import interrupts
 from epnas_tf.architecture.limits import Constraint
+from epnas_tf.training.epochs import Updates
 from epnas_tf.training.evaluate import Evaluator
-from epnas_tf.training.trainer import Updates
 from epnas_tf.tuner.listeners import progress
 from tests.tuner.listeners.screen import Terminal
 

@@ -257,7 +257,8 @@ def test_nothing_is_said_where_nothing_kept_is_deleted(quick, keeping, data, cap
 
 def test_of_many_weights_that_go_ten_are_named(tmp_path, caplog):
     trials = [_trial(_START.proposal.spec, Slot(1, 1, branch)) for branch in range(14)]
-    oracle = types.SimpleNamespace(best=lambda: trials, ongoing_trials={}, log=_LOG)
+    finals = types.SimpleNamespace(kept=set)
+    oracle = types.SimpleNamespace(best=lambda: trials, ongoing_trials={}, log=_LOG, finals=finals)
     work_dir = WorkDir(str(tmp_path))
     names = [trial.slot.name for trial in trials]
     for name in names:

@@ -1,0 +1,178 @@
+"""The epochs of a training: their updates, what is told of them, and where they begin and pause."""
+
+from __future__ import annotations
+
+import epnas_tf.backend
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from epnas_tf.training import loop
+from epnas_tf.training import state as state_lib
+from epnas_tf.training.schedule import Schedule, learning_rate_at
+from epnas_tf.training.state import State
+
+# (rates [n], sums so far of losses and hits) -> the sums with those of its updates.
+RunSteps = Callable[[Any, Any, Any], tuple[Any, Any]]
+
+_NOTHING = np.zeros(2, np.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class EpochResult:
+    """One epoch of the schedule.
+
+    Attributes:
+      epoch: counted from 0.
+      loss: mean cross-entropy over the epoch's images, each times its weight where images have
+        weights, without the L2 term; of smoothed labels where they are.
+      accuracy: share of the epoch's images classified correctly, in training mode.
+      validation_accuracy: after the epoch, where it was asked for and after the last planned one.
+    """
+
+    epoch: int
+    loss: float
+    accuracy: float
+    validation_accuracy: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Updates:
+    """How far a training run is.
+
+    Attributes:
+      epoch: the running one, counted from 0.
+      epochs: planned.
+      done: updates so far, over all epochs.
+      total: updates of all planned epochs.
+      accuracy: share of the running epoch's images classified correctly so far.
+    """
+
+    epoch: int
+    epochs: int
+    done: int
+    total: int
+    accuracy: float
+
+
+class Place:
+    """Where a training begins, and where it hands out its state.
+
+    Attributes:
+      epochs: those that were run, of the state that it goes on from too.
+      updates: done when it begins.
+      sums: of losses and hits of the epoch that it begins in.
+    """
+
+    def __init__(self, state: State | None, on_state: Callable[[State], None] | None):
+        self.epochs: list[EpochResult] = []
+        self.updates, self.sums = 0, _NOTHING
+        self._state, self._on_state = state, on_state
+        self._of: dict[str, Any] = {}
+        self._falls_from = -1
+        self._variables: list[keras.Variable] = []
+
+    def enter(
+        self,
+        of: dict[str, Any],
+        falls_from: int,
+        variables: list[keras.Variable],
+        strategy: tf.distribute.Strategy,
+    ) -> None:
+        """Begins where the state says; raises ValueError where it is another training's."""
+        self._of, self._falls_from, self._variables = of, falls_from, variables
+        if self._state is None:
+            return
+        shapes = [tuple(variable.shape) for variable in variables]
+        state_lib.refuse_other(self._state, of, falls_from, shapes)
+        self.updates, self.sums = self._state.updates, self._state.sums
+        for epoch, (loss, accuracy, validation) in enumerate(self._state.epochs.tolist()):
+            measured = None if math.isnan(validation) else validation
+            self.epochs.append(EpochResult(epoch, loss, accuracy, measured))
+        with strategy.scope():
+            for variable, value in zip(variables, self._state.variables, strict=True):
+                variable.assign(value)
+
+    def cuts(self, epoch: int, steps: int, others: Iterable[int] = ()) -> list[int]:
+        """Returns where an epoch's updates begin, where they pause and where they end.
+
+        Args:
+          epoch: counted from 0.
+          steps: updates of an epoch.
+          others: pauses beside that of the state, in updates over all epochs.
+        """
+        before = epoch * steps
+        first = max(0, self.updates - before)
+        pauses = {at - before for at in (self._falls_from, *others)}
+        return [first, *sorted(at for at in pauses if first < at < steps), steps]
+
+    def hand_out(self, updates: int, loss: Any, hits: Any) -> None:
+        """Hands out the state where this is its place."""
+        if self._on_state is None or updates != self._falls_from:
+            return
+        rows = [(each.loss, each.accuracy, each.validation_accuracy) for each in self.epochs]
+        epochs = np.array(rows, np.float64).reshape(-1, 3)  # None becomes NaN
+        values = tuple(np.asarray(variable.value) for variable in self._variables)
+        sums = np.array([loss, hits], np.float32)
+        self._on_state(State(self._of, updates, epochs, sums, values))
+
+
+class Epochs:
+    """Runs the updates of an epoch."""
+
+    def __init__(
+        self,
+        runs: Mapping[int, RunSteps],
+        rates: np.ndarray,
+        batch_size: int,
+        on_updates: Callable[[Updates], None] | None,
+        place: Place,
+    ):
+        """Prepares a training's epochs.
+
+        Args:
+          runs: what runs updates, by the update, over all epochs, from which it does; one from 0.
+          rates: float32 [epochs, steps per epoch].
+          batch_size: images per update.
+          on_updates: hears how far they are.
+          place: where they begin and pause.
+        """
+        self._runs = runs
+        self._rates, self._batch_size = rates, batch_size
+        self._on_updates, self._place = on_updates, place
+        self._pace = loop.Pace()
+
+    def __call__(self, epoch: int) -> tuple[float, np.float32]:
+        """Returns the mean loss of an epoch's updates and the number of hits."""
+        rates = self._rates[epoch]
+        before = epoch * len(rates)
+        cuts = self._place.cuts(epoch, len(rates), self._runs)
+        loss, hits = tf.unstack(tf.constant(self._place.sums if cuts[0] else _NOTHING))
+        for start, stop in itertools.pairwise(cuts):
+            self._place.hand_out(before + start, loss, hits)
+            run = self._runs[max(begins for begins in self._runs if begins <= before + start)]
+            for part in self._pace(start, stop):
+                loss, hits = run(tf.constant(rates[part]), loss, hits)
+                float(loss)  # waits for the graph
+                if self._on_updates is not None:
+                    self._on_updates(self._updates(epoch, part.stop, float(hits)))
+        return float(loss.numpy() / np.float32(len(rates))), hits.numpy()
+
+    def _updates(self, epoch: int, done: int, hits: float) -> Updates:
+        epochs, steps = self._rates.shape
+        accuracy = hits / (done * self._batch_size)
+        return Updates(epoch, epochs, epoch * steps + done, epochs * steps, accuracy)
+
+
+def learning_rates(schedule: Schedule, steps_per_epoch: int) -> np.ndarray:
+    """Returns float32 [epochs, steps per epoch]."""
+    total = schedule.epochs * steps_per_epoch
+    rates = [learning_rate_at(update, schedule, steps_per_epoch) for update in range(total)]
+    return np.array(rates, np.float32).reshape(schedule.epochs, steps_per_epoch)

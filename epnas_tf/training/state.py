@@ -1,0 +1,136 @@
+"""What a training hands out where its rate begins to fall, so that a longer one goes on from there.
+
+A trapezoid's rate is constant until then, the stream of images and their variations are keyed by
+the seed alone: a training of three times the epochs is the same to the bit up to there, and gives
+the same bits whether it starts anew or goes on. A state is a cache; one that is lost costs time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from epnas_tf import untrusted
+from epnas_tf.training.schedule import Schedule
+
+# What may be another in the training that goes on.
+_FREE = ("name", "epochs")
+_FORMAT = 1
+_HEAD, _EPOCHS, _SUMS = "head", "epochs", "sums"
+# An archive may be of a few bytes and unpack to more than any memory.
+_MAX_UNPACKED = 4 * 2**30
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class State:
+    """Where a training stands.
+
+    Attributes:
+      of: what it is a state of, as plain data (`described`); no other training goes on from it.
+      updates: done so far.
+      epochs: float64 [whole epochs, 3]: loss, accuracy, validation accuracy, not a number where
+        that was not measured.
+      sums: float32 [2]: of the losses and hits of the updates of the epoch that is not whole.
+      variables: of the network and its optimizer, in their order.
+    """
+
+    of: Mapping[str, Any]
+    updates: int
+    epochs: np.ndarray
+    sums: np.ndarray
+    variables: tuple[np.ndarray, ...]
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Hex digits of the hash of its content."""
+        found = hashlib.sha256(_head(self).encode())
+        for array in (self.epochs, self.sums, *self.variables):
+            found.update(f"{array.dtype.str}{array.shape}".encode() + array.tobytes())
+        return found.hexdigest()
+
+
+def described(
+    network: str, seed: int, schedule: Schedule, images: str, variation: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Returns what decides a training up to where its rate falls, as plain data.
+
+    Args:
+      network: its name.
+      seed: of the training.
+      schedule: its length may be another.
+      images: fingerprint of the training split.
+      variation: how images are varied.
+    """
+    recipe = {k: v for k, v in dataclasses.asdict(schedule).items() if k not in _FREE}
+    said = {"network": network, "seed": seed, "images": images, "variation": dict(variation)}
+    return dict(json.loads(json.dumps(said | {"schedule": recipe})))
+
+
+def refuse_other(
+    state: State, of: Mapping[str, Any], most: int, shapes: Sequence[tuple[int, ...]]
+) -> None:
+    """Raises ValueError where a training cannot go on from a state.
+
+    Args:
+      state: from another training.
+      of: what the training is, as `described` has it.
+      most: updates before its rate falls.
+      shapes: of its variables.
+    """
+    differing = [
+        f"{name} {state.of.get(name)!r:.200}, not {of[name]!r:.200}"
+        for name in of
+        if state.of.get(name) != of[name]
+    ]
+    if differing:
+        raise ValueError(f"the state must be of the same training, it has {'; '.join(differing)}")
+    if [array.shape for array in state.variables] != list(shapes):
+        raise ValueError("the state must be of the same network, its variables have other shapes")
+    if state.updates > most:
+        raise ValueError(
+            f"the state must be of at most {most} updates, where this training's rate begins to "
+            f"fall, got {state.updates}: a longer training can go on from it"
+        )
+
+
+def to_bytes(state: State) -> bytes:
+    """Returns a state as an .npz that holds the hash of its content."""
+    head = np.frombuffer(_head(state, digest=state.digest).encode(), np.uint8)
+    arrays = {_HEAD: head, _EPOCHS: state.epochs, _SUMS: state.sums}
+    arrays |= {str(index): array for index, array in enumerate(state.variables)}
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def from_bytes(content: bytes) -> State:
+    """Returns the state that `to_bytes` wrote; raises ValueError for anything else."""
+    try:
+        size = untrusted.unpacked_bytes(io.BytesIO(content))
+        if size > _MAX_UNPACKED:
+            raise ValueError(f"it must unpack to at most {_MAX_UNPACKED} bytes, got {size}")
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            head = untrusted.parse_object(archive[_HEAD].tobytes())
+            variables = tuple(archive[str(index)] for index in range(len(archive.files) - 3))
+            state = State(
+                head["of"], int(head["updates"]), archive[_EPOCHS], archive[_SUMS], variables
+            )
+        if head["format"] != _FORMAT or head["digest"] != state.digest:
+            raise ValueError("its format or hash differs")
+    except untrusted.BAD_ARCHIVE as error:
+        raise ValueError(
+            f"the state of a training is corrupt or not written by this search: {error!r:.200}"
+        ) from error
+    return state
+
+
+def _head(state: State, **others: str) -> str:
+    said = {"format": _FORMAT, "of": state.of, "updates": state.updates} | others
+    return json.dumps(said, sort_keys=True)

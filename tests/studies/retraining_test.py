@@ -1,0 +1,154 @@
+"""Networks trained by one recipe: what is trained, what goes on, and what is noted."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+
+import pytest
+
+from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
+from epnas_tf.studies import cores, recipes, rescoring, resumable, retraining
+from epnas_tf.training.evaluate import Evaluation, Evaluator
+from tests.studies.pools import DirectPool
+
+
+def _network(channels: int) -> LayerwiseSpec:
+    return LayerwiseSpec((LayerSpec("conv2d", 1, channels=channels, activation="relu"),), 2)
+
+
+_NETWORKS = {"a": _network(2), "b": _network(4)}
+
+
+@pytest.fixture(autouse=True)
+def _any_threads(monkeypatch):
+    """TensorFlow has started here, perhaps with others."""
+    monkeypatch.setattr(retraining.devices, "use_threads", lambda count: count)
+
+
+@pytest.fixture(name="recipe", scope="module")
+def _recipe():
+    return recipes.parse(["--train_fraction=0.1", "--schedule=plain", "--epochs=1"])
+
+
+@pytest.fixture(name="other", scope="module")
+def _other():
+    return recipes.parse(["--train_fraction=0.1", "--schedule=plain", "--epochs=2"])
+
+
+@pytest.fixture(name="trained")
+def _trained(monkeypatch):
+    """What was trained, in order; nothing really is."""
+    asked = []
+
+    def start(recipe):
+        monkeypatch.setattr(retraining, "_recipe", recipe, raising=False)
+
+    def train(name, spec, seed):
+        asked.append((name, seed))
+        known = {"key": spec.key, "recipe": retraining._recipe.text, "seed": seed}
+        numbers = {"accuracy": 0.5, "test": None, "all_seconds": 2.0}
+        return [{"network": name} | known | numbers]
+
+    monkeypatch.setattr(retraining, "start_worker", start)
+    monkeypatch.setattr(retraining, "train", train)
+    return asked
+
+
+def test_a_network_is_trained_measured_and_noted(recipe, tmp_path, capsys):
+    path = tmp_path / "new" / "rows.jsonl"
+    retraining.train_missing(path, recipe, {"a": _NETWORKS["a"]}, range(1))
+    (row,) = resumable.read(path)
+    assert (row["network"], row["key"]) == ("a", _NETWORKS["a"].key)
+    assert (row["recipe"], row["seed"], row["status"]) == (recipe.text, 0, "trained")
+    assert (len(row["losses"]), len(row["training_accuracies"])) == (1, 1)
+    assert 0 < row["accuracy"] < 1
+    assert 0 < row["test"] < 1
+    assert row["all_seconds"] > row["seconds"] > 0
+    assert "1 of 1: a, seed 0: validation 0." in capsys.readouterr().out
+
+
+def test_a_seed_gives_the_figures_of_rescore(recipe, monkeypatch):
+    seeds = []
+
+    def evaluate(self, spec, seed, keep):
+        seeds.append((seed, self.data.name, self.schedule.epochs))
+        return Evaluation(0.5, 0.5, "failed")
+
+    monkeypatch.setattr(Evaluator, "evaluate", evaluate)
+    retraining.start_worker(recipe)
+    (row,) = retraining.train("a", _NETWORKS["a"], 0)
+    assert (row["accuracy"], row["test"], row["losses"]) == (0.5, None, [])
+    data, plan = recipe.load()
+    rescoring.scores(_NETWORKS["a"], data, plan, 1)
+    assert seeds == [seeds[0]] * 2
+
+
+def test_only_what_is_missing_is_trained_seed_by_seed(recipe, other, trained, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    retraining.train_missing(path, recipe, {"a": _NETWORKS["a"]}, [0])
+    retraining.train_missing(path, recipe, _NETWORKS, [0, 1])
+    assert trained == [("a", 0), ("b", 0), ("a", 1), ("b", 1)]
+    trained.clear()
+    retraining.train_missing(path, recipe, _NETWORKS, [0, 1])
+    assert trained == []
+    retraining.train_missing(path, other, _NETWORKS, [0])
+    assert trained == [("a", 0), ("b", 0)]
+
+
+def test_a_study_that_was_cut_off_goes_on(recipe, trained, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    retraining.train_missing(path, recipe, _NETWORKS, [0])
+    path.write_text(path.read_text()[:-5])
+    trained.clear()
+    retraining.train_missing(path, recipe, _NETWORKS, [0])
+    assert trained == [("b", 0)]
+    assert [row["network"] for row in resumable.read(path)] == ["a", "b"]
+
+
+def test_a_network_of_two_names_is_trained_once_and_told_by_each(recipe, trained, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    twice = {"a": _NETWORKS["a"], "winner": _NETWORKS["a"]}
+    retraining.train_missing(path, recipe, twice, [0])
+    assert trained == [("a", 0)]
+    winner = {"winner": _NETWORKS["a"]}
+    (row,) = retraining.rows_of(path, recipe, winner, [0])
+    assert row["network"] == "winner"
+
+
+def test_rows_of_others_do_not_count(recipe, other, trained, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    retraining.train_missing(path, recipe, _NETWORKS, [0, 1])
+    assert retraining.rows_of(path, other, _NETWORKS, [0]) == []
+    assert len(retraining.rows_of(path, recipe, _NETWORKS, [1])) == 2
+    assert retraining.rows_of(path, recipe, {"c": _network(8)}, [0]) == []
+
+
+def test_processes_side_by_side_are_pinned(recipe, trained, tmp_path, monkeypatch):
+    pinned = []
+    monkeypatch.setattr(cores, "usable", lambda: [3, 5])
+    monkeypatch.setattr(cores, "pin", pinned.append)
+    monkeypatch.setattr(concurrent.futures, "ProcessPoolExecutor", DirectPool)
+    path = tmp_path / "rows.jsonl"
+    retraining.train_missing(path, recipe, _NETWORKS, [0], jobs=2)
+    assert trained == [("a", 0), ("b", 0)]
+    assert pinned == [3, 5]
+
+
+def test_what_is_left_is_estimated_by_the_networks_work(capsys):
+    """After 10 s for a network of a third of the work, 20 s are left."""
+    times = iter([100.0, 110.0, 131.0])
+    units = [("a", _NETWORKS["a"], 0), ("b", _NETWORKS["b"], 0)]
+    rows = [
+        {"network": name, "key": spec.key, "seed": seed, "accuracy": 0.5}
+        | {"test": 0.25, "all_seconds": 9.0}
+        for name, spec, seed in units
+    ]
+    ratio = retraining._work(_NETWORKS["b"]) / retraining._work(_NETWORKS["a"])
+    told = list(retraining._told(iter(rows), units, clock=lambda: next(times)))
+    assert json.dumps(told) == json.dumps(rows)
+    assert capsys.readouterr().out.splitlines() == [
+        f"1 of 2: a, seed 0: validation 0.5000, test 0.2500 (9 s), "
+        f"about {round(10 * ratio)} seconds to go",
+        "2 of 2: b, seed 0: validation 0.5000, test 0.2500 (9 s)",
+    ]
