@@ -256,7 +256,7 @@ def test_starting_networks_can_be_trained_in_time(tmp_path):
         ({"dataset": "cifar10", "data_dir": "no/such"}, ["--data_dir=no/such: ", "does not exist"]),
         ({"layer_types": ("add",)}, ["--layer_types=add", "['add']"]),
         ({"micro_batch_size": 64}, ["--micro_batch_size=64: ", "divide batch_size"]),
-        ({"epochs": 0, "warmup_epochs": 30}, ["--warmup_epochs=30: ", "in 0..epochs"]),
+        ({"epochs": 0, "rungs": (), "warmup_epochs": 30}, ["--warmup_epochs=30: ", "in 0..epochs"]),
         ({"threads_per_child": 997}, ["--threads_per_child=997", "got 997"]),
     ],
 )
