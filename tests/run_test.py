@@ -110,7 +110,7 @@ def test_flags_txt_reloads_exactly(finished, tiny):
         if getattr(stored, field.name) != getattr(tiny, field.name)
     }
     assert answered == {
-        *("image_size", "schedule", "learning_rate", "warmup_epochs"),
+        *("image_size", "schedule", "learning_rate", "warmup_epochs", "epoch_images"),
         "threads_per_child",
     }
 
@@ -256,7 +256,7 @@ def test_starting_networks_can_be_trained_in_time(tmp_path):
         ({"dataset": "cifar10", "data_dir": "no/such"}, ["--data_dir=no/such: ", "does not exist"]),
         ({"layer_types": ("add",)}, ["--layer_types=add", "['add']"]),
         ({"micro_batch_size": 64}, ["--micro_batch_size=64: ", "divide batch_size"]),
-        ({"epochs": 0, "warmup_epochs": 30}, ["--warmup_epochs=30: ", "in 0..epochs"]),
+        ({"epochs": 0, "rungs": (), "warmup_epochs": 30}, ["--warmup_epochs=30: ", "in 0..epochs"]),
         ({"threads_per_child": 997}, ["--threads_per_child=997", "got 997"]),
     ],
 )

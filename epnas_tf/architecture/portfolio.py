@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from epnas_tf.architecture.budget import Budget
@@ -92,19 +93,31 @@ def portfolio(space: SearchSpace, budget: Budget, most: int) -> list[Spec]:
       budget: the limits; UNLIMITED is added where there is none on FLOPs.
       most: how many networks to return.
     """
-    if not covers(space):
-        return []
-    if not any(constraint.metric == UNLIMITED.metric for constraint in budget.constraints):
-        budget = dataclasses.replace(budget, constraints=(*budget.constraints, UNLIMITED))
-    members = _all_layerwise(space) if space.pattern == "layerwise" else _all_cells(space)
-    turns = itertools.zip_longest(*(_within(family, budget) for family in members))
-    found: dict[Spec, None] = {}
-    for spec in itertools.chain.from_iterable(turns):
-        if len(found) == most:
-            break
-        if spec is not None:
-            found.setdefault(spec)
-    return list(found)
+    return Portfolio(space, budget).specs(most)
+
+
+class Portfolio:
+    """The networks of `portfolio`, chosen again and again under other ceilings on their time."""
+
+    def __init__(self, space: SearchSpace, budget: Budget):
+        """Lists nothing yet; see `portfolio` for the arguments."""
+        if not any(constraint.metric == UNLIMITED.metric for constraint in budget.constraints):
+            budget = dataclasses.replace(budget, constraints=(*budget.constraints, UNLIMITED))
+        members: list[Iterator[_Member]] = []
+        if covers(space):
+            members = _all_layerwise(space) if space.pattern == "layerwise" else _all_cells(space)
+        self._families = [_Kept(family, budget) for family in members]
+
+    def specs(self, most: int, minutes: float = math.inf) -> list[Spec]:
+        """Returns at most so many networks, each trained in so many minutes as estimated."""
+        turns = itertools.zip_longest(*(_spread(family, minutes) for family in self._families))
+        found: dict[Spec, None] = {}
+        for spec in itertools.chain.from_iterable(turns):
+            if len(found) == most:
+                break
+            if spec is not None:
+                found.setdefault(spec)
+        return list(found)
 
 
 def covers(space: SearchSpace) -> bool:
@@ -123,14 +136,30 @@ class _Member:
     spec: Spec
 
 
-def _within(members: Iterable[_Member], budget: Budget) -> Iterator[Spec]:
-    """Yields members that keep the limits: each of other channels, none much shallower."""
+class _Kept:
+    """The members of a family that keep the limits, with their minutes; each is counted once."""
+
+    def __init__(self, members: Iterator[_Member], budget: Budget):
+        self._rest, self._budget = members, budget
+        self._known: list[tuple[_Member, float]] = []
+
+    def __iter__(self) -> Iterator[tuple[_Member, float]]:
+        yield from self._known
+        for member in self._rest:
+            if self._budget.violation(member.spec) == 0:
+                minutes = self._budget.minutes(self._budget.cost(member.spec))
+                self._known.append((member, minutes))
+                yield self._known[-1]
+
+
+def _spread(members: Iterable[tuple[_Member, float]], most: float) -> Iterator[Spec]:
+    """Yields members of at most so many minutes: each of other channels, none much shallower."""
     seen: set[Channels] = set()
     least = 0.0
-    for member in members:
+    for member, minutes in members:
         if member.channels in seen or member.depth < least:
             continue
-        if budget.violation(member.spec) == 0:
+        if minutes <= most:
             least = least or member.depth / 2
             seen.add(member.channels)
             yield member.spec

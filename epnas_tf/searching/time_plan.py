@@ -12,9 +12,10 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 
-# A search of so many seconds has at least so many networks; a shorter one as many in proportion, a
-# longer one more with the square root: half of what there is more goes into longer trainings.
+# A search of so many seconds or more has at least so many networks; a shorter one as many in
+# proportion. First larger networks come of more time; beyond an hour more of them too.
 FULL_SECONDS, FULL_NETWORKS = 900.0, 60
+_LONG_SECONDS = 3600.0
 
 # Seconds of a child beside its training, and of the policy's and predictor's share in it: building,
 # tracing, writing (2 to 4 on two cores); of a search before its first child.
@@ -142,8 +143,8 @@ class TimePlan:
 
 def wanted(seconds: float) -> float:
     """Returns how many networks a search of so many seconds should have, at least."""
-    part = seconds / FULL_SECONDS
-    return max(1.0, FULL_NETWORKS * (part if part < 1 else math.sqrt(part)))
+    part = min(1.0, seconds / FULL_SECONDS) * math.sqrt(max(1.0, seconds / _LONG_SECONDS))
+    return max(1.0, FULL_NETWORKS * part)
 
 
 def ceiling(seconds: float, shares: Shares = Shares()) -> float:

@@ -14,6 +14,7 @@ from typing import Any
 import tensorflow as tf
 
 from epnas_tf import global_state
+from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
 from epnas_tf.modeling import build_model
 from epnas_tf.training import memory, step
@@ -21,6 +22,8 @@ from epnas_tf.training.schedule import Schedule
 
 _BATCH, _SIZE, _CHANNELS = 64, 32, 32
 _REPEATS = 5
+# Images of an update by which the rate is measured: as the schedule `quick` has them.
+_FEW = 32
 
 # A smaller batch does well enough in one piece.
 LEAST_BATCH = 256
@@ -44,12 +47,18 @@ _REFERENCE = LayerwiseSpec(
 
 
 def measure_gflops() -> float:
-    """Returns the rate of `convolution_gflops`, rounded to a power of two.
+    """Returns the rate by which `Budget.minutes` is right for a small network, in GFLOP/s.
 
-    Rounded, because the rate only says which networks are far too slow, and two starts of the same
-    search should agree on it.
+    Takes a few seconds: updates of the reference network. A convolution alone would not do: its
+    rate was off by a factor of up to five for whole networks, whose other operations and input
+    count as well. Rounded to a quarter of an octave, because two starts of the same search should
+    mostly agree.
     """
-    return float(2 ** round(math.log2(convolution_gflops())))
+    shape, classes = (_SIZE, _SIZE, 3), 10
+    seconds = _update_seconds(shape, classes, (_FEW,), _REPEATS)[_FEW]
+    rated = Budget(shape, classes, images=_FEW, machine_gflops=1.0)
+    rate = 60 * rated.minutes(rated.cost(_REFERENCE)) / seconds
+    return float(f"{2 ** (round(4 * math.log2(rate)) / 4):.4g}")
 
 
 @global_state.set_aside()
@@ -105,7 +114,10 @@ def _candidates(input_shape: tuple[int, int, int], batch_size: int) -> tuple[int
 
 
 def _update_seconds(
-    input_shape: tuple[int, int, int], num_classes: int, pieces: tuple[int, ...]
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    pieces: tuple[int, ...],
+    repeats: int = _UPDATES,
 ) -> dict[int, float]:
     """Returns the least time of an update with as many images as the largest piece, by piece.
 
@@ -117,7 +129,7 @@ def _update_seconds(
         for update in updates.values():
             _timed(update)
         rounds = [
-            {piece: _timed(update) for piece, update in updates.items()} for _ in range(_UPDATES)
+            {piece: _timed(update) for piece, update in updates.items()} for _ in range(repeats)
         ]
         del model, updates, update
     return {piece: min(taken[piece] for taken in rounds) for piece in pieces}

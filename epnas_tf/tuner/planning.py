@@ -9,8 +9,8 @@ import statistics
 from collections.abc import Callable
 from typing import Any
 
-from epnas_tf.architecture.budget import Budget, ChildLimits
-from epnas_tf.architecture.portfolio import UNLIMITED, portfolio
+from epnas_tf.architecture.budget import Budget
+from epnas_tf.architecture.portfolio import UNLIMITED, Portfolio
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.data.dataset import Data
 from epnas_tf.searching import time_plan
@@ -81,11 +81,13 @@ def typical(space: SearchSpace, budget: Budget) -> Callable[[float], float | Non
     allow. None stands for a ceiling that no network of it keeps.
     """
 
+    limits = dataclasses.replace(budget.limits, max_child_minutes=None)
+    of_an_image = dataclasses.replace(budget, limits=limits, images=1)
+    networks = Portfolio(space, of_an_image)
+
     @functools.lru_cache
     def mean(most: float) -> float | None:
-        limits = ChildLimits(max_child_minutes=most / 60 if math.isfinite(most) else None)
-        of_an_image = dataclasses.replace(budget, limits=limits, images=1)
-        specs = portfolio(space, of_an_image, _NETWORKS)
+        specs = networks.specs(_NETWORKS, most / 60)
         costs = [60 * of_an_image.minutes(of_an_image.cost(spec)) for spec in specs]
         return statistics.fmean(costs) if costs else None
 

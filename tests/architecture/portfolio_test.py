@@ -11,7 +11,7 @@ from epnas_tf.architecture import portfolio as portfolio_lib
 from epnas_tf.architecture.budget import Budget, ChildLimits
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.ops import OPS, OpDef
-from epnas_tf.architecture.portfolio import portfolio
+from epnas_tf.architecture.portfolio import Portfolio, portfolio
 from epnas_tf.architecture.space import Field, SearchSpace, layerwise_space, module_space
 from epnas_tf.architecture.spec import Spec
 
@@ -123,6 +123,17 @@ def test_the_time_and_the_memory_of_a_child_are_limits_too():
     assert len(found) == 4
     assert all(limited.violation(spec) == 0 for spec in found)
     assert found != portfolio(layerwise_space(), _budget(params=4e6), 4)
+
+
+def test_a_portfolio_listed_once_is_the_same_under_every_ceiling_on_time():
+    budget = dataclasses.replace(_budget(params=4e6), images=15_000, machine_gflops=20.0)
+    listed = Portfolio(layerwise_space(), budget)
+    for minutes in (1.0, 0.01, 3.0, 1.0):  # down, to none, and up again
+        time = ChildLimits(max_child_minutes=minutes)
+        limited = dataclasses.replace(budget, limits=time)
+        assert listed.specs(4, minutes) == portfolio(layerwise_space(), limited, 4)
+    assert listed.specs(4) == portfolio(layerwise_space(), budget, 4)
+    assert listed.specs(4, 0.01) == []
 
 
 def test_lower_limits_choose_the_members_that_keep_them():

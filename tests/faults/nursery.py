@@ -24,7 +24,7 @@ from typing import Any
 
 from epnas_tf.searching.learner import Learner
 from epnas_tf.training import epochs
-from epnas_tf.tuner.oracle import EPNASOracle
+from epnas_tf.tuner.assigning import Assigner
 from epnas_tf.tuner.tuner import EPNASTuner
 from epnas_tf.workdir import storage
 
@@ -94,13 +94,13 @@ def _around(owner: Any, name: str, clock: Clock, event: Callable[..., str]) -> N
 
 def _watch_rungs(clock: Clock) -> None:
     """Notes more of what rises: its creation, its epochs and the end of its training."""
-    assign, attempt, epoch = EPNASOracle._assign, EPNASTuner._attempt, epochs.Epochs.__call__
+    assign, attempt, epoch = Assigner.__call__, EPNASTuner._attempt, epochs.Epochs.__call__
     rung = 0
 
-    def assigned(oracle: Any, proposal: Any) -> Any:
+    def assigned(assigner: Any, proposal: Any, worker: str) -> Any:
         if proposal.slot.rung:
             clock("before creation above", more=True)
-        return assign(oracle, proposal)
+        return assign(assigner, proposal, worker)
 
     def attempted(tuner: Any, assignment: Any) -> Any:
         nonlocal rung
@@ -115,7 +115,7 @@ def _watch_rungs(clock: Clock) -> None:
             clock("epoch above", more=True)
         return epoch(*args, **kwargs)
 
-    EPNASOracle._assign, EPNASTuner._attempt = assigned, attempted
+    Assigner.__call__, EPNASTuner._attempt = assigned, attempted
     epochs.Epochs.__call__ = epoch_ended
 
 

@@ -17,14 +17,17 @@ _FLAGS = (
     *("--dataset=digits", "--train_fraction=0.2", "--layer_types=conv2d,max_pool"),
     *("--channels=4,8", "--filter_widths=1,3", "--activations=relu", "--max_layers=3"),
     *("--stem_filters=4", "--branches=2", "--episodes=1", "--steps=2", "--rungs=1,2"),
-    *("--promotion_share=0.6", "--max_params=10k", "--machine_gflops=16", "--keep_models=2"),
+    *(
+        "--promotion_share=0.5",
+        "--finalists=0",
+        "--max_params=10k",
+        "--machine_gflops=16",
+        "--keep_models=2",
+    ),
     *("--seed=4", "--parameter_sharing=lineage", "--policy=random", "--verbosity=0"),
 )
 _TRIALS = 2 + 1 * 2 * 2
-_DEATHS = [
-    *(["before creation above", 1], ["epoch above", 2], ["after training above", 2]),
-    ["before creation above", 1],
-]
+_DEATHS = [["before creation above", 1], ["epoch above", 2], ["after training above", 2]]
 
 
 @pytest.fixture(name="whole", scope="module")

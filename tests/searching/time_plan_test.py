@@ -101,8 +101,8 @@ def test_a_search_of_any_length_has_children_of_ten_minutes():
     assert time_plan.ceiling(0) == 600
 
 
-def test_a_quarter_of_an_hour_is_for_sixty_and_four_are_for_twice_as_many():
-    assert [time_plan.wanted(60 * minutes) for minutes in (5, 15, 60)] == [20, 60, 120]
+def test_a_quarter_of_an_hour_is_for_sixty_networks_an_hour_for_larger_ones():
+    assert [time_plan.wanted(60 * minutes) for minutes in (5, 15, 60, 240)] == [20, 60, 60, 120]
 
 
 def test_large_networks_within_the_limits_see_fewer_images_before_they_are_made_smaller():
@@ -147,4 +147,4 @@ def test_few_networks_come_in_short_episodes():
 def test_of_networks_that_nobody_knows_the_ceiling_tells():
     planned = time_plan.plan(dataclasses.replace(_given(), typical=lambda most: None))
     assert planned.epochs * planned.epoch_images == 15_000
-    assert planned.networks > 120
+    assert planned.networks > 60

@@ -4,20 +4,22 @@ import math
 
 import pytest
 
+from epnas_tf.architecture.budget import Budget
 from epnas_tf.training import calibrate
 
 
-def test_the_rate_is_a_power_of_two_and_plausible():
+def test_the_rate_is_a_quarter_of_an_octave_and_plausible():
     rate = calibrate.measure_gflops()
-    assert math.log2(rate) == round(math.log2(rate))
+    assert 4 * math.log2(rate) == pytest.approx(round(4 * math.log2(rate)), abs=0.01)
     assert 0.25 <= rate <= 2**17
 
 
-def test_the_rate_is_that_of_the_fastest_repeat(monkeypatch):
-    taken = iter([9.0, 0.0755, 9.0, 9.0, 9.0])
-    monkeypatch.setattr(calibrate, "_timed", lambda convolve, images: next(taken))
-    # 2 * 64 * 32 * 32 * 9 * 32 * 32 = 1.208 GFLOP in 75.5 ms.
-    assert calibrate.measure_gflops() == 16.0
+def test_the_rate_makes_the_estimate_right_for_the_reference_network(monkeypatch):
+    monkeypatch.setattr(calibrate, "_update_seconds", lambda *_: {32: 0.05})
+    rate = calibrate.measure_gflops()
+    budget = Budget((32, 32, 3), 10, images=32 * 100, machine_gflops=rate)
+    cost = budget.cost(calibrate._REFERENCE)
+    assert 60 * budget.minutes(cost) == pytest.approx(100 * 0.05, rel=0.1)
 
 
 # --- the micro-batch -----------------------------------------------------------------------------

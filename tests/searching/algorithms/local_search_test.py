@@ -44,6 +44,15 @@ def test_a_step_looks_at_neighbours_of_the_network_to_which_it_last_moved():
     assert {entry["moved"] for entry in search.step_log[1:]} == {True, False}
 
 
+def test_neighbours_come_in_random_order():
+    changed = set()
+    for seed in range(3):
+        search = made("local_search", "aaaaaa", seed=seed)
+        _, step = run(search, _best("aaaaaa"), 2)
+        changed |= {proposal.action.edit.index for proposal in step}
+    assert len(changed) > 3  # the first neighbours in their fixed order change the first letter
+
+
 def test_where_no_neighbour_is_left_it_begins_somewhere_else():
     search = made("local_search", "aaaaaa", episodes=1, steps=6)
     run(search, _best("aaaaaa"))
