@@ -16,7 +16,7 @@ from epnas_tf.searching.trials import Proposal, Result
 from tests.searching.limited_search import SPACE, accuracy, breach, spec_of
 
 RIVALS = sorted({*ALGORITHMS} - {"epnas"})
-_SIZES: dict[str, Any] = {"branches": 4, "episodes": 2, "steps": 4, "seed": 5}
+_SIZES: dict[str, Any] = {"branches": 4, "episodes": 2, "steps": 3, "seed": 5}
 
 Evaluate = Callable[[Proposal], Result]
 

@@ -6,7 +6,7 @@ They predict nothing: networks are compared, and rise, by what was measured.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,13 @@ class Rival(Fold):
         unskipped = dataclasses.replace(knowledge, violation=self._outside)
         self._random = Begin(self.space, task.starts, unskipped, self._expected)
 
+    def promising(self) -> list[Trial]:
+        """Returns the networks' trials at the lowest rung, the most promising first.
+
+        By what was measured, what was trained longer first (DECISIONS 82).
+        """
+        return sorted(ranked(self.history), key=lambda trial: self.standing.of(trial).rank)
+
     def rising(self) -> list[Trial]:
         """Returns which networks may rise: by successive halving, all rungs side by side."""
         return self.standing.halved(self._best_first(super().rising()))
@@ -78,10 +85,8 @@ class Rival(Fold):
         actions = [[Morph((), edit) for edit in own] for own in edits]
         made = candidates.of_actions(specs, actions, self.space)
         outside = all(self._knowledge.violation(spec) > 0 for spec in specs)
-        known = self._known()
-        choice = Choice(
-            made, self._knowledge, self._keeps_limits, lambda s: s.key in known, outside
-        )
+        known = self._known().__contains__
+        choice = Choice(made, self._knowledge, self._keeps_limits, known, outside)
         proposals: dict[Slot, Proposal] = {}
         for slot in self.slots():
             branch = slot.branch if len(changed) > 1 else None
@@ -94,18 +99,19 @@ class Rival(Fold):
 
     def _filled(self, proposals: dict[Slot, Proposal]) -> list[Proposal]:
         """Returns a proposal for each place: random networks where there is none yet."""
-        taken = self._known() | {proposal.spec.key for proposal in proposals.values()}
+        taken = self._known() | {proposal.spec for proposal in proposals.values()}
         for slot in self.slots():
             if slot not in proposals:
                 proposals[slot] = self._another(slot, taken)
-                taken.add(proposals[slot].spec.key)
+                taken.add(proposals[slot].spec)
         return [proposals[slot] for slot in self.slots()]
 
-    def _another(self, slot: Slot, taken: set[str]) -> Proposal:
+    def _another(self, slot: Slot, taken: Set[Spec]) -> Proposal:
         """Returns a random network; the best again where nothing new is worth a place."""
-        spec = self._random.drawn(self._rng("draw", slot.branch), frozenset(taken))
+        keys = frozenset(spec.key for spec in taken)
+        spec = self._random.drawn(self._rng("draw", slot.branch), keys)
         best = self._best_first(self.history)[0]
-        if spec.key not in taken and self._worth_training(spec, best.proposal.spec):
+        if spec not in taken and self._worth_training(spec, best.proposal.spec):
             return Proposal(slot, spec)
         same = self._first_trained().get(best.spec_key) if self._reuses else None
         return Proposal(slot, best.proposal.spec, best.slot.name, Morph(), same)
@@ -117,9 +123,9 @@ class Rival(Fold):
         outside = self._outside(spec)
         return outside == 0 or outside < self._outside(best)
 
-    def _known(self) -> set[str]:
-        """Returns the keys of all networks that were proposed."""
-        return {trial.spec_key for trial in self.history}
+    def _known(self) -> set[Spec]:
+        """Returns all networks that were proposed."""
+        return {trial.proposal.spec for trial in self.history}
 
     def _best_first(self, trials: Sequence[Trial]) -> list[Trial]:
         """Returns the trained of these, the best first; all where none was trained."""
