@@ -346,7 +346,7 @@ def test_the_budget_is_told_first_and_stays(space, make):
     ("settings", "message"),
     [
         ({"branches": 0}, "branches must be at least 1, got 0"),
-        ({"episodes": 0}, "episodes must be at least 1, got 0"),
+        ({"episodes": -1}, "episodes must be at least 0, got -1"),
         ({"steps": -1}, "steps must be at least 0, got -1"),
         ({"max_trials": -1}, "max_trials must be at least 0, got -1"),
         (
