@@ -111,7 +111,7 @@ def test_flags_txt_reloads_exactly(finished, tiny):
     }
     assert answered == {
         *("image_size", "schedule", "learning_rate", "warmup_epochs", "epoch_images"),
-        "threads_per_child",
+        *("threads_per_child", "max_child_minutes", "max_hours"),
     }
 
 
@@ -175,7 +175,7 @@ def test_cells_are_searched_by_the_learning_policy(tmp_path, capsys):
     assert {network.spec.pattern for network in result.networks} == {"module"}
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("digits: ")
-    assert lines[0].endswith(f" of 8x8x1, 10 classes; 2 networks in {config.work_dir}")
+    assert lines[0].endswith(f" of 8x8x1, 10 classes; at most 2 networks in {config.work_dir}")
     assert lines[1].startswith("a child: epochs 1, batches of ")
     assert lines[2].startswith("note: on 359 validation images an accuracy is known to +-0.05")
     assert lines[3].startswith("expected: at most 2 networks, about ")

@@ -106,10 +106,10 @@ def test_totals(branches, episodes, steps):
     assert search.ask() == []
 
 
-@pytest.mark.parametrize("name", ["branches", "episodes"])
-def test_sizes_are_at_least_1(name):
-    with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
-        _search(**{name: 0})
+@pytest.mark.parametrize(("name", "least"), [("branches", 1), ("episodes", 0)])
+def test_sizes_have_a_least_value(name, least):
+    with pytest.raises(ValueError, match=f"{name} must be at least {least}, got {least - 1}"):
+        _search(**{name: least - 1})
 
 
 def test_steps_that_are_left_open_are_those_of_the_pattern():

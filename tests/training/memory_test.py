@@ -50,13 +50,14 @@ def test_graphs_of_children_that_end_in_an_exception_do_not_pile_up() -> None:
     x = noise(16, 6, 6)
     source = dataset.from_arrays(x, np.arange(16) % 2, (255 - x, np.arange(16) % 2))
     graphs, entries = [], []
-    for _ in range(3):
+    for _ in range(4):
         with contextlib.suppress(ZeroDivisionError), memory.child_graphs():
             train_child(source, on_updates=lambda updates: 1 / 0)
         graphs.append(live_graphs())
         entries.append(len(ops.gradient_registry._registry))
-    assert graphs[1:] == graphs[:-1], graphs
-    assert entries[1:] == entries[:-1]
+    # The first may sweep up what earlier tests left.
+    assert graphs[2:] == graphs[1:-1], graphs
+    assert entries[2:] == entries[1:-1]
 
 
 def test_what_was_there_before_lives_on() -> None:

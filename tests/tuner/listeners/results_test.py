@@ -77,7 +77,7 @@ def test_the_csv_is_literally_this():
         "e01s03b5,2,0003,1,3,5,e01s02b5,part 1 channels up; insert max_pool 2x2 after 1,"
         f"{_MORPHED.proposal.spec.key},0.100000,0.03333333333333333,438,42272,4.603,9184,0,over_limits,"
         "2.500,0.750,tuner0,,0.0000,,0,0,\n"
-        f"e01s04b0,1,0003,1,4,0,,start,{_START.proposal.spec.key},0.950000,0.9,"
+        f"e01s04b0,1,0003,1,4,0,,drawn at random,{_START.proposal.spec.key},0.950000,0.9,"
         "438,42144,5.165,8160,1,trained,2.500,0.750,tuner0,e01s00b1,0.0000,,0,3,\n"
     )
 
