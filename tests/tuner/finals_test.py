@@ -164,7 +164,7 @@ def test_a_kill_between_any_two_writes_changes_nothing(make, data, die_at, kille
     writes, expected = clock["writes"], _told(whole)
     assert _best(whole).gain is not None
     first = len(_slots(whole)) - len(whole.oracle.finals.lineup.planned)
-    for number in range(writes * first // len(_slots(whole)), writes, 3):  # in the end
+    for number in range(writes * first // len(_slots(whole)), writes, 5):  # in the end
         die_at(number)
         with pytest.raises(killed):
             make(f"killed{number}", seed=3).search(data)
