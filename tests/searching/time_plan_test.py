@@ -116,9 +116,11 @@ def test_large_networks_within_the_limits_see_fewer_images_before_they_are_made_
 
 
 def test_small_data_are_seen_less_often_and_whole():
-    planned = time_plan.plan(_given(900.0, data=(11, 1_350)))
+    planned = time_plan.plan(_given(1800.0, data=(11, 1_350)))
     assert planned.epoch_images == 1_350
     assert 2 <= planned.epochs < 11
+    shorter = time_plan.plan(_given(900.0, data=(11, 1_350)))
+    assert 2_500 - 2 <= shorter.epochs * shorter.epoch_images < 2 * 1_350
 
 
 def test_what_is_fixed_stays():
