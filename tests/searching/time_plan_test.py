@@ -115,10 +115,12 @@ def test_large_networks_within_the_limits_see_fewer_images_before_they_are_made_
     assert free.epoch_images > planned.epoch_images  # any size will do: they share the burden
 
 
-def test_small_data_are_seen_less_often():
-    planned = time_plan.plan(_given(900.0, data=(11, 1_350)))
-    assert 1_000 <= planned.epoch_images <= 1_350
+def test_small_data_are_seen_less_often_and_whole():
+    planned = time_plan.plan(_given(1800.0, data=(11, 1_350)))
+    assert planned.epoch_images == 1_350
     assert 2 <= planned.epochs < 11
+    shorter = time_plan.plan(_given(900.0, data=(11, 1_350)))
+    assert 2_500 - 2 <= shorter.epochs * shorter.epoch_images < 2 * 1_350
 
 
 def test_what_is_fixed_stays():
