@@ -28,7 +28,7 @@ _PROMOTION = 4.0
 # Networks as large as the limits allow see fewer images than the schedule would show them, down to
 # these; then networks become smaller; where there are no smaller ones, they see still fewer images.
 # Where no limit bounds the time of a network, images and networks become fewer and smaller alike.
-_ENOUGH_IMAGES, _LEAST_IMAGES = 5_000, 1_000
+_ENOUGH_IMAGES, _LEAST_IMAGES = 2_500, 1_000
 # So many epochs are kept where that leaves each the least images.
 _FEW_EPOCHS = 3
 # A typical network takes so much of the ceiling: others take more.

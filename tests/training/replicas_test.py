@@ -61,6 +61,8 @@ def test_two_replicas_give_one_devices_weights(
     assert figures[kind]["moved"] > 1e-3
     assert figures[kind]["difference"] < (1e-5 if KINDS[kind][0] else 1e-7)
     assert figures[kind]["accuracy difference"] < 1e-9
+    assert 0 < figures[kind]["hits"] < 64
+    assert figures[kind]["other hits"] == 0  # image by image
 
 
 def test_a_training_on_two_replicas_goes_on_to_the_bits_of_one_from_the_start(figures) -> None:
@@ -81,7 +83,7 @@ def net(source: dataset.Data, batch_norm: bool) -> keras.Model:
 def compare(
     source: dataset.Data, batch_norm: bool, *micro: int, **extras: float
 ) -> dict[str, float]:
-    weights, accuracies, replicas = [], [], []
+    weights, accuracies, hits, replicas = [], [], [], []
     for name, micro_batch_size in zip(("none", "mirrored"), micro, strict=True):
         strategy = devices.make_strategy(name)
         with strategy.scope():
@@ -98,6 +100,7 @@ def compare(
         result = trainer.train(model, source, plan, strategy, seed=3)
         weights.append(model.get_weights())
         accuracies.append(result.validation_accuracy)
+        hits.append(result.hits)
         replicas.append(strategy.num_replicas_in_sync)
 
     return {
@@ -105,6 +108,8 @@ def compare(
         "moved": distance(before, weights[0]),
         "difference": distance(*weights),
         "accuracy difference": abs(accuracies[0] - accuracies[1]),
+        "hits": int(hits[0].sum()),
+        "other hits": int((hits[0] != hits[1]).sum()),
     }
 
 
