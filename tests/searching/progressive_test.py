@@ -327,20 +327,21 @@ def test_a_logged_start_stands_for_the_one_that_would_be_drawn():
 _WORDS = ("aaaaaa", "bbbbbb", "cccccc", "abcabc", "dddddd")
 
 
-def _standing(rewards, risen=(), learning=None, **more):
+def _standing(rewards, risen=(), learning=None, **sizes):
     """Returns a search of these networks after a step that changed none and in which some rose.
 
     Args:
       rewards: of the starting networks at the lowest rung.
       risen: rewards by word, of a dictionary per rung above it.
       learning: how it learns.
+      **sizes: of the search.
     """
     policy = limited_search.Scripted(limited_search.keep)
-    sizes = {"branches": len(rewards), "episodes": 1, "steps": 9}
+    sizes = {"branches": len(rewards), "episodes": 1, "steps": 9} | sizes
     starts = Starts([spec_of(word) for word in _WORDS[: len(rewards)]])
     rungs = Rungs((1, 2, 3), 0.0)  # nothing rises by itself
     search = ProgressiveSearch(
-        limited_search.SPACE, policy, starts=starts, rungs=rungs, learning=learning, **sizes, **more
+        limited_search.SPACE, policy, starts=starts, rungs=rungs, learning=learning, **sizes
     )
 
     def tell(slot, word, reward):
@@ -408,6 +409,12 @@ def test_the_most_promising_are_parents():
     search = _standing((0.9, 0.5, 0.6, 0.7, 0.8), ({"aaaaaa": 0.5, "bbbbbb": 0.95},))
     assert _words(search._current[:3]) == _words(search.promising())[:3]
     assert _words(search._current[:1]) == ["bbbbbb"]  # the worst at the lowest rung
+
+
+def test_an_episode_hands_the_most_promising_to_the_next():
+    search = _standing((0.9, 0.5, 0.6), ({"bbbbbb": 0.3},), PAPER, episodes=2, steps=1)
+    assert (search._episode, search._step) == (2, 1)
+    assert _words(search._current) == ["bbbbbb", "aaaaaa", "cccccc"]
 
 
 @pytest.mark.parametrize(
