@@ -109,7 +109,9 @@ def test_overwrite_begins_anew(quick, make_tuner, data):
 def test_a_line_a_trial_is_printed(quick, make_tuner, data, capsys):
     make_tuner(verbose=1).search(data)
     head, *lines = capsys.readouterr().out.split("\n[")
-    assert head.startswith("arrays: 72 training and 24 validation images of 8x8x1, 3 classes; at mo")
+    assert head.startswith(
+        "arrays: 72 training and 24 validation images of 8x8x1, 3 classes; at mo"
+    )
     assert "\nexpected: at most 6 networks, " in head  # as of a command
     assert [line.split(" | ")[0] for line in lines][-2:] == ["5/6] e01s02b0", "6/6] e01s02b1"]
     assert "\nthe first step took " in lines[1]
