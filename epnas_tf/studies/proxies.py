@@ -32,6 +32,7 @@ PROXIES: Mapping[str, str] = {
     "once_alternating_flips": f"{_ONCE} --alternating_flips=true",
     "once_half_size": f"{_ONCE} --image_size=16",
     "once_low_resolution": f"{_ONCE} --low_resolution=0.5",
+    "once_identity_init": f"{_ONCE} --identity_init=true",
     "rung_1": f"{_ONCE} --epochs=9",
     "rung_2": f"{_ONCE} --epochs=27",
 }
