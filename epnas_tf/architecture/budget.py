@@ -120,12 +120,19 @@ class Budget:
         """Accuracy of guessing, plain and balanced; that of an untrained network (DECISIONS 10)."""
         return 1.0 / self.num_classes
 
+    @staticmethod
+    def work(cost: Cost) -> float:
+        """Returns what the time of a network's training is in proportion to, per image, in FLOPs.
+
+        Moving bytes counts as FLOPs: depthwise and pooling layers are slower than theirs.
+        """
+        return cost.flops + FLOPS_PER_BYTE * cost.traffic_bytes
+
     def minutes(self, cost: Cost) -> float:
         """Returns the estimated time of training a child, 0 if no rate is known."""
         if not self.machine_gflops:
             return 0.0
-        work = PASSES * self.images * (cost.flops + FLOPS_PER_BYTE * cost.traffic_bytes)
-        return work / (self.machine_gflops * 1e9) / 60
+        return PASSES * self.images * self.work(cost) / (self.machine_gflops * 1e9) / 60
 
     def memory(self, cost: Cost) -> float:
         """Returns the estimated bytes that training a child needs beside the process' own."""

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from epnas_tf import command_line, fields, randomness
 from epnas_tf.architecture import portfolio
-from epnas_tf.architecture.budget import FLOPS_PER_BYTE, Budget
+from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.neighbours import mutate
 from epnas_tf.architecture.settings import LimitSettings, SpaceSettings
 from epnas_tf.architecture.space import SearchSpace
@@ -50,8 +50,7 @@ class Pattern:
 
     def cost(self, spec: Spec) -> float:
         """Returns what the time of a training is in proportion to."""
-        cost = self.budget.cost(spec)
-        return cost.flops + FLOPS_PER_BYTE * cost.traffic_bytes
+        return self.budget.work(self.budget.cost(spec))
 
     def within(self, spec: Spec, low: float) -> bool:
         """Says whether a network's cost is at most `WITHIN` times the lowest one."""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from epnas_tf.architecture.budget import FLOPS_PER_BYTE, Budget
+from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.spec import Spec
 from epnas_tf.report.forecast import duration
 from epnas_tf.studies import cores, rescoring, resumable
@@ -152,5 +152,5 @@ def _told(
 
 def _work(spec: Spec) -> float:
     """Returns what the time of a training is about in proportion to, whatever the images' size."""
-    cost = Budget((32, 32, 3), 10).cost(spec)
-    return cost.flops + FLOPS_PER_BYTE * cost.traffic_bytes
+    budget = Budget((32, 32, 3), 10)
+    return budget.work(budget.cost(spec))

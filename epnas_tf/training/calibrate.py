@@ -14,7 +14,7 @@ from typing import Any
 import tensorflow as tf
 
 from epnas_tf import global_state
-from epnas_tf.architecture.budget import Budget
+from epnas_tf.architecture.budget import PASSES, Budget
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
 from epnas_tf.modeling import build_model
 from epnas_tf.training import memory, step
@@ -56,8 +56,8 @@ def measure_gflops() -> float:
     """
     shape, classes = (_SIZE, _SIZE, 3), 10
     seconds = _update_seconds(shape, classes, (_FEW,), _REPEATS)[_FEW]
-    rated = Budget(shape, classes, images=_FEW, machine_gflops=1.0)
-    rate = 60 * rated.minutes(rated.cost(_REFERENCE)) / seconds
+    budget = Budget(shape, classes)
+    rate = PASSES * _FEW * budget.work(budget.cost(_REFERENCE)) / seconds / 1e9
     return float(f"{2 ** (round(4 * math.log2(rate)) / 4):.4g}")
 
 

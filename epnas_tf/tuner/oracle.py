@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import epnas_tf.backend
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -155,11 +154,9 @@ class EPNASOracle(DurableOracle):
     def _rungs(self) -> Rungs:
         """Returns how long networks may be trained, and what that costs."""
         budget, settings = self.budget, self.settings
-        # Shares of the work are the same at any rate.
-        rated = budget if budget.machine_gflops else dataclasses.replace(budget, machine_gflops=1.0)
 
         def work(spec: Spec) -> float:
-            return rated.minutes(budget.cost(spec)) or 1.0
+            return budget.work(budget.cost(spec)) or 1.0  # a space of one's own may count nothing
 
         return Rungs(settings.rung_epochs, settings.promotion_share, work)
 
