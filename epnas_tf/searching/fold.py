@@ -189,7 +189,7 @@ class Fold(abc.ABC):
           ValueError: a result is not of the running step, or a slot was told another before.
         """
         results = list(results)
-        if not all(result.slot in self._proposals for result in results):
+        if results:
             self.ask()  # a step told without being asked for still has its proposals
         for result in results:
             if result.slot not in self._proposals:
@@ -197,8 +197,6 @@ class Fold(abc.ABC):
         for result in results:
             if self._results.setdefault(result.slot, result) != result:
                 raise ValueError(f"{result.slot.name} was told before, got {result}")
-        if self._results:
-            self.ask()  # a step told without being asked for still has its proposals
         if self._results and len(self._results) == len(self._proposals):
             self._finish_step()
 
@@ -220,9 +218,7 @@ class Fold(abc.ABC):
             whole = self._wave < last
             self._drawn = whole and all(slot in self._proposals for slot in self.slots())
             self.tell([result for _, result in here if result is not None])
-            if self._proposals:  # the step is not whole yet
-                return
-            if not here:
+            if self._proposals or not here:  # the step is not whole yet
                 return
 
     def best(self, count: int = 1) -> list[Trial]:

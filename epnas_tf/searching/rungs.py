@@ -103,7 +103,7 @@ class Standing:
             if above > self._rungs.share * (base + above):
                 break
             # Of a network that was trained again the first trial rises, whichever is the better.
-            rising.append(Proposal(self._first[spec].at(rung), spec, wave=wave))
+            rising.append(Proposal(self.slot(trial, rung), spec, wave=wave))
         return sorted(rising, key=lambda proposal: proposal.slot)
 
     def halved(self, ranked: Iterable[Trial]) -> list[Trial]:
