@@ -111,9 +111,13 @@ class Fold(abc.ABC):
     def promising(self) -> list[Trial]:
         """Returns the networks' trials at the lowest rung, the most promising first.
 
-        By what was measured; a subclass that predicts may know better.
+        By what was measured, what was trained longer first (DECISIONS 82); a subclass that predicts
+        may know better.
         """
-        return ranked(self.history)
+        return self._as_measured(self.history)
+
+    def _as_measured(self, trials: Sequence[Trial]) -> list[Trial]:
+        return sorted(ranked(trials), key=lambda trial: self.standing.of(trial).rank)
 
     @property
     def offered(self) -> list[list[Spec]]:

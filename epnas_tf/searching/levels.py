@@ -72,9 +72,13 @@ class Level:
             return line
         return line + self._deviation * self._process.mean(points)
 
-    def believed(self, below: np.ndarray, points: Points, rewards: np.ndarray) -> np.ndarray:
-        """Returns what is expected of the measured networks: their rewards without the luck."""
-        mean = self.mean(below, points)
+    def believed(self, mean: np.ndarray, rewards: np.ndarray) -> np.ndarray:
+        """Returns what is expected of the measured networks: their rewards without the luck.
+
+        Args:
+          mean: what `mean` says of them.
+          rewards: as measured at this rung, [n].
+        """
         return mean if self._process is not None else mean + BELIEVED * (rewards - mean)
 
     def sample(self, below: np.ndarray, points: Points, rng: np.random.Generator) -> np.ndarray:
@@ -120,8 +124,8 @@ class Levels:
         points, mean = self._lowest.points(specs), self._lowest.mean(specs)
         for level, known in zip(self._levels, self._risen, strict=False):
             rewards = np.array([known.get(spec, np.nan) for spec in specs])
-            believed = level.believed(mean, points, rewards)
-            mean = np.where(np.isnan(rewards), level.mean(mean, points), believed)
+            mean = level.mean(mean, points)
+            mean = np.where(np.isnan(rewards), mean, level.believed(mean, rewards))
         return mean
 
     def sample(

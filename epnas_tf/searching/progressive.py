@@ -102,14 +102,11 @@ class ProgressiveSearch(Fold):
         return parents.nearest_first(rising, self._knowledge.violation)
 
     def _by_estimate(self, trials: Sequence[Trial]) -> list[Trial]:
-        first = ranked(trials)
-        risen = self.standing.risen
-        if not any(risen):
-            return first
+        first, risen = self._as_measured(trials), self.standing.risen
         specs = [trial.proposal.spec for trial in first]
-        expected = self._learner.highest(specs)
+        expected = self._learner.highest(specs) if any(risen) else None
         if expected is None:
-            return sorted(first, key=lambda trial: self.standing.of(trial).rank)
+            return first
         highest = next(known for known in reversed(risen) if known)
         estimates = {
             spec: highest[spec].result.reward if spec in highest else float(mean)

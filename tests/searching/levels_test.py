@@ -112,7 +112,7 @@ def test_what_a_line_explains_whole_needs_no_process():
 def test_half_of_what_the_line_leaves_is_believed_of_few_networks():
     below, rewards = np.array([0.5, 0.5]), np.array([0.6, 0.8])
     level = _level(below, rewards)
-    believed = level.believed(below, _points([0, 1]), rewards)
+    believed = level.believed(level.mean(below, _points([0, 1])), rewards)
     assert BELIEVED == 0.5
     np.testing.assert_allclose(believed, [0.65, 0.75])
 
@@ -124,7 +124,7 @@ def test_what_is_believed_lies_between_the_line_and_what_was_measured(count):
     rewards = below + 0.1 + 0.05 * np.sin(3 * features) + rng.normal(0, 0.02, count)
     level = _level(below, rewards, features)
     line = level._shift + level._slope * below
-    believed = level.believed(below, _points(features), rewards)
+    believed = level.believed(level.mean(below, _points(features)), rewards)
     assert np.abs(believed - line).mean() < np.abs(rewards - line).mean()
     # A process of few may take all that the line leaves for luck.
     gained = np.abs(line - rewards).mean() - np.abs(believed - rewards).mean()

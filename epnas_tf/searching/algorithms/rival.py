@@ -44,13 +44,6 @@ class Rival(Fold):
         unskipped = dataclasses.replace(knowledge, violation=self._outside)
         self._random = Begin(self.space, task.starts, unskipped, self._expected)
 
-    def promising(self) -> list[Trial]:
-        """Returns the networks' trials at the lowest rung, the most promising first.
-
-        By what was measured, what was trained longer first (DECISIONS 82).
-        """
-        return sorted(ranked(self.history), key=lambda trial: self.standing.of(trial).rank)
-
     def rising(self) -> list[Trial]:
         """Returns which networks may rise: by successive halving, all rungs side by side."""
         return self.standing.halved(self._best_first(super().rising()))
