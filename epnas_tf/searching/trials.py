@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Protocol, TypeVar
 
+from epnas_tf import randomness
 from epnas_tf.architecture import morph
 from epnas_tf.architecture.budget import TRAINED
 from epnas_tf.architecture.morph import Morph
@@ -48,6 +49,15 @@ class Slot:
     def of_fold(self) -> bool:
         """Whether it is one of the B + E * T * B slots that proposals are made for."""
         return not (self.rung or self.measurement)
+
+    def seed(self, root: int) -> int:
+        """Returns what decides a training: the same at all rungs, another for a measurement.
+
+        Args:
+          root: of all randomness.
+        """
+        again = (self.measurement,) if self.measurement else ()
+        return randomness.seed_of(root, "child", self.episode, self.step, self.branch, *again)
 
     def at(self, rung: int, measurement: int = 0) -> Slot:
         """Returns the slot of the same network at another rung."""

@@ -6,17 +6,20 @@ import epnas_tf.backend
 
 import dataclasses
 import numbers
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from epnas_tf import fields
 from epnas_tf.data import arrays, batches
 from epnas_tf.data import dataset as data_lib
 from epnas_tf.data.dataset import Data
 from epnas_tf.data.labels import shortened
+from epnas_tf.fields import SettingError
+from epnas_tf.training.schedule import Schedule
 
 VALIDATION_SPLIT = 0.2
 
@@ -30,6 +33,26 @@ def overrides_of(arguments: dict[str, Any]) -> dict[str, Any]:
     names = _OF_THE_SCHEDULE[: -1 if table else None]
     said = {name: arguments.pop(name, None) for name in names}
     return {name: value for name, value in said.items() if value is not None}
+
+
+def with_rungs(
+    overrides: Mapping[str, Any], rungs: Sequence[int], given: Schedule | None
+) -> Mapping[str, Any]:
+    """Returns what is said of the schedule; the lowest rung says its epochs where it is given.
+
+    Args:
+      overrides: what `fit`'s arguments say of it.
+      rungs: epochs of each, as they were given; empty where they were not.
+      given: the schedule, where one was named.
+
+    Raises:
+      SettingError: something else says others.
+    """
+    said = overrides.get("epochs", given and given.epochs)
+    if rungs and said and said != rungs[0]:
+        rule = f"must begin with the schedule's epochs ({said})"
+        raise SettingError("rungs", f"{rule}, got {fields.text_of(rungs)}")
+    return {**overrides, "epochs": rungs[0]} if rungs else overrides
 
 
 def data_of(x: Any, y: Any, arguments: dict[str, Any], seed: int) -> Data:

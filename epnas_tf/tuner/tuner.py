@@ -6,7 +6,6 @@ import epnas_tf.backend
 
 import contextlib
 import dataclasses
-import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -17,14 +16,13 @@ import numpy as np
 import tensorflow as tf
 from keras_tuner import errors
 
-from epnas_tf import fields, global_state, randomness
+from epnas_tf import fields, global_state
 from epnas_tf.architecture import resources
 from epnas_tf.architecture.budget import FAILED
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.data import augment
 from epnas_tf.data.dataset import Data
 from epnas_tf.data.settings import VariationSettings
-from epnas_tf.fields import SettingError
 from epnas_tf.modeling.layers import BUILDERS, Builder
 from epnas_tf.report import table
 from epnas_tf.searching.trials import Slot
@@ -33,8 +31,9 @@ from epnas_tf.training import devices, evaluate, schedule
 from epnas_tf.training.early_stopping import StopRule
 from epnas_tf.training.evaluate import Evaluation, Evaluator
 from epnas_tf.training.schedule import Schedule
+from epnas_tf.training.settings import EarlyStopping
 from epnas_tf.training.trainer import Updates
-from epnas_tf.tuner import durable, inputs, last_measures, session
+from epnas_tf.tuner import durable, inputs, last_measures, outcomes, session
 from epnas_tf.tuner.durable import DurableTuner, Trial
 from epnas_tf.tuner.listeners.console import Console
 from epnas_tf.tuner.listeners.results import ResultsWriter
@@ -43,7 +42,7 @@ from epnas_tf.tuner.oracle import EPNASOracle
 from epnas_tf.tuner.run_limits import RunWatch
 from epnas_tf.tuner.session import ChiefSession, Plan, Session
 from epnas_tf.tuner.settings import TunerSettings
-from epnas_tf.tuner.trial_data import Assignment, Outcome
+from epnas_tf.tuner.trial_data import Assignment
 from epnas_tf.workdir import hits_file, weights
 from epnas_tf.workdir.layout import WorkDir
 
@@ -189,26 +188,13 @@ class EPNASTuner(DurableTuner):
         global_state.check_eager()
         _check_builders(self._oracle.space, self._builders)
         given = self._schedule or schedule.for_dataset(data.name, images=len(data.train))
-        overrides = self._with_rungs(overrides or {})
+        overrides = inputs.with_rungs(overrides or {}, self._oracle.settings.rungs, self._schedule)
         given = schedule.changed(given, **overrides)
         given = self.session.fit_to_time(data, given, fixed=self._schedule or "epochs" in overrides)
         replicas, named = self.strategy.num_replicas_in_sync, "batch_size" in overrides
         fitted = schedule.fit_to(given, len(data.train), replicas, named=named)
         varied = augment.chosen(data.augmentation, fields.pick(self.settings, VariationSettings))
         return self.session.plan(dataclasses.replace(data, augmentation=varied), given, fitted)
-
-    def _with_rungs(self, overrides: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Returns what is said of the schedule; the lowest rung says its epochs where it is given.
-
-        Raises:
-          SettingError: something else says others.
-        """
-        rungs = self._oracle.settings.rungs
-        said = overrides.get("epochs", self._schedule and self._schedule.epochs)
-        if rungs and said and said != rungs[0]:
-            rule = f"must begin with the schedule's epochs ({said})"
-            raise SettingError("rungs", f"{rule}, got {fields.text_of(rungs)}")
-        return {**overrides, "epochs": rungs[0]} if rungs else overrides
 
     def run(self, plan: Plan) -> None:
         """Carries out a plan to the search's end or one of its limits.
@@ -249,7 +235,7 @@ class EPNASTuner(DurableTuner):
         """Evaluates a trial's network and returns its metrics."""
         assignment = Assignment.from_values(durable.values(trial), self._oracle.space)
         try:
-            evaluation = _remembered(assignment) or self._attempt(assignment)
+            evaluation = outcomes.remembered(assignment) or self._attempt(assignment)
         except errors.FailedTrialError:
             raise
         except Exception as error:
@@ -260,11 +246,8 @@ class EPNASTuner(DurableTuner):
         now = time.perf_counter()
         taken, self._mark = now - self._mark, now
         uses = resources.uses_of(self._known_evaluator().budget.cost(assignment.proposal.spec))
-        outcome = _outcome(evaluation, uses, taken)
-        judged = self._oracle.settings.stop_hopeless and assignment.slot.of_fold
-        if not judged:  # no later step is held against its curve
-            outcome = dataclasses.replace(outcome, curve=())
-        return outcome.to_metrics()
+        judges = bool(self._oracle.settings.stop_hopeless) and assignment.slot.of_fold
+        return outcomes.outcome(evaluation, uses, taken, judges=judges).to_metrics()
 
     def _known_evaluator(self) -> Evaluator:
         assert self._evaluator is not None, "run() makes the evaluator"
@@ -281,13 +264,14 @@ class EPNASTuner(DurableTuner):
         try:
             evaluation = evaluator.evaluate(
                 spec,
-                self._seed(slot),
+                slot.seed(self._oracle.settings.seed),
                 lambda network: weights.write(network, self.work_dir.model(slot.name)),
                 sharing=None if generations is None else generations.sharing(assignment),
-                stop_rule=self._stop_rule(assignment),
+                stop_rule=_stop_rule(assignment, self._oracle.settings, evaluator.schedule.epochs),
                 epochs=self.epochs_at(slot.rung),
             )
-            self._keep_hits(slot, evaluation)
+            if slot.rung and slot.rung == self._oracle.finals.rung:
+                _keep_hits(self.work_dir, slot, evaluation)
             return evaluation
         except evaluate.BuildError as error:
             return evaluator.untrained(spec, FAILED, str(error))
@@ -296,27 +280,10 @@ class EPNASTuner(DurableTuner):
                 raise errors.FailedTrialError(str(error)) from error
             return evaluator.untrained(spec, FAILED, str(error))
 
-    def _keep_hits(self, slot: Slot, evaluation: Evaluation) -> None:
-        """Keeps what the end of a search compares image by image."""
-        hits = None if evaluation.training is None else evaluation.training.hits
-        if hits is not None and slot.rung and slot.rung == self._oracle.finals.rung:
-            hits_file.write(self.work_dir, slot.name, hits)
-
-    def _seed(self, slot: Slot) -> int:
-        """Returns what decides a training: the same at all rungs, another for a measurement."""
-        again = (slot.measurement,) if slot.measurement else ()
-        place = (slot.episode, slot.step, slot.branch)
-        return randomness.seed_of(self._oracle.settings.seed, "child", *place, *again)
-
     def epochs_at(self, rung: int) -> int:
         """Returns the epochs of a rung; raises RuntimeError before the data are known."""
         rungs = self._oracle.settings.rung_epochs
         return self.schedule.epochs * rungs[rung] // rungs[0]
-
-    def _stop_rule(self, assignment: Assignment) -> StopRule | None:
-        margin = self._oracle.settings.stop_hopeless if assignment.slot.of_fold else 0.0
-        epochs = self._known_evaluator().schedule.epochs
-        return StopRule(margin, assignment.reference or (), epochs) if margin else None
 
     # Models
 
@@ -361,6 +328,18 @@ def _check_builders(space: SearchSpace, builders: Mapping[str, Builder]) -> None
         raise ValueError(f"builders must cover every op of the space, got none for {missing}")
 
 
+def _stop_rule(assignment: Assignment, settings: EarlyStopping, epochs: int) -> StopRule | None:
+    margin = settings.stop_hopeless if assignment.slot.of_fold else 0.0
+    return StopRule(margin, assignment.reference or (), epochs) if margin else None
+
+
+def _keep_hits(work_dir: WorkDir, slot: Slot, evaluation: Evaluation) -> None:
+    """Keeps what the end of a search compares image by image."""
+    hits = None if evaluation.training is None else evaluation.training.hits
+    if hits is not None:
+        hits_file.write(work_dir, slot.name, hits)
+
+
 def _until(watch: RunWatch, heard: Callable[[Updates], None]) -> Callable[[Updates], None]:
     """Returns what hears of a child's updates, and ends the child where the run's time is up."""
 
@@ -370,37 +349,6 @@ def _until(watch: RunWatch, heard: Callable[[Updates], None]) -> Callable[[Updat
             raise durable.StoppedError
 
     return on_updates
-
-
-def _remembered(assignment: Assignment) -> Evaluation | None:
-    """Returns the earlier result that stands for a trial, None where it is to be trained."""
-    known = assignment.remembered
-    if known is None:
-        return None
-    balanced = known.balanced_accuracy
-    numbers = (known.accuracy, known.reward, known.status)
-    return Evaluation(*numbers, balanced_accuracy=balanced, epochs=known.epochs)
-
-
-def _outcome(evaluation: Evaluation, uses: Mapping[str, float], taken: float) -> Outcome:
-    """Returns what is logged of a trial that took so many seconds in all."""
-    epochs = () if evaluation.training is None else evaluation.training.epochs
-    return Outcome(
-        evaluation.accuracy,
-        evaluation.reward,
-        evaluation.status,
-        uses,
-        seconds=evaluation.seconds,
-        overhead_seconds=taken - evaluation.seconds,
-        inherited=evaluation.warm_share,
-        offer=evaluation.offer,
-        curve=tuple(epoch.accuracy for epoch in epochs),
-        reason=evaluation.reason,
-        balanced_accuracy=evaluation.balanced_accuracy,
-        epochs=evaluation.epochs,
-        training_accuracy=0.0 if not epochs else epochs[-1].accuracy,
-        loss_sum=sum(epoch.loss for epoch in epochs if math.isfinite(epoch.loss)),
-    )
 
 
 def schedule_of(given: Schedule | str) -> Schedule:

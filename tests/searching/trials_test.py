@@ -255,3 +255,12 @@ def test_the_ranking_does_not_depend_on_the_order_of_the_trials(order):
 def test_a_slot_counts_the_steps_before_its_own():
     slots = [Slot(1, 0, 3), Slot(1, 1, 0), Slot(1, 2, 1), Slot(2, 1, 0), Slot(3, 2, 0)]
     assert [slot.steps_before(2) for slot in slots] == [0, 1, 2, 3, 6]
+
+
+def test_a_measurement_has_a_seed_of_its_own():
+    slot = Slot(1, 2, 1)
+    places = [slot, slot.at(1), slot.at(2), slot.at(2, 1), slot.at(2, 2), Slot(1, 2, 0)]
+    seeds = [place.seed(0) for place in places]
+    assert seeds[0] == seeds[1] == seeds[2]
+    assert len(set(seeds[2:])) == 4
+    assert slot.seed(0) == randomness.seed_of(0, "child", 1, 2, 1)  # as it always was

@@ -18,7 +18,6 @@ import pytest
 import tensorflow as tf
 from keras_tuner import errors
 
-from epnas_tf import randomness
 from epnas_tf.architecture import cost_rules
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.ops import OpDef
@@ -27,7 +26,6 @@ from epnas_tf.data.arrays import Split
 from epnas_tf.fields import ConfigError, SettingError
 from epnas_tf.modeling import layers
 from epnas_tf.searching.settings import PAPER
-from epnas_tf.searching.trials import Slot
 from epnas_tf.training import pipeline, trainer
 from epnas_tf.training.evaluate import Evaluation, Evaluator
 from epnas_tf.training.schedule import Schedule
@@ -749,16 +747,6 @@ def test_what_rises_is_trained_for_longer_from_the_same_seed_and_alone(trained, 
     assert sum(json.loads(line)["risen"] for line in steps) == risen
     best = json.loads(storage.read_text(tuner.work_dir.best))
     assert (best["rung"], best["epochs"], best["slot"][-2:]) == (1, 4, "r1")
-
-
-def test_a_measurement_has_a_seed_of_its_own(make_tuner):
-    tuner = make_tuner()
-    slot = Slot(1, 2, 1)
-    places = [slot, slot.at(1), slot.at(2), slot.at(2, 1), slot.at(2, 2), Slot(1, 2, 0)]
-    seeds = [tuner._seed(place) for place in places]
-    assert seeds[0] == seeds[1] == seeds[2]
-    assert len(set(seeds[2:])) == 4
-    assert tuner._seed(slot) == randomness.seed_of(0, "child", 1, 2, 1)  # as it always was
 
 
 @pytest.mark.parametrize(
