@@ -83,6 +83,12 @@ class Learner:
         """Whether the running step's proposals are screened; it holds until the step is learnt."""
         return self._learning.screen > 1 and self.trusted
 
+    @property
+    def _near(self) -> bool:
+        """Whether so few networks are known that the running step stays with single changes."""
+        few = len(self._known) < self._learning.near_networks
+        return few and self._learning.screen > 1 and self._learning.neighbours > 0
+
     def value(self, trial: Trial) -> float:
         """Returns what is learnt from a trial: with kept limits accuracy, else the reward."""
         accuracy = trial.result.accuracy
@@ -114,10 +120,12 @@ class Learner:
           place: number of the step's first place among all of the search.
         """
         known = self._seen.__contains__
-        if not self._screened:
-            return self._proposer.unscreened(specs, rng, known)
-        assert self._predictor is not None
-        return self._proposer.screened(specs, rng, self._predictor, known, place)
+        if self._screened:
+            assert self._predictor is not None
+            return self._proposer.screened(specs, rng, self._predictor, known, place, self._near)
+        return (self._proposer.single if self._near else self._proposer.unscreened)(
+            specs, rng, known
+        )
 
     # Learning
 
@@ -132,8 +140,8 @@ class Learner:
           moves: what was trained, a move per branch.
           risen: of each rung above the lowest: values of all networks measured there so far.
         """
-        if self._screened:
-            # The picked child is new wherever one was on offer.
+        if self._screened or self._near:
+            # The child is new wherever one was on offer, and no draw of the policy's.
             repeats = [move for move in moves if move.child.proposal.spec in self._known]
             self.exhausted |= {move.parent.proposal.spec for move in repeats}
         else:
@@ -254,7 +262,7 @@ class Learner:
 
     def log(self, moves: Sequence[Move]) -> dict[str, Any]:
         """Returns what the log says of a step."""
-        count = self._learning.screen if self._screened else 1
+        count = self._learning.screen if self._screened else int(not self._near)
         entry: dict[str, Any] = {"offered": count * len(moves), "screened": self._screened}
         if self._predictor is not None:
             entry["skill"] = round(self._predictor.skill, 6)

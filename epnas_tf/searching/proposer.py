@@ -2,7 +2,8 @@
 
 While the predictor is trusted, the policy's proposals and the single changes of the parents are
 candidates for every place, and Thompson sampling picks. Otherwise each branch takes the policy's
-own proposal. Both keep the limits, where these are to be kept (`candidates.py`).
+own proposal. While few networks are known, single changes alone are on offer. All keep the limits,
+where these are to be kept (`candidates.py`).
 """
 
 from __future__ import annotations
@@ -86,6 +87,7 @@ class Proposer:
         predictor: Predictor,
         known: Callable[[Spec], bool],
         place: int,
+        near_alone: bool = False,
     ) -> list[Candidate]:
         """Returns of each place the candidate with the highest draw of those it may take.
 
@@ -100,6 +102,8 @@ class Proposer:
           predictor: a fitted one.
           known: whether a network was evaluated before.
           place: number of the step's first place among all of the search.
+          near_alone: whether single changes alone are candidates: of a few known networks nobody
+            can tell how distant ones do, and draws are widest there.
         """
         learning = self._learning
         own = self.drawn(specs, learning.screen, lambda i: rng("action", i))
@@ -108,7 +112,8 @@ class Proposer:
             specs, self._space, learning.neighbours, lambda i: rng("neighbour", i)
         )
         outside = all(self._knowledge.violation(spec) > 0 for spec in specs)
-        choice = Choice([*own, *near], self._knowledge, learning.keeps_limits, known, outside)
+        offered = near if near_alone else [*own, *near]
+        choice = Choice(offered, self._knowledge, learning.keeps_limits, known, outside)
         repeated = [Candidate(branch, Morph(), spec) for branch, spec in enumerate(specs)]
         if not choice.candidates:
             return repeated
@@ -121,6 +126,27 @@ class Proposer:
             best = int(np.argmax(np.where(allowed, draw, -np.inf)))
             picked.append(choice.take(best, only) if allowed.any() else repeated[branch])
         return picked
+
+    def single(
+        self, specs: Sequence[Spec], rng: Rng, known: Callable[[Spec], bool]
+    ) -> list[Candidate]:
+        """Returns a single change of each network, at random among those that are not refused.
+
+        Refused is what breaks kept limits, is known or taken in this step; where all are, the one
+        nearest to the limits is taken, and where there is none, the network is repeated.
+
+        Args:
+          specs: the branches' networks.
+          rng: (purpose, number) -> generator of the running step.
+          known: whether a network was evaluated before.
+        """
+        self.offered = [[] for _ in specs]
+        best: dict[int, _Found] = {}
+        for branch, spec in enumerate(specs):
+            for child in self._near(branch, spec, rng("neighbour", branch)):
+                best[branch] = self._better(best, child, known)
+            best.setdefault(branch, (0.0, Candidate(branch, Morph(), spec)))
+        return [best[branch][1] for branch in range(len(specs))]
 
     def unscreened(
         self, specs: Sequence[Spec], rng: Rng, known: Callable[[Spec], bool]

@@ -122,6 +122,12 @@ class Learning(Settings):
     neighbours: int = setting(
         64, "single changes of each parent beside them, most (0: the policy's alone)", least=0
     )
+    near_networks: int = setting(
+        16,
+        "trained networks below which a step makes single changes of its parents alone: of a few "
+        "networks nobody can tell how distant ones do (0: the policy's changes come at once)",
+        least=0,
+    )
     imagined_updates: int = setting(
         10, "policy updates per step on changes with predicted rewards", least=0
     )
@@ -199,6 +205,7 @@ PAPER = Learning(
     limits="soft",
     screen=1,
     neighbours=0,
+    near_networks=0,
     imagined_updates=0,
 )
 

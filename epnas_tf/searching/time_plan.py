@@ -24,6 +24,9 @@ _START_SECONDS = 5.0
 
 # Work of a typical promotion, in that of its network at the lowest rung: most rise by one rung.
 _PROMOTION = 4.0
+# Trainings at the highest rung that the end must have time for: with fewer than two further seeds
+# of the best start and of one finalist, nothing tells how much seeds matter.
+_FINAL_TRAININGS = 4
 
 # Networks as large as the limits allow see fewer images than the schedule would show them, down to
 # these; then networks become smaller; where there are no smaller ones, they see still fewer images.
@@ -83,7 +86,7 @@ class Given:
         network within that takes, None where no network is so fast.
       bounded: whether the limits bound the time of a network.
       rungs: how many times as long as the lowest each is; the highest are left out where there is
-        no time to bring one network there.
+        no time to bring a network there and to measure two again at the end.
       fixed_rungs: whether all of them stay.
       shares: what is not for new networks, where there is more than one rung.
       branches: networks per step.
@@ -179,9 +182,7 @@ def plan(given: Given) -> TimePlan:
         shares = given.shares if rungs > 1 else Shares()
         child = _child(given, ceiling(given.seconds, shares))
         seconds = child.each * given.passes(child.images)
-        for_promotions = shares.promotions * shares.usable(given.seconds)
-        to_the_top = sum(times * seconds + SETUP_SECONDS for times in given.rungs[1:rungs])
-        if rungs == 1 or given.fixed_rungs or to_the_top <= for_promotions:
+        if rungs == 1 or given.fixed_rungs or _reached(given, given.rungs[:rungs], seconds):
             break
         rungs -= 1
     networks = expected(given.seconds, seconds, shares)
@@ -197,6 +198,21 @@ def plan(given: Given) -> TimePlan:
         steps=steps,
         episodes=episodes,
     )
+
+
+def _reached(given: Given, rungs: Sequence[float], seconds: float) -> bool:
+    """Says whether there is time for the highest of some rungs.
+
+    Args:
+      given: what the plan is made from.
+      rungs: more than one.
+      seconds: of a typical child at the lowest.
+    """
+    shares = given.shares
+    each = [times * seconds + SETUP_SECONDS for times in rungs]
+    if sum(each[1:]) > shares.promotions * shares.usable(given.seconds):
+        return False
+    return not shares.finals or _FINAL_TRAININGS * each[-1] <= shares.finals * given.seconds
 
 
 def _steps(networks: int, given: Given) -> tuple[int, int]:

@@ -44,7 +44,10 @@ def test_what_one_writes_by_hand_is_there_at_the_size_of_the_limits():
     assert _text(residual) == "c16<0 p c32 c32<3 p c64 c64 c64<6 p"
     assert _text(separable) == "d32 p d64 d64 d64 p d64 d64 d64 p"
     assert _text(early) == "p c32 c32 c32<2 p c64 c64 c64<6 p"
-    assert _of_convolutions(plain, "width", "activation") == {(3, "relu")}
+    assert _of_convolutions(plain, "width", "activation") == {(3, "swish")}
+    assert _of_convolutions(residual, "width", "activation") == {(3, "swish")}
+    poolings = {item.pool for spec in (plain, residual) for item in spec.items if item.pool}
+    assert poolings == {3}  # their windows overlap
     cost = _CIFAR.cost(plain)
     assert (cost.params, round(cost.flops / 1e6, 1)) == (109_946, 24.5)
 
@@ -167,11 +170,11 @@ def test_a_space_without_skips_has_no_residual_networks():
     assert all(item.get("src2") == -1 for spec in found for item in spec.items)
 
 
-def test_without_relu_and_kernels_of_3_the_space_has_the_nearest():
-    space = layerwise_space(activations=("swish", "elu"), filter_widths=(1, 5), pool_widths=(3,))
+def test_without_swish_and_kernels_of_3_the_space_has_the_nearest():
+    space = layerwise_space(activations=("elu", "relu"), filter_widths=(1, 5), pool_widths=(2,))
     spec = portfolio(space, _CIFAR, 1)[0]
-    assert _of_convolutions(spec, "width", "activation") == {(5, "swish")}
-    assert {item.get("pool") for item in spec.items if not item.channels} == {3}
+    assert _of_convolutions(spec, "width", "activation") == {(5, "elu")}
+    assert {item.get("pool") for item in spec.items if not item.channels} == {2}
 
 
 def test_cells_are_plain_double_pooled_light_and_dense():

@@ -314,14 +314,52 @@ def test_a_replayed_search_is_taught_the_same(upto):
         np.testing.assert_array_equal(one[2], other[2])
 
 
-# Neighbours and limits
+# Few networks
 
 _OTHER_STARTS = ["acacac", "bbbbbb", "cccccc", "ababab"]
+_FAR = Morph((Scale(0, "op", to="d"), Scale(1, "op", to="d"), Scale(2, "op", to="d")))
+
+
+@pytest.mark.parametrize("skill", [-1.0, 1.0])  # trusted from the start, and never
+def test_of_few_networks_single_changes_alone_are_made(skill):
+    policy = Scripted(lambda spec: _FAR)
+    options = {"predictor_skill": skill, "near_networks": 13, "limits": "soft"}
+    search = LimitedSearch(policy, *_OTHER_STARTS, **options)
+    search.go(4)
+    words = {trial.slot.name: word_of(trial.proposal.spec) for trial in search.history}
+
+    def changed(trial):
+        return sum(map(str.__ne__, words[trial.proposal.parent], word_of(trial.proposal.spec)))
+
+    assert all(changed(trial) == 1 for trial in search.history[4:16])
+    # Nothing is learnt from what the policy did not draw.
+    assert [entry["offered"] > 0 for entry in search.step_log[1:4]] == [skill < 0] * 3
+    assert all(trial.spec_key not in seen for trial, seen in _with_earlier(search.history[4:16]))
+    search.go(5)
+    fifth = search.history[16:]
+    assert (policy.lessons != []) == (skill > 0)
+    assert skill < 0 or _FAR in [trial.proposal.action for trial in fifth]
+
+
+def _with_earlier(trials):
+    keys = [trial.spec_key for trial in trials]
+    return [(trial, keys[:place]) for place, trial in enumerate(trials)]
+
+
+def test_without_neighbours_the_policy_proposes_from_the_start():
+    policy = Scripted(lambda spec: _FAR)
+    options = {"predictor_skill": 1.0, "near_networks": 99, "limits": "soft"}
+    search = LimitedSearch(policy, *_OTHER_STARTS, neighbours=0, **options)
+    search.go(2)
+    assert _FAR in [trial.proposal.action for trial in search.history[4:]]
+
+
+# Neighbours and limits
 
 
 def test_a_replaced_layer_is_logged_and_replayed_to_the_bit():
     first, again = Scripted(), Scripted()
-    options = {"replay": 2, "imagined_updates": 2}
+    options = {"replay": 2, "imagined_updates": 2, "near_networks": 0}
     search, replayed = (LimitedSearch(policy, **options) for policy in (first, again))
     proposals = search.go(4)
     assert any(p.action and isinstance(p.action.edit, Replace) for p in proposals)
@@ -382,6 +420,7 @@ def test_accuracy_is_learnt_where_limits_are_kept_and_else_the_softened_reward(l
     policy = Scripted(lambda spec: Morph((Scale(2, "op", to="b"),)))
     starts = ["dddddd", "aaaaaa", "adadad", "cccccc"]
     options = {"predictor_skill": 1.0, "policy_baseline": "parent", "parents": "branch"}
+    options |= {"near_networks": 0}
     # Only what is begun with breaks the limits, so that nothing is refused.
     known = Knowledge(violation=lambda spec: 2.0 * (word_of(spec) in starts[::2]))
     search = LimitedSearch(policy, *starts, knowledge=known, limits=limits, **options)
@@ -490,7 +529,9 @@ def test_the_policy_learns_from_the_lowest_rung_alone():
     lessons = []
     for rungs in (None, Rungs((1, 2), 0.9)):
         policy = Scripted()
-        search = LimitedSearch(policy, rungs=rungs, predictor_skill=1.0, branches=4)
+        search = LimitedSearch(
+            policy, rungs=rungs, predictor_skill=1.0, branches=4, near_networks=0
+        )
         search.go(2)
         lessons.append(policy.lessons)
         assert bool(rungs) == any(map(bool, search.standing.risen))
