@@ -1,0 +1,108 @@
+"""A network as final training sees it: its own layers, with paths to drop and an auxiliary head.
+
+It shares the network's variables, and the network stays what it is: what is measured and saved
+knows nothing of either.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import keras
+
+from epnas_tf import global_state
+from epnas_tf.fields import SettingError
+from epnas_tf.modeling import auxiliary, names, walk
+from epnas_tf.modeling import paths as paths_lib
+from epnas_tf.modeling.layers import BuildContext
+from epnas_tf.modeling.paths import Path
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingModel:
+    """What is trained in a network's stead.
+
+    Attributes:
+      model: takes images, and where there are paths [images, factors], factors [images, paths]
+        being what each path is multiplied by. It returns logits, and where there is an auxiliary
+        head [logits, its logits].
+      depths: of the paths, in their order (`paths.Path`).
+    """
+
+    model: keras.Model
+    depths: tuple[float, ...] = ()
+
+
+def training_model(
+    network: keras.Model,
+    *,
+    drop_path: bool = False,
+    auxiliary_head: bool = False,
+    seed: int = 0,
+    synchronized: bool = False,
+) -> TrainingModel:
+    """Returns what is trained in a network's stead: itself where nothing is to be added.
+
+    Args:
+      network: as `build_model` built it; a head's variables are made in the scope of its strategy.
+      drop_path: whether its paths can be dropped.
+      auxiliary_head: whether it has one.
+      seed: root of the head's initial weights.
+      synchronized: whether the head's batch norm takes its statistics over all replicas.
+
+    Raises:
+      SettingError: the network is another one, where to add something is not known.
+    """
+    place = auxiliary.place(network)
+    for setting, asked in {"drop_path": drop_path, "auxiliary_weight": auxiliary_head}.items():
+        if asked and place is None:
+            built = f"a network that was built from no spec, such as {network.name!r}"
+            raise SettingError(setting, f"must be 0 for {built}: its layers' names tell no place")
+    paths = paths_lib.find(network) if drop_path else ()
+    if not paths and not auxiliary_head:
+        return TrainingModel(network)
+    policy = network.dtype_policy.name
+    context = BuildContext(seed, synchronized, names.AUXILIARY, policy)
+    with global_state.set_aside(policy):
+        inputs, outputs = list(network.inputs), []
+        if paths:
+            traits = {"dtype": context.variable_dtype, "name": "path_factors"}
+            inputs.append(keras.Input((len(paths),), **traits))
+        logits, features = _through(network, paths, inputs[-1], place)
+        outputs = [logits]
+        if auxiliary_head:
+            outputs.append(auxiliary.head(features, logits.shape[-1], context))
+        ends = (ends if len(ends) > 1 else ends[0] for ends in (inputs, outputs))
+        model = keras.Model(*ends, name=f"{network.name}_in_training")
+    return TrainingModel(model, tuple(path.depth for path in paths))
+
+
+def _through(
+    network: keras.Model, paths: tuple[Path, ...], factors: keras.KerasTensor, place: str | None
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Returns a network's logits with its paths multiplied, and what the layer at a place returns.
+
+    Layers are called once more; the network keeps to their first calls.
+    """
+    at = {path.layer: index for index, path in enumerate(paths)}
+    seen: dict[str, Any] = {}
+
+    def multiplied(values: keras.KerasTensor, index: int) -> keras.KerasTensor:
+        factor = keras.ops.reshape(factors[:, index], (-1, 1, 1, 1))
+        traits = {"name": f"path{index}_multiply", "dtype": network.dtype_policy}
+        return keras.layers.Multiply(**traits)([values, factor])
+
+    def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
+        index = at.get(operation.name)
+        if index is not None and paths[index].before:
+            ((own, *others),) = args
+            args = ([multiplied(own, index), *others],)
+        outputs = operation(*args, **kwargs)
+        if index is not None and not paths[index].before:
+            outputs = multiplied(outputs, index)
+        seen[operation.name] = outputs
+        return outputs
+
+    logits = walk.again(network, call)
+    return logits, seen.get(place or "")
