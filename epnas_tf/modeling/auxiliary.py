@@ -44,9 +44,7 @@ def _depth(place: Place | None) -> int | None:
     return number if place.kind == LAYER else number + 1
 
 
-def head(
-    features: keras.KerasTensor, num_classes: int, context: BuildContext
-) -> keras.KerasTensor:
+def head(features: keras.KerasTensor, num_classes: int, context: BuildContext) -> keras.KerasTensor:
     """Adds the head to some features and returns its logits."""
     height, width, channels = features.shape[1:]
     windows, strides = (

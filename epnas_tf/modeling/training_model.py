@@ -7,6 +7,7 @@ knows nothing of either.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -54,36 +55,35 @@ def training_model(
     Raises:
       SettingError: the network is another one, where to add something is not known.
     """
-    place = auxiliary.place(network)
-    for setting, asked in {"drop_path": drop_path, "auxiliary_weight": auxiliary_head}.items():
-        if asked and place is None:
-            built = f"a network that was built from no spec, such as {network.name!r}"
-            raise SettingError(setting, f"must be 0 for {built}: its layers' names tell no place")
-    paths = paths_lib.find(network) if drop_path else ()
-    if not paths and not auxiliary_head:
+    if not drop_path and not auxiliary_head:
         return TrainingModel(network)
+    place = auxiliary.place(network)
+    if place is None:
+        asked = "drop_path" if drop_path else "auxiliary_weight"
+        reason = f"must be 0 for a network that no spec was built to, such as {network.name!r}"
+        raise SettingError(asked, f"{reason}: the names of its layers tell no place")
     policy = network.dtype_policy.name
     context = BuildContext(seed, synchronized, names.AUXILIARY, policy)
+    paths = paths_lib.find(network) if drop_path else ()
     with global_state.set_aside(policy):
-        inputs, outputs = list(network.inputs), []
-        if paths:
-            traits = {"dtype": context.variable_dtype, "name": "path_factors"}
-            inputs.append(keras.Input((len(paths),), **traits))
-        logits, features = _through(network, paths, inputs[-1], place)
-        outputs = [logits]
-        if auxiliary_head:
-            outputs.append(auxiliary.head(features, logits.shape[-1], context))
-        ends = (ends if len(ends) > 1 else ends[0] for ends in (inputs, outputs))
-        model = keras.Model(*ends, name=f"{network.name}_in_training")
+        image = network.inputs[0]
+        factors = keras.Input((len(paths),), dtype=context.variable_dtype, name="path_factors")
+        logits, features = _called_again(network, paths, factors, place)
+        head = [auxiliary.head(features, logits.shape[-1], context)] if auxiliary_head else []
+        model = keras.Model(
+            [image, factors] if paths else image,
+            [logits, *head] if head else logits,
+            name=f"{network.name}_in_training",
+        )
     return TrainingModel(model, tuple(path.depth for path in paths))
 
 
-def _through(
-    network: keras.Model, paths: tuple[Path, ...], factors: keras.KerasTensor, place: str | None
+def _called_again(
+    network: keras.Model, paths: Sequence[Path], factors: keras.KerasTensor, place: str
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Returns a network's logits with its paths multiplied, and what the layer at a place returns.
 
-    Layers are called once more; the network keeps to their first calls.
+    The network keeps to the first call of each layer.
     """
     at = {path.layer: index for index, path in enumerate(paths)}
     seen: dict[str, Any] = {}
@@ -104,5 +104,4 @@ def _through(
         seen[operation.name] = outputs
         return outputs
 
-    logits = walk.again(network, call)
-    return logits, seen.get(place or "")
+    return walk.again(network, call), seen[place]

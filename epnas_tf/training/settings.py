@@ -1,7 +1,8 @@
 """The settings of a child's training and of the machine it runs on.
 
 What holds for any length and rate stands in `Optimisation`, and what final training has besides in
-`Regularisation`: a schedule has these fields too, so that they are stored with it. The rest names a schedule or changes it; 0 and -1 leave it as it is.
+`Regularisation`: a schedule has these fields too, so that they are stored with it. The rest names a
+schedule or changes it; 0 and -1 leave it as it is.
 """
 
 from __future__ import annotations
