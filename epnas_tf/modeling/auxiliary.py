@@ -3,8 +3,8 @@
 As the PNAS code has it (PAPER_NOTES section 4): relu, average pooling of 5x5 with stride 3, 1x1
 convolution to 128, a convolution of the whole map to 768, dense; batch norm and relu after both
 convolutions. It is made for maps of 16x16 that have hundreds of channels. Windows grow with larger
-maps, so that 4x4 is what a map is pooled to at most, and are no larger than small ones. The first
-convolution has no more channels than its input, the second six times as many as the first.
+maps, so that none is pooled to more than 5x5, and shrink with smaller ones. The first convolution
+has no more channels than its input, the second six times as many as the first.
 """
 
 from __future__ import annotations
@@ -44,13 +44,16 @@ def _depth(place: Place | None) -> int | None:
     return number if place.kind == LAYER else number + 1
 
 
+def _pooling(size: int) -> tuple[int, int]:
+    """Returns window and stride for a map's height or width."""
+    growth = max(1.0, size / _MAP)
+    return min(size, round(_WINDOW * growth)), round(_STRIDE * growth)
+
+
 def head(features: keras.KerasTensor, num_classes: int, context: BuildContext) -> keras.KerasTensor:
     """Adds the head to some features and returns its logits."""
     height, width, channels = features.shape[1:]
-    windows, strides = (
-        tuple(min(size, round(unit * max(1.0, size / _MAP))) for size in (height, width))
-        for unit in (_WINDOW, _STRIDE)
-    )
+    windows, strides = zip(_pooling(height), _pooling(width), strict=True)
     outputs = layers_lib.activation(features, "relu", context)
     outputs = keras.layers.AveragePooling2D(
         windows, strides, "valid", layers_lib.DATA_FORMAT, **context.layer("pool")
