@@ -100,8 +100,6 @@ def test_a_path_times_zero_changes_its_image_alone(spec, images):
 def test_a_dropped_skip_leaves_what_it_brings(images):
     network = _built(_CHAIN)
     found = training_model(network, drop_path=True)
-    tapped = keras.Model(found.model.input, found.model.get_layer("layer3_skip_add").output)
-    del tapped  # its first call is the network's: what is seen is put together by hand
     add = network.get_layer("layer3_skip_add")
     own, source = keras.Model(network.input, add.input).predict(images, verbose=0)
     head = keras.Model(add.output, network.output)

@@ -16,8 +16,11 @@ def _drawn(update: int, seed: int = 1, of_pass: int = 0, images: int = 2_000) ->
 
     @tf.function(autograph=False)
     def draw() -> tf.Tensor:
-        one = lambda index: factors(index, tf.constant(of_pass), tf.constant(update))
-        return tf.map_fn(one, tf.range(images), fn_output_signature=tf.float32)
+        return tf.map_fn(
+            lambda index: factors(index, tf.constant(of_pass), tf.constant(update)),
+            tf.range(images),
+            fn_output_signature=tf.float32,
+        )
 
     return draw().numpy()
 
