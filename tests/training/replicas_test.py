@@ -43,7 +43,7 @@ EXTRAS = {
         "drop_path": 0.4,
         "auxiliary_weight": 0.4,
     },
-
+}
 
 
 @pytest.fixture(scope="module")
