@@ -54,7 +54,7 @@ def find(model: keras.Model) -> tuple[Path, ...]:
             skips.append(layer)
     of_cells = (
         Path(layer.name, (cell + 1) / cells)
-        for (cell, *_), layer in ends.items()
+        for (cell, *_), layer in sorted(ends.items())
         if _has_a_way_around(model, layer)
     )
     of_chain = (

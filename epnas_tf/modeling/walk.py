@@ -26,7 +26,7 @@ def again(
       ValueError: the model is neither functional nor sequential.
     """
     if isinstance(model, keras.Sequential):
-        model = keras.Model(model.inputs, model.outputs)
+        model = keras.Model(model.inputs[0], model.outputs[0])
     # Keras has no public way to visit the calls of a graph, shared layers and all, without making
     # new nodes or weights; this is the one that its own clone_model uses.
     if not hasattr(model, "_run_through_graph"):

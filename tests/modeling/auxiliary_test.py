@@ -78,8 +78,8 @@ def test_it_suits_smaller_and_larger_maps_and_fewer_channels(shape, pooled):
     assert model.output_shape == (None, 10)
 
 
-@pytest.mark.parametrize("size", range(1, 200))
-def test_no_map_is_pooled_to_more_than_five_by_five(size):
-    window, stride = auxiliary._pooling(size)
-    assert 1 <= window <= size and stride >= 1
-    assert (size - window) // stride + 1 <= 5
+def test_no_map_is_pooled_to_more_than_five_by_five():
+    for size in range(1, 513):
+        window, stride = auxiliary._pooling(size)
+        assert 1 <= window <= size
+        assert 1 <= (size - window) // stride + 1 <= 5, size

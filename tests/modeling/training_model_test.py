@@ -25,6 +25,10 @@ def _built(spec: Spec, dtype_policy: str = "float32") -> keras.Model:
     return build_model(spec, _SHAPE, 5, seed=1, dtype_policy=dtype_policy)
 
 
+def _logits(network: keras.Model, images: np.ndarray) -> np.ndarray:
+    return network(images, training=False).numpy()
+
+
 def _whole(network: keras.Model, **traits) -> TrainingModel:
     return training_model(network, drop_path=True, auxiliary_head=True, seed=2, **traits)
 
@@ -57,14 +61,14 @@ def test_it_has_the_networks_variables_and_the_heads(spec):
 @pytest.mark.parametrize("spec", _SPECS.values(), ids=_SPECS)
 def test_the_network_stays_what_it_is(spec, images, tmp_path):
     network = _built(spec)
-    config, before = network.to_json(), network.predict(images, verbose=0)
+    config, before = network.to_json(), _logits(network, images)
     _whole(network)
     _whole(network)
     assert network.to_json() == config
-    np.testing.assert_array_equal(network.predict(images, verbose=0), before)
+    np.testing.assert_array_equal(_logits(network, images), before)
     network.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(loaded.predict(images, verbose=0), before)
+    np.testing.assert_array_equal(_logits(loaded, images), before)
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
@@ -89,7 +93,7 @@ def _factors(paths: int, dropped: int) -> np.ndarray:
 def test_a_path_times_zero_changes_its_image_alone(spec, images):
     network = _built(spec)
     found = training_model(network, drop_path=True)
-    before = network(images, training=False).numpy()
+    before = _logits(network, images)
     for path in range(len(found.depths)):
         inputs = [images, _factors(len(found.depths), path)]
         after = found.model(inputs, training=False).numpy()
@@ -101,9 +105,9 @@ def test_a_dropped_skip_leaves_what_it_brings(images):
     network = _built(_CHAIN)
     found = training_model(network, drop_path=True)
     add = network.get_layer("layer3_skip_add")
-    own, source = keras.Model(network.input, add.input).predict(images, verbose=0)
+    own, source = keras.Model(network.input, add.input)(images, training=False)
     head = keras.Model(add.output, network.output)
-    expected = head.predict(np.where([[[[1]]], [[[0]]], [[[1]]], [[[1]]]], own, 0) + source)
+    expected = head(np.where([[[[1]]], [[[0]]], [[[1]]], [[[1]]]], own, 0) + source, training=False)
     after = found.model([images, _factors(2, 1)], training=False)
     np.testing.assert_allclose(after, expected, atol=1e-5)
 

@@ -16,7 +16,7 @@ def _names(model: keras.Model) -> list[str]:
         return operation.compute_output_spec(*args, **kwargs)
 
     outputs = walk.again(model, call)
-    assert outputs.shape == model.output.shape
+    assert outputs.shape == model.outputs[0].shape
     return seen
 
 
