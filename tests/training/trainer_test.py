@@ -296,17 +296,18 @@ def test_what_regularises_gives_the_same_bits_again_and_the_plain_network(digits
     assert results[0].validation_accuracy == measured
 
 
-@pytest.mark.parametrize("setting", REGULARISED)
-def test_each_of_what_regularises_changes_the_training(digits: Data, setting: str) -> None:
-    models = [skipped_net(digits) for _ in range(2)]
-    run(models[0], digits, short())
-    run(models[1], digits, short(**{setting: REGULARISED[setting]}))
-    assert largest_difference(*models) > 1e-5
+def test_each_of_what_regularises_changes_the_training(digits: Data) -> None:
+    plain = skipped_net(digits)
+    run(plain, digits, short())
+    for setting, value in REGULARISED.items():
+        other = skipped_net(digits)
+        run(other, digits, short(**{setting: value}))
+        assert largest_difference(plain, other) > 1e-5, setting
 
 
 def test_what_regularises_lets_digits_be_learnt(digits: Data) -> None:
     plan = dataclasses.replace(fit_to(for_dataset("digits"), len(digits.train)), **REGULARISED)
-    assert run(skipped_net(digits), digits, plan).validation_accuracy >= 0.95
+    assert run(skipped_net(digits), digits, plan).validation_accuracy >= 0.8
 
 
 def test_training_ends_when_on_epoch_says_so(digits: Data) -> None:
