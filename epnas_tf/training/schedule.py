@@ -15,7 +15,7 @@ import math
 from typing import Any
 
 from epnas_tf.fields import SettingError
-from epnas_tf.training.settings import TRAPEZOID, Optimisation
+from epnas_tf.training.settings import TRAPEZOID, Optimisation, Regularisation
 
 
 def _require(holds: bool, setting: str, reason: str) -> None:
@@ -24,7 +24,7 @@ def _require(holds: bool, setting: str, reason: str) -> None:
 
 
 @dataclasses.dataclass(frozen=True)
-class Schedule(Optimisation):
+class Schedule(Optimisation, Regularisation):
     """A training recipe: stochastic gradient descent with momentum.
 
     Attributes:
@@ -47,9 +47,12 @@ class Schedule(Optimisation):
       ema_decay: share of the average of the weights that an update leaves; 0 averages nothing.
       low_resolution: share of the updates, the first ones, that see images of half the size.
       identity_init: whether a network's convolutions begin as the identity.
+      mixup: alpha of the share by which the images of a batch are blended; 0 blends none.
       bias_rate: factor on the rate of batch norm's biases.
       decay: whether the rate falls along a `cosine` or at the end alone (`trapezoid`).
       decay_share: share of the updates in which the rate of a trapezoid falls.
+      drop_path: share of the images that lack a path of the last cell or skip in the last update.
+      auxiliary_weight: weight of the loss of an auxiliary head; 0 has none.
     """
 
     name: str
@@ -85,6 +88,12 @@ class Schedule(Optimisation):
         _require(0 <= self.momentum < 1, "momentum", f"must be in [0, 1), got {self.momentum}")
         _require(
             self.epoch_images >= 0, "epoch_images", f"must be at least 0, got {self.epoch_images}"
+        )
+        _require(
+            not (self.auxiliary_weight and self.low_resolution),
+            "auxiliary_weight",
+            "must be 0 with low_resolution: the head sees a whole map, of one size, "
+            f"got {self.auxiliary_weight}",
         )
 
     def images_per_epoch(self, num_images: int) -> int:

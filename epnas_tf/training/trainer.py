@@ -23,6 +23,7 @@ import tensorflow as tf
 from epnas_tf import global_state
 from epnas_tf.data.dataset import Data, Split
 from epnas_tf.fields import SettingError
+from epnas_tf.modeling.training_model import training_model
 from epnas_tf.training import accuracies, batch_norm, loop, pipeline, step
 from epnas_tf.training import state as state_lib
 from epnas_tf.training.accuracies import ClassHits
@@ -116,19 +117,29 @@ def train(
     """
     start = time.perf_counter()
     place = Place(state, on_state)
-    with global_state.set_aside(), batch_norm.fused(model):
-        optimizer = step.make_optimizer(model, schedule, strategy)
+    with strategy.scope():
+        trained = training_model(
+            model,
+            drop_path=schedule.drop_path > 0,
+            auxiliary_head=schedule.auxiliary_weight > 0,
+            seed=seed,
+            synchronized=strategy.num_replicas_in_sync > 1,
+        )
+    with global_state.set_aside(), batch_norm.fused(trained.model):
+        optimizer = step.make_optimizer(trained.model, schedule, strategy)
         averages = Averages(model, schedule.ema_decay, strategy)
         if state is not None or on_state is not None:
-            variables = [*model.variables, *optimizer.momentums, *averages.variables]
+            variables = [*trained.model.variables, *optimizer.momentums, *averages.variables]
             place.enter(*_described(model, data, schedule, seed), variables, strategy)
-        batches = pipeline.training_batches(data, schedule, strategy, seed, place.updates)
+        batches = pipeline.training_batches(
+            data, schedule, strategy, seed, place.updates, trained.depths
+        )
         steps = schedule.steps_per_epoch(len(data.train))
         low_until = schedule.low_until(steps)
         runs = {}
         for begins, halved in {0: True, low_until: False}.items():  # of one place the last
             update = step.train_step_function(
-                model,
+                trained.model,
                 schedule,
                 strategy,
                 optimizer=optimizer,
@@ -202,9 +213,10 @@ def _described(
     if schedule.decay != TRAPEZOID:
         rule = f"must be {TRAPEZOID} where a training is to be gone on with, got {schedule.decay}"
         raise SettingError("decay", rule)
-    if schedule.low_resolution:
-        rule = f"must be 0 where a training is to be gone on with, got {schedule.low_resolution}"
-        raise SettingError("low_resolution", f"{rule}: a longer one has more such updates")
+    for name in ("low_resolution", "drop_path"):
+        if value := getattr(schedule, name):
+            rule = f"must be 0 where a training is to be gone on with, got {value}"
+            raise SettingError(name, f"{rule}: a longer one has more such updates")
     variation = dataclasses.asdict(data.augmentation)
     train = data.train
     of = state_lib.described(model.name, seed, schedule, train.fingerprint, variation)

@@ -26,6 +26,7 @@ _MODULE = CellSpec((BranchSpec("conv-none", 1, channels=2),), filters=2)
 # Of 72 images the first has 9 updates per epoch and falls after 14, the other 5 and after 8.
 _SHORT = Schedule("test", 2, 8, learning_rate=0.1, warmup_epochs=1, decay="trapezoid")
 _PARTS = dataclasses.replace(_SHORT, epoch_images=40, ema_decay=0.9)
+_MIXED = dataclasses.replace(_PARTS, mixup=0.4, auxiliary_weight=0.4)
 
 
 @pytest.fixture(name="data", scope="module")
@@ -52,7 +53,9 @@ def _short(data) -> tuple[keras.Model, TrainResult, State]:
     return *found, states[0]
 
 
-@pytest.mark.parametrize(("spec", "plan"), [(_LAYERWISE, _SHORT), (_MODULE, _PARTS)])
+@pytest.mark.parametrize(
+    ("spec", "plan"), [(_LAYERWISE, _SHORT), (_MODULE, _PARTS), (_MODULE, _MIXED)]
+)
 def test_a_training_that_goes_on_has_the_bits_of_one_from_the_start(data, short, spec, plan):
     states: list[State] = [short[2]]
     first = {"on_state": states.append, "validate_each_epoch": True}
@@ -98,6 +101,7 @@ def test_the_state_of_another_training_is_refused(data, short, changes, reason):
     [
         ({"decay": "cosine"}, "decay must be trapezoid where .* got cosine"),
         ({"low_resolution": 0.5}, "low_resolution must be 0 where .* got 0.5"),
+        ({"drop_path": 0.4}, "drop_path must be 0 where .* got 0.4"),
     ],
 )
 def test_some_schedules_have_no_place_to_go_on_from(data, changes, reason):
