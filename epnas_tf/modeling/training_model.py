@@ -60,7 +60,7 @@ def training_model(
     place = auxiliary.place(network)
     if place is None:
         asked = "drop_path" if drop_path else "auxiliary_weight"
-        reason = f"must be 0 for a network that no spec was built to, such as {network.name!r}"
+        reason = f"must be 0 for a network that was not built from a spec, such as {network.name!r}"
         raise SettingError(asked, f"{reason}: the names of its layers tell no place")
     policy = network.dtype_policy.name
     context = BuildContext(seed, synchronized, names.AUXILIARY, policy)

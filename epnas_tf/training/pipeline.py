@@ -193,14 +193,11 @@ def _orders(count: int, schedule: Schedule, seed: int) -> tuple[np.ndarray, np.n
         raise SettingError("batch_size", f"must be at most the {held}, got {schedule.batch_size}")
     of_a_pass, total = used if images == count else count, schedule.epochs * used
     passes = -(-total // of_a_pass)
-    orders = [
-        randomness.generator(seed, "order", number).permutation(count)[:of_a_pass]
-        for number in range(passes)
-    ]
-    stream = (np.concatenate(orders), np.repeat(np.arange(passes), of_a_pass))
-    order, of_which = (
-        values[:total].reshape(schedule.epochs, used).astype(np.int32) for values in stream
-    )
+    order, of_which = streams = np.empty((2, passes, of_a_pass), np.int32)
+    for number in range(passes):
+        shuffled = randomness.generator(seed, "order", number).permutation(count)
+        order[number], of_which[number] = shuffled[:of_a_pass], number
+    order, of_which = streams.reshape(2, -1)[:, :total].reshape(2, schedule.epochs, used)
     return order, of_which
 
 
