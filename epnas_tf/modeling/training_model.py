@@ -62,9 +62,11 @@ def training_model(
         asked = "drop_path" if drop_path else "auxiliary_weight"
         reason = f"must be 0 for a network that was not built from a spec, such as {network.name!r}"
         raise SettingError(asked, f"{reason}: the names of its layers tell no place")
+    paths = paths_lib.find(network) if drop_path else ()
+    if not paths and not auxiliary_head:
+        return TrainingModel(network)
     policy = network.dtype_policy.name
     context = BuildContext(seed, synchronized, names.AUXILIARY, policy)
-    paths = paths_lib.find(network) if drop_path else ()
     with global_state.set_aside(policy):
         image = network.inputs[0]
         factors = keras.Input((len(paths),), dtype=context.variable_dtype, name="path_factors")
