@@ -114,6 +114,15 @@ class Schedule(Optimisation):
             return warmup
         return max(warmup, total - max(1, round(self.decay_share * total)))
 
+    def same_until(self, epochs: int, steps_per_epoch: int) -> int:
+        """Returns how many updates a training of other epochs has in common with this one."""
+        if epochs == self.epochs:
+            return self.epochs * steps_per_epoch
+        if self.low_resolution:  # a longer one sees small images for longer
+            return 0
+        fewer = min(max(epochs, self.warmup_epochs), self.epochs)
+        return dataclasses.replace(self, epochs=max(fewer, 1)).falls_from(steps_per_epoch)
+
 
 SCHEDULES = {
     "plain": Schedule("plain", epochs=20, batch_size=128, learning_rate=0.05),
