@@ -14,8 +14,9 @@ import dataclasses
 import math
 from typing import Any
 
+from epnas_tf import fields
 from epnas_tf.fields import SettingError
-from epnas_tf.training.settings import TRAPEZOID, Optimisation
+from epnas_tf.training.settings import TRAPEZOID, Optimisation, ScheduleSettings
 
 
 def _require(holds: bool, setting: str, reason: str) -> None:
@@ -188,6 +189,35 @@ def for_dataset(dataset: str, name: str = "", images: int = 0, **overrides: Any)
         least = min(math.ceil(_QUICK_IMAGES / plan.images_per_epoch(images)), _MOST_EPOCHS)
         plan = dataclasses.replace(plan, epochs=max(plan.epochs, least))
     return plan
+
+
+# Settings of a schedule that may be left to it, and what says so.
+LEFT_OPEN = {
+    field.name: field.default
+    for field in fields.settings_in(ScheduleSettings)
+    if field.metadata["auto"] and field.name != "schedule"
+}
+
+
+def said_in(settings: ScheduleSettings) -> dict[str, Any]:
+    """Returns what settings say of a schedule and do not leave to it."""
+    said = {name: getattr(settings, name) for name in LEFT_OPEN}
+    return {name: value for name, value in said.items() if value != LEFT_OPEN[name]}
+
+
+def of_settings(settings: ScheduleSettings, dataset: str, images: int = 0) -> Schedule:
+    """Returns the schedule that settings name, with what they say in the place of its own values.
+
+    Args:
+      settings: of a child or a final training.
+      dataset: what the images are called.
+      images: for training, as `for_dataset` takes them.
+
+    Raises:
+      SettingError: a value is out of its range.
+    """
+    others = fields.values_of(settings, Optimisation)
+    return for_dataset(dataset, settings.schedule, images, **said_in(settings), **others)
 
 
 def fit_to(plan: Schedule, num_images: int, replicas: int = 1, *, named: bool = False) -> Schedule:
