@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
@@ -66,3 +69,13 @@ def measured(predicted: np.ndarray, labels: np.ndarray, num_classes: int) -> Mea
     confusion = np.zeros((num_classes, num_classes), np.int64)
     np.add.at(confusion, (labels, predicted), 1)
     return Measurement(confusion)
+
+
+def confusion_csv(found: Measurement, classes: Sequence[str]) -> str:
+    """Returns confusion.csv: a line per class, with how many images got which label."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["class", *classes])
+    for name, counts in zip(classes, found.confusion.tolist(), strict=True):
+        writer.writerow([name, *counts])
+    return file.getvalue()

@@ -135,8 +135,8 @@ def train(
       on_updates: as `trainer.train` has it.
 
     Raises:
-      SettingError: the loss was not a finite number.
-      ValueError: the state is of another training or corrupt, or the batch does not fit.
+      SettingError: the loss was not a finite number, or the batch does not fit.
+      StateError: the state is of another training or corrupt.
     """
     strategy = strategy or devices.make_strategy("none")
     state = _read(state_file)
@@ -186,7 +186,4 @@ def _read(path: str) -> State | None:
     """Returns the state in a file, None where there is none."""
     if not path or not storage.exists(path):
         return None
-    try:
-        return state_lib.from_bytes(storage.read_bytes(path))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    return state_lib.from_bytes(storage.read_bytes(path))

@@ -28,6 +28,10 @@ _HEAD, _EPOCHS, _SUMS = "head", "epochs", "sums"
 _MAX_UNPACKED = 4 * 2**30
 
 
+class StateError(ValueError):
+    """The state of a training is corrupt, or of another one than the one that would go on."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class State:
     """Where a training stands.
@@ -84,7 +88,7 @@ class Training:
         return dict(json.loads(json.dumps(values | {_LENGTH: values["schedule"].pop(_LENGTH)})))
 
     def refuse_other(self, state: State, shapes: Sequence[tuple[int, ...]]) -> None:
-        """Raises ValueError where this training cannot go on from a state.
+        """Raises StateError where this training cannot go on from a state.
 
         Args:
           state: from this training, or from one that was the same up to there.
@@ -98,13 +102,15 @@ class Training:
         ]
         if differing:
             found = "; ".join(differing)
-            raise ValueError(f"the state must be of the same training, it has {found}")
+            raise StateError(f"the state must be of the same training, it has {found}")
         if [array.shape for array in state.variables] != list(shapes):
-            raise ValueError("the state must be of the same network, its variables differ in shape")
-        epochs = int(untrusted.number(state.of.get(_LENGTH)))
+            raise StateError("the state must be of the same network, its variables differ in shape")
+        epochs = state.of.get(_LENGTH)
+        if not isinstance(epochs, int):
+            raise StateError(f"the state must say its training's epochs, got {epochs!r:.80}")
         most = self.schedule.same_until(epochs, self.steps)
         if state.updates > most:
-            raise ValueError(
+            raise StateError(
                 f"the state must be of at most {most} updates for a training of "
                 f"{self.schedule.epochs} epochs to go on from it: up to there it is the same as "
                 f"one of {epochs}, got {state.updates}"
@@ -122,7 +128,7 @@ def to_bytes(state: State) -> bytes:
 
 
 def from_bytes(content: bytes) -> State:
-    """Returns the state that `to_bytes` wrote; raises ValueError for anything else."""
+    """Returns the state that `to_bytes` wrote; raises StateError for anything else."""
     try:
         size = untrusted.unpacked_bytes(io.BytesIO(content))
         if size > _MAX_UNPACKED:
@@ -136,7 +142,7 @@ def from_bytes(content: bytes) -> State:
         if head["format"] != _FORMAT or head["digest"] != state.digest:
             raise ValueError("its format or hash differs")
     except untrusted.BAD_ARCHIVE as error:
-        raise ValueError(
+        raise StateError(
             f"the state of a training is corrupt or not written by this search: {error!r:.200}"
         ) from error
     return state

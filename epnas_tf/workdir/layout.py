@@ -82,6 +82,10 @@ class WorkDir:
         """The folder of final trainings; no file of the search, which never deletes it."""
         return os.path.join(self.path, FINAL)
 
+    def final_dir(self, name: str) -> FinalDir:
+        """The files of the final training of this name, for instance e01s03b5-default-0."""
+        return FinalDir(os.path.join(self.final, name))
+
     def trial(self, trial_id: str) -> str:
         """What Keras Tuner keeps of a trial, by its own name of it."""
         return os.path.join(self.path, f"trial_{trial_id}", "trial.json")

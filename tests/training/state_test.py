@@ -121,5 +121,5 @@ def test_the_state_of_another_network_or_of_nothing_is_refused(stored):
     with pytest.raises(ValueError, match="of the same network, its variables differ in shape"):
         _TRAINING.refuse_other(stored, _SHAPES[:1])
     lacking = {name: value for name, value in stored.of.items() if name != "epochs"}
-    with pytest.raises(ValueError, match="must be a finite number, got None"):
+    with pytest.raises(ValueError, match="must say its training's epochs, got None"):
         _TRAINING.refuse_other(dataclasses.replace(stored, of=lacking), _SHAPES)

@@ -13,7 +13,7 @@ FOLDERS = ("epnas_tf", "tools", "tests")
 # The import law: rooms by layer, lowest first. A room may import rooms of lower layers only.
 # `epnas_tf` is the front: its public names are loaded when first used.
 LAYERS = (
-    ("fields", "flagfiles", "interrupts", "randomness", "terminal", "untrusted"),
+    ("fields", "flagfiles", "interrupts", "randomness", "terminal", "untrusted", "version"),
     ("architecture", "backend"),
     ("global_state",),
     ("modeling", "searching"),
@@ -39,7 +39,7 @@ NARROWER: Mapping[str, Set[str]] = {
     "sharing": _BASE | _KERAS | {"architecture", "modeling", "workdir"},
     "training": _BASE | _KERAS | {"architecture", "modeling", "data", "sharing"},
     "report": frozenset({"architecture", "searching", "workdir"}),
-    "epnas_tf": frozenset(),
+    "epnas_tf": frozenset({"version"}),
 }
 
 # Rooms that import without TensorFlow, with the libraries that their files may import.
@@ -50,6 +50,7 @@ PURE: Mapping[str, Set[str]] = {
     "randomness": {"numpy"},
     "terminal": set(),
     "untrusted": set(),
+    "version": set(),
     "backend": set(),
     "architecture": {"numpy"},
     "searching": {"numpy"},
