@@ -1,46 +1,14 @@
 """result.json comes back as it was written, and what is none is named."""
 
-import dataclasses
 import json
 
 import pytest
 
-from epnas_tf.architecture.cost import cost
-from epnas_tf.architecture.limits import Constraint
-from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
 from epnas_tf.final import result
-from epnas_tf.final.result import FinalResult, TrainedData
 from epnas_tf.untrusted import FormatError
 from epnas_tf.workdir import storage
 from epnas_tf.workdir.layout import WorkDir
-
-_SPEC = LayerwiseSpec((LayerSpec("conv2d", 1, channels=4, activation="relu"),), 4)
-
-
-def made(folder: str = "", **changes) -> FinalResult:
-    """Returns a result that nothing was trained for."""
-    found = FinalResult(
-        slot="e01s03b2r2",
-        spec=_SPEC,
-        recipe="default",
-        seed=3,
-        epochs=100,
-        costs=cost(_SPEC, (8, 8, 1), 2),
-        measured_on="test",
-        images=400,
-        accuracy=0.875,
-        interval=(0.84, 0.9),
-        per_class={"cat": 0.9, "dog": 0.85},
-        validation_accuracy=None,
-        data=TrainedData("pets", (8, 8, 1), 255.0, (0.5,), (0.25,), ("cat", "dog"), 900, "ab" * 8),
-        limits=(Constraint("params", upper=1e5),),
-        command="epnas_retrain --work_dir=w",
-        versions={"keras": "3"},
-        seconds=12.5,
-        finished="2026-01-01T00:00:00+00:00",
-        folder=folder,
-    )
-    return dataclasses.replace(found, **changes)
+from tests.final.results import made
 
 
 @pytest.mark.parametrize("changes", [{}, {"slot": None, "validation_accuracy": 0.5, "limits": ()}])
@@ -50,7 +18,7 @@ def test_a_result_comes_back_as_it_was(tmp_path, changes):
     assert result.read(str(tmp_path)) == stored
     values = json.loads((tmp_path / "result.json").read_text())
     assert values["format"] == 1
-    assert values["spec"] == _SPEC.to_dict()
+    assert values["spec"] == made().spec.to_dict()
     assert set(values["costs"]) == {"params", "flops", "intensity", "traffic_bytes"}
     assert values["costs"]["intensity"] == pytest.approx(stored.costs.intensity)
     assert stored.model_file == f"{tmp_path}/model.keras"

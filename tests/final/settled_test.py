@@ -8,7 +8,7 @@ from epnas_tf import fields
 from epnas_tf.fields import ConfigError
 from epnas_tf.final import recipes, result, settled
 from epnas_tf.workdir import storage
-from tests.final.result_test import made
+from tests.final.results import made
 
 
 def _settled(**said):

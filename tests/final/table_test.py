@@ -1,7 +1,7 @@
 """What is told of final trainings."""
 
 from epnas_tf.final import table
-from tests.final.result_test import made
+from tests.final.results import made
 
 
 def test_a_result_is_told_in_a_few_lines():
