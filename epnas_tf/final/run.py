@@ -61,11 +61,14 @@ def retrain(work_dir: str = "", *, data: Data | None = None, **settings: Any) ->
     said |= {} if data is None else {"dataset": data.name}
     network = settled.network_of(said)
     config = settled.settled(said, network)
-    there = settled.ended(config, network)
+    folder, there = settled.folder_of(config), settled.ended(config, network)
     if there is None:
         task = _prepared(config, network, data, settled.command_of(said))
-        with _claimed(task.config, task.folder):
+        with _claimed(task.config, folder):
             there = task.run()
+    elif storage.exists(folder.state):  # a kill came between the result and this
+        with _claimed(config, folder):
+            storage.remove(folder.state)
     for line in table.lines(there):
         say(line)
     return there

@@ -10,16 +10,18 @@ from typing import Any
 from epnas_tf import config as config_lib
 from epnas_tf import fields
 from epnas_tf.data.names import DatasetName, absolute
-from epnas_tf.fields import MAY_CHANGE, OF_ONE_RUN, ConfigError, flag, settings_in
+from epnas_tf.fields import OF_ONE_RUN, ConfigError, flag, settings_in
 from epnas_tf.final import found, recipes, result
 from epnas_tf.final.found import Found
 from epnas_tf.final.result import FinalResult
-from epnas_tf.final.settings import RetrainConfig
+from epnas_tf.final.settings import Network, RetrainConfig
 from epnas_tf.workdir import storage
 from epnas_tf.workdir.layout import FinalDir, WorkDir
 
 # Settings of images that are always those of the search.
 _OF_THE_SEARCH = ("dataset", "image_size", "split_seed")
+# Settings that say where a training's files are.
+_OF_THE_PLACE = [field.name for field in settings_in(Network)]
 _PATHS = ("work_dir", "spec", "out_dir", "data_dir")
 
 
@@ -55,13 +57,13 @@ def settled(said: Mapping[str, Any], network: Found) -> RetrainConfig:
       ConfigError: what is said contradicts the search, or a training that is there.
     """
     _refuse_other_images(said, network)
+    own = {"trial": network.slot or ""}
+    place = {name: said[name] for name in _OF_THE_PLACE if name in said}
+    folder = folder_of(_from_anywhere(RetrainConfig(**place | own)))
+    if not said.get("overwrite") and storage.exists(folder.flags):
+        return _gone_on(folder, said | own)
     recipe = recipes.values(said.get("recipe", RetrainConfig.recipe))
-    values = {**network.settings, **recipe, **said, "trial": network.slot or ""}
-    asked = _from_anywhere(RetrainConfig(**values))
-    folder = folder_of(asked)
-    if asked.overwrite or not storage.exists(folder.flags):
-        return asked
-    return _gone_on(folder, asked, {name: getattr(asked, name) for name in said})
+    return _from_anywhere(RetrainConfig(**{**network.settings, **recipe, **said, **own}))
 
 
 def folder_of(config: RetrainConfig) -> FinalDir:
@@ -120,8 +122,8 @@ def _refuse_other_images(said: Mapping[str, Any], network: Found) -> None:
         )
 
 
-def _gone_on(folder: FinalDir, asked: RetrainConfig, said: Mapping[str, Any]) -> RetrainConfig:
-    """Returns the settings of the training in a folder, with what may be another for this run."""
+def _gone_on(folder: FinalDir, said: Mapping[str, Any]) -> RetrainConfig:
+    """Returns the settings of the training in a folder, with what is said for this run."""
     try:
         text = storage.read_text(folder.flags)
         stored = RetrainConfig(**fields.read_flags(text, RetrainConfig))
@@ -135,9 +137,11 @@ def _gone_on(folder: FinalDir, asked: RetrainConfig, said: Mapping[str, Any]) ->
             f"{folder.path}: holds a training of other settings: {'; '.join(differing)} (another "
             "--out_dir begins a new one, --overwrite deletes this one)"
         )
-    free = {
-        field.name: getattr(asked, field.name)
-        for field in settings_in(stored)
-        if field.metadata["resume"] in (MAY_CHANGE, OF_ONE_RUN) or field.name == "dataset"
-    }
-    return dataclasses.replace(stored, **free)
+    values = {}
+    for field in settings_in(stored):
+        of_one_run = field.metadata["resume"] == OF_ONE_RUN
+        kept = field.default if of_one_run else getattr(stored, field.name)
+        value = said.get(field.name, kept)
+        left_open = field.metadata["auto"] and value == field.default
+        values[field.name] = kept if left_open else value
+    return _from_anywhere(RetrainConfig(**values))
