@@ -54,7 +54,7 @@ def in_search(path: str, trial: str) -> Found:
     Raises:
       ConfigError: there is no such search or trial, or a file of it is corrupt.
     """
-    work_dir = WorkDir(path)
+    work_dir, refusals = WorkDir(path), _refusals(path)
     try:
         slot, spec = networks.chosen(work_dir, trial)
         project = project_file.read(work_dir)
@@ -66,7 +66,7 @@ def in_search(path: str, trial: str) -> Found:
         if not storage.exists(work_dir.flags):  # a search from Python, whose images were given
             return found
         config = config_lib.from_flags_text(storage.read_text(work_dir.flags))
-    except (ValueError, *storage.failures(path)) as error:
+    except refusals as error:
         name, value = ("trial", trial) if trial else ("work_dir", path)
         raise ConfigError(f"{flag(name, value)}: {error}") from error
     settings = fields.values_of(config, DataSettings) | fields.values_of(config, VariationSettings)
@@ -77,11 +77,12 @@ def in_search(path: str, trial: str) -> Found:
 
 def in_file(path: str) -> Found:
     """Returns the network of a file; raises ConfigError where it holds none, or several."""
+    refusals = _refusals(path)
     try:
         specs = specs_file.read(path)
         if len(specs) > 1:
             raise ValueError(f"it must hold one network, got {len(specs)}")
-    except (ValueError, *storage.failures(path)) as error:
+    except refusals as error:
         raise ConfigError(f"{flag('spec', path)}: {error}") from error
     return Found(specs[0])
 
@@ -109,6 +110,11 @@ def images_for(found: Found, config: RetrainConfig, given: Data | None = None) -
     data = _load(config, config.train_fraction)
     _refuse_others(found, config, data)
     return data
+
+
+def _refusals(path: str) -> tuple[type[Exception], ...]:
+    """Returns what reading a file may raise that is the file's fault."""
+    return (ValueError, *storage.failures(path))
 
 
 def _load(config: RetrainConfig, fraction: float) -> Data:

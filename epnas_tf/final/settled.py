@@ -61,7 +61,7 @@ def settled(said: Mapping[str, Any], network: Found) -> RetrainConfig:
     place = {name: said[name] for name in _OF_THE_PLACE if name in said}
     folder = folder_of(_from_anywhere(RetrainConfig(**place | own)))
     if not said.get("overwrite") and storage.exists(folder.flags):
-        return _gone_on(folder, said | own)
+        return _gone_on(folder, {**said, **own})
     recipe = recipes.values(said.get("recipe", RetrainConfig.recipe))
     return _from_anywhere(RetrainConfig(**{**network.settings, **recipe, **said, **own}))
 
@@ -103,9 +103,9 @@ def command_of(said: Mapping[str, Any]) -> str:
 
 def _from_anywhere(config: RetrainConfig) -> RetrainConfig:
     """Returns settings whose files are found whatever the current folder."""
-    paths = {name: absolute(getattr(config, name)) for name in _PATHS}
-    dataset = str(DatasetName.parse(config.dataset).absolute())
-    return dataclasses.replace(config, dataset=dataset, **paths)
+    places: dict[str, Any] = {name: absolute(getattr(config, name)) for name in _PATHS}
+    places["dataset"] = str(DatasetName.parse(config.dataset).absolute())
+    return dataclasses.replace(config, **places)
 
 
 def _refuse_other_images(said: Mapping[str, Any], network: Found) -> None:
@@ -137,7 +137,7 @@ def _gone_on(folder: FinalDir, said: Mapping[str, Any]) -> RetrainConfig:
             f"{folder.path}: holds a training of other settings: {'; '.join(differing)} (another "
             "--out_dir begins a new one, --overwrite deletes this one)"
         )
-    values = {}
+    values: dict[str, Any] = {}
     for field in settings_in(stored):
         of_one_run = field.metadata["resume"] == OF_ONE_RUN
         kept = field.default if of_one_run else getattr(stored, field.name)

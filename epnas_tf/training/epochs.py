@@ -123,7 +123,7 @@ class Place:
             return
         rows = [(each.loss, each.accuracy, each.validation_accuracy) for each in self.epochs]
         epochs = np.array(rows, np.float64).reshape(-1, 3)  # None becomes NaN
-        values = tuple(np.array(variable.value) for variable in self._variables)
+        values = tuple(np.array(variable.numpy()) for variable in self._variables)
         self._on_state(State(self._training.described, updates, epochs, sums, values))
 
 
