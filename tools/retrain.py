@@ -18,10 +18,7 @@ from epnas_tf import command_line, flagfiles, interrupts, terminal
 from epnas_tf.fields import ConfigError
 from epnas_tf.final.settings import RetrainConfig
 
-_USAGE = (
-    "epnas_retrain --work_dir=FOLDER [--trial=NAME] [--recipe=NAME] [--flagfile=PATH] "
-    "[--name=value ...]"
-)
+_USAGE = "epnas_retrain --work_dir=FOLDER [--recipe=NAME] [--flagfile=PATH] [--name=value ...]"
 _WORDS = (
     "A recipe is a shipped flagfile; a flag that is given beside it overrides it. A child is the "
     "network that is trained. Images, their parts and their variation are those of the search."

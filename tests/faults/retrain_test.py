@@ -43,7 +43,7 @@ def test_a_training_killed_again_and_again_ends_as_one_that_was_not(tmp_path, ep
     spec = tmp_path / "network.json"
     spec.write_text(_SPEC.to_json())
     flags = [*_FLAGS, f"--epochs={epochs}", f"--spec={spec}"]
-    folders = [_trained(tmp_path / "whole", flags, []), _trained(tmp_path / "out", flags, deaths)]
+    folders = _trained(flags, {tmp_path / "whole": [], tmp_path / "out": deaths})
     models = [keras.models.load_model(folder.model) for folder in folders]
     for one, other in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -57,16 +57,18 @@ def test_a_training_killed_again_and_again_ends_as_one_that_was_not(tmp_path, ep
     assert names[0] == names[1] and "state.npz" not in names[0]
 
 
-def _trained(out: pathlib.Path, flags: list[str], deaths: list) -> FinalDir:
-    """Returns the files of a training that died again and again, and ended."""
-    process = nursery.start(out, flags, deaths, "retrain")
+def _trained(flags: list[str], deaths: dict[pathlib.Path, list]) -> list[FinalDir]:
+    """Returns the files of trainings that died again and again, and ended; a core each."""
+    running = [nursery.start(out, flags, each, "retrain") for out, each in deaths.items()]
     try:
-        report = nursery.ended(process)
+        reports = [nursery.ended(process) for process in running]
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-    assert report["codes"] == [-signal.SIGKILL] * len(deaths) + [0], report["errors"]
-    return FinalDir(str(out))
+        for process in running:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    for report, each in zip(reports, deaths.values(), strict=True):
+        assert report["codes"] == [-signal.SIGKILL] * len(each) + [0], report["errors"]
+    return [FinalDir(str(out)) for out in deaths]
 
 
 def _text(path: str) -> str:

@@ -15,6 +15,7 @@ from epnas_tf.data import dataset
 from epnas_tf.fields import ConfigError
 from epnas_tf.final import found, result, training
 from epnas_tf.final.run import retrain
+from epnas_tf.report.units import short
 from epnas_tf.workdir import best_json, storage
 from epnas_tf.workdir.layout import FinalDir, WorkDir
 
@@ -91,7 +92,7 @@ def test_a_file_with_a_network_is_trained_anywhere_and_begun_anew(trained, tmp_p
     alone = {"train_fraction": 0.2, "train_on": "train", "epochs": 1}
     first = retrain(**said | alone)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith(f"{trained.spec.key}: {trained.costs.params} parameters,")
+    assert lines[0].startswith(f"{trained.spec.key}: {short(trained.costs.params)} parameters,")
     assert lines[1].startswith("epoch 1/1 | loss ") and ", validation 0." in lines[1]
     assert first.slot is None and first.limits == ()
     assert first.validation_accuracy is not None
