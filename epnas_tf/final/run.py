@@ -153,7 +153,7 @@ class _Task:
         done = " (goes on)" if storage.exists(self.folder.state) else ""
         return (
             f"{name}: {short(cost.params)} parameters, {short(cost.flops)} FLOPs; recipe "
-            f"{self.config.recipe}: {self.plan.epochs} epochs of "
+            f"{self.config.recipe}: {self.plan.epochs} times "
             f"{self.plan.images_per_epoch(len(data.train))} images of {data.name} in batches of "
             f"{self.plan.batch_size}, measured on {len(self.parts.measured)} "
             f"{self.parts.measured_on} images; in {self.folder.path}{done}"

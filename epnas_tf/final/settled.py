@@ -40,7 +40,13 @@ def network_of(said: Mapping[str, Any]) -> Found:
         raise ConfigError(f"must be one of {', '.join(sorted(known))}, got {unknown[0]}")
     asked = RetrainConfig(**said)
     if asked.work_dir:
-        return found.in_search(asked.work_dir, asked.trial)
+        network = found.in_search(asked.work_dir, asked.trial)
+        if not network.settings and "dataset" not in said:
+            raise ConfigError(
+                f"{flag('work_dir', asked.work_dir)}: its images were given in Python, and so they "
+                "must be here: epnas_tf.retrain(work_dir, data=...)"
+            )
+        return network
     if "dataset" not in said:
         raise ConfigError(f"{flag('spec', asked.spec)}: needs --dataset, the images to train on")
     return found.in_file(asked.spec)

@@ -216,7 +216,8 @@ def of_settings(settings: ScheduleSettings, dataset: str, images: int = 0) -> Sc
     Raises:
       SettingError: a value is out of its range.
     """
-    others = fields.values_of(settings, Optimisation)
+    own = (field.name for field in fields.settings_in(Schedule))
+    others = {name: getattr(settings, name) for name in own if hasattr(settings, name)}
     return for_dataset(dataset, settings.schedule, images, **said_in(settings), **others)
 
 

@@ -96,6 +96,15 @@ def test_a_training_that_has_ended_is_read(search):
         settled.ended(stored, network)
 
 
+def test_images_that_were_given_must_be_given_again(search):
+    (search / "flags.txt").unlink()  # as of a search from Python
+    with pytest.raises(
+        ConfigError, match=r"were given in Python.*retrain\(work_dir, data=\.\.\.\)"
+    ):
+        settled.network_of({"work_dir": str(search)})
+    assert settled.network_of({"work_dir": str(search), "dataset": "arrays"}).slot
+
+
 def test_the_command_says_what_was_said():
     said = {"work_dir": "my search", "epochs": 3, "overwrite": True, "learning_rate": 0.5}
     assert settled.command_of(said) == (
