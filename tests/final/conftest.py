@@ -12,7 +12,7 @@ from tests.tiny_search import TINY
 
 @pytest.fixture(name="searched", scope="session")
 def _searched(tmp_path_factory) -> pathlib.Path:
-    """The folder of a whole search; nobody writes there but into `final`."""
+    """The folder of a whole search; nobody writes there."""
     folder = tmp_path_factory.mktemp("searched") / "search"
     epnas_tf.search(SearchConfig(work_dir=str(folder), brightness=0.25, seed=5, **TINY))
     return folder
@@ -20,6 +20,5 @@ def _searched(tmp_path_factory) -> pathlib.Path:
 
 @pytest.fixture(name="search")
 def _search(searched, tmp_path) -> pathlib.Path:
-    """A copy of it, without final trainings."""
-    without = shutil.ignore_patterns("final")
-    return pathlib.Path(shutil.copytree(searched, tmp_path / "search", ignore=without))
+    """A copy of it."""
+    return pathlib.Path(shutil.copytree(searched, tmp_path / "search"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import pathlib
+import shutil
 
 import keras
 import numpy as np
@@ -22,14 +24,20 @@ from epnas_tf.workdir.layout import FinalDir, WorkDir
 _SHORT = {"recipe": "short", "epochs": 2, "learning_rate": 0.1}
 
 
+@pytest.fixture(name="own", scope="module")
+def _own(searched, tmp_path_factory) -> pathlib.Path:
+    """The folder of a search in which its best network is trained to the end."""
+    return pathlib.Path(shutil.copytree(searched, tmp_path_factory.mktemp("own") / "search"))
+
+
 @pytest.fixture(name="trained", scope="module")
-def _trained(searched):
-    """The result of a final training in a search's own folder."""
-    return retrain(str(searched), **_SHORT)
+def _trained(own):
+    """The result of that training."""
+    return retrain(str(own), **_SHORT)
 
 
-def test_the_best_network_is_trained_on_all_images_but_those_of_the_test(trained, searched):
-    best, digits = best_json.read(WorkDir(str(searched))), dataset.load("digits")
+def test_the_best_network_is_trained_on_all_images_but_those_of_the_test(trained, own):
+    best, digits = best_json.read(WorkDir(str(own))), dataset.load("digits")
     assert (trained.slot, trained.spec, trained.limits) == (
         *(best.slot, best.spec),
         tuple(best.constraints),
@@ -43,9 +51,9 @@ def test_the_best_network_is_trained_on_all_images_but_those_of_the_test(trained
     assert 0.1 < low < trained.accuracy < high < 1
     assert set(trained.versions) == {"epnas_tf", "tensorflow", "keras", "numpy", "python"}
     assert trained.command == (
-        f"epnas_retrain --recipe=short --epochs=2 --learning_rate=0.1 --work_dir={searched}"
+        f"epnas_retrain --recipe=short --epochs=2 --learning_rate=0.1 --work_dir={own}"
     )
-    assert trained.folder == f"{searched}/final/{best.slot}-short-0"
+    assert trained.folder == f"{own}/final/{best.slot}-short-0"
     assert result.read(trained.folder) == trained
 
 
@@ -76,13 +84,13 @@ def test_epochs_are_told_and_nothing_is_left_of_the_state(trained):
     assert storage.names(trained.folder) == names
 
 
-def test_the_same_once_more_reads_what_is_there(trained, searched, monkeypatch, capsys):
+def test_the_same_once_more_reads_what_is_there(trained, own, monkeypatch, capsys):
     monkeypatch.setattr(training, "train", None)
     monkeypatch.setattr(found, "images_for", None)
-    assert retrain(str(searched), **_SHORT) == trained
+    assert retrain(str(own), **_SHORT) == trained
     assert f"test accuracy {trained.accuracy:.4f} (95%: " in capsys.readouterr().out
     with pytest.raises(ConfigError, match=r"--epochs=3 \(stored: 2\)"):
-        retrain(str(searched), **_SHORT | {"epochs": 3})
+        retrain(str(own), **_SHORT | {"epochs": 3})
 
 
 def test_a_file_with_a_network_is_trained_anywhere_and_begun_anew(trained, tmp_path, capsys):
