@@ -16,9 +16,10 @@ import tensorflow as tf
 
 from epnas_tf import randomness
 from epnas_tf.data.settings import VariationSettings
+from epnas_tf.fields import SettingError
 
 # One key per draw, so that an image's crop says nothing about its brightness.
-_DRAWS = ("crop", "flip", "brightness", "contrast")
+_DRAWS = ("crop", "flip", "brightness", "contrast", "cutout")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Augmentation:
       brightness: largest shift of all pixels, as a share of full scale.
       contrast: largest change of the contrast's factor from 1.
       alternating: whether an image that is flipped in one pass is not in the next, and so on.
+      cutout: side in pixels of a square that is filled with the mean.
     """
 
     pad: int = 0
@@ -38,6 +40,7 @@ class Augmentation:
     brightness: float = 0.0
     contrast: float = 0.0
     alternating: bool = False
+    cutout: int = 0
 
     def __post_init__(self) -> None:
         if self.pad < 0:
@@ -46,6 +49,14 @@ class Augmentation:
             raise ValueError(f"brightness must be >= 0, got {self.brightness}")
         if not 0 <= self.contrast < 1:
             raise ValueError(f"contrast must be in [0, 1), got {self.contrast}")
+        if self.cutout < 0:
+            raise ValueError(f"cutout must be >= 0, got {self.cutout}")
+
+    def check_fits(self, height: int, width: int) -> None:
+        """Raises SettingError where images are too small for what is done to them."""
+        if self.cutout > min(height, width):
+            rule = f"must be at most the images' height and width ({height} x {width})"
+            raise SettingError("cutout", f"{rule}, got {self.cutout}")
 
 
 def suited_to(input_shape: tuple[int, ...], *, flip: bool = True) -> Augmentation:
@@ -70,7 +81,7 @@ def chosen(suited: Augmentation, asked: VariationSettings) -> Augmentation:
     if asked.flip != "auto":
         values["flip"] = asked.flip == "true"
     values["alternating"] = asked.alternating_flips and values.get("flip", suited.flip)
-    return dataclasses.replace(suited, **values)
+    return dataclasses.replace(suited, cutout=asked.cutout, **values)
 
 
 def keys(seed: int, passes: int) -> np.ndarray:
@@ -99,7 +110,7 @@ def augment(image: Any, index: Any, key: Any, augmentation: Augmentation, full_s
     """
     shape, pad = image.shape, augmentation.pad
     seeds = tf.stack([key[1:], tf.fill([1 + len(_DRAWS)], index)], axis=1)
-    first_flip, crop, flip, brightness, contrast = tf.unstack(seeds)
+    first_flip, crop, flip, brightness, contrast, _ = tf.unstack(seeds)
     if pad:
         image = tf.pad(image, [[pad, pad], [pad, pad], [0, 0]])
         image = tf.image.stateless_random_crop(image, shape, crop)
@@ -115,6 +126,31 @@ def augment(image: Any, index: Any, key: Any, augmentation: Augmentation, full_s
         low, high = 1 - augmentation.contrast, 1 + augmentation.contrast
         image = tf.image.stateless_random_contrast(image, low, high, contrast)
     return image
+
+
+def cut_out(image: Any, index: Any, key: Any, side: int, mean: tuple[float, ...]) -> Any:
+    """Returns an image with a square filled with the mean, which normalisation makes 0.
+
+    DeVries and Taylor (https://arxiv.org/abs/1708.04552): the centre is anywhere in the image; what
+    lies beyond its borders is lost.
+
+    Args:
+      image: float32 [h, w, c] of full scale 1.
+      index: the image's place in the training split, an int32 tensor.
+      key: its pass' row of `keys`, an int32 tensor.
+      side: of the square, in pixels.
+      mean: of each channel, at full scale 1.
+    """
+    height, width, _ = image.shape
+    seed = tf.stack([key[-1], index])
+    drawn = tf.random.stateless_uniform([2], seed, 0, tf.int32.max, tf.int32)
+    first = drawn % tf.constant([height, width]) - side // 2
+    rows, columns = (
+        (tf.range(size) >= first[axis]) & (tf.range(size) < first[axis] + side)
+        for axis, size in enumerate((height, width))
+    )
+    inside = (rows[:, None] & columns)[..., None]
+    return tf.where(inside, tf.constant(mean, tf.float32), image)
 
 
 def scaled(images: Any, full_scale: float) -> Any:

@@ -51,6 +51,9 @@ class Data:
     std: tuple[float, ...]
     notes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        self.augmentation.check_fits(*self.input_shape[:2])
+
     @property
     def num_classes(self) -> int:
         """Labels are 0..num_classes-1."""

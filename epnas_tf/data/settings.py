@@ -32,6 +32,12 @@ class VariationSettings(Settings):
     contrast: float = setting(
         -1.0, "largest change of the contrast's factor (-1: auto)", least=-1, most=0.99, auto=True
     )
+    cutout: int = setting(
+        0,
+        "side in pixels of a square that is filled with the mean, its centre anywhere in the "
+        "image (0: none; arXiv:1708.04552)",
+        least=0,
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,12 @@ from typing import Any, NoReturn
 
 from epnas_tf.data.settings import DataSettings, VariationSettings
 from epnas_tf.fields import OF_ONE_RUN, ConfigError, Settings, flag, setting
-from epnas_tf.training.settings import DeviceSettings, Precision, ScheduleSettings
+from epnas_tf.training.settings import (
+    DeviceSettings,
+    Precision,
+    Regularisation,
+    ScheduleSettings,
+)
 
 AUTO, TRAIN, BOTH = "auto", "train", "train_and_validation"
 
@@ -25,7 +30,7 @@ class TrainedOn(Settings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Recipe(Precision, ScheduleSettings, TrainedOn, VariationSettings):
+class Recipe(Precision, Regularisation, ScheduleSettings, TrainedOn, VariationSettings):
     """How a network is trained to the end: all but the network, the images, seed and machine."""
 
 
@@ -75,7 +80,14 @@ class Network(Settings):
 # A dataclass lists the fields of its last base first.
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RetrainConfig(
-    DeviceSettings, Precision, ScheduleSettings, TrainedOn, VariationSettings, DataSettings, Network
+    DeviceSettings,
+    Precision,
+    Regularisation,
+    ScheduleSettings,
+    TrainedOn,
+    VariationSettings,
+    DataSettings,
+    Network,
 ):
     """All settings of a final training; raises ConfigError where they cannot be run."""
 

@@ -16,6 +16,7 @@ import keras
 from epnas_tf import global_state
 from epnas_tf.architecture import cost_rules
 from epnas_tf.architecture.cost_rules import Cost, Shape
+from epnas_tf.modeling import walk
 
 _TensorShape = tuple[int | None, ...]  # with the batch dimension
 Counter = Callable[[Any, _TensorShape, _TensorShape], Cost]  # (layer, input, output) -> cost
@@ -56,15 +57,6 @@ def cost_of_model(model: keras.Model) -> Cost:
 
 def _record(model: keras.Model, inputs: list[keras.KerasTensor] | None, calls: list[_Call]) -> None:
     """Appends every call of a layer in `model`, run symbolically on `inputs` or on its own."""
-    if isinstance(model, keras.Sequential):
-        model = keras.Model(model.inputs, model.outputs)
-    # Keras has no public way to visit the calls of a graph, shared layers and all, without making
-    # new nodes or weights; this is the one that its own clone_model uses.
-    if not hasattr(model, "_run_through_graph"):
-        raise ValueError(
-            f"model must be functional or sequential, got {model.name!r} of class "
-            f"{type(model).__name__}"
-        )
 
     def record_call(layer: Any, *args: Any, **kwargs: Any) -> Any:
         outputs = layer.compute_output_spec(*args, **kwargs)
@@ -75,7 +67,7 @@ def _record(model: keras.Model, inputs: list[keras.KerasTensor] | None, calls: l
             calls.append(_Call(layer, tensors, _tensors(outputs)))
         return outputs
 
-    model._run_through_graph(inputs or model.inputs, lambda layer: layer, record_call)
+    walk.again(model, record_call, inputs)
 
 
 def _tensors(values: Any) -> list[keras.KerasTensor]:

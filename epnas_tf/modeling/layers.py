@@ -90,13 +90,14 @@ def conv_bn(
     kernel: tuple[int, int],
     context: BuildContext,
     strides: int | tuple[int, int] = 1,
+    padding: str = "same",
 ) -> keras.KerasTensor:
-    """Adds a convolution (SAME, no bias: batch norm has one) and batch norm, no activation."""
+    """Adds a convolution (no bias: batch norm has one) and batch norm, no activation."""
     outputs = keras.layers.Conv2D(
         filters,
         kernel,
         strides=strides,
-        padding="same",
+        padding=padding,
         use_bias=False,
         data_format=DATA_FORMAT,
         kernel_initializer=context.initializer("conv"),

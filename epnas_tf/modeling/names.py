@@ -19,6 +19,8 @@ import re
 STEM, HEAD, LAYER, CELL, BRANCH = "stem", "head", "layer", "cell", "branch"
 # The operation that adds an earlier output to a layer's.
 SKIP = "skip"
+# Of the head that a network has while it is trained; it is no place of the network itself.
+AUXILIARY = "auxiliary"
 
 _NUMBER = "(0|[1-9][0-9]*)"
 _PLACE = re.compile(

@@ -31,8 +31,10 @@ class EpochResult:
     Attributes:
       epoch: counted from 0.
       loss: mean cross-entropy over the epoch's images, each times its weight where images have
-        weights, without the L2 term; of smoothed labels where they are.
-      accuracy: share of the epoch's images classified correctly, in training mode.
+        weights, without the L2 term and an auxiliary head's; of smoothed or blended labels where
+        they are.
+      accuracy: share of the epoch's images classified correctly, in training mode; of a blended
+        image, the share of the class that it is taken for.
       validation_accuracy: after the epoch, where it was asked for and after the last planned one.
     """
 

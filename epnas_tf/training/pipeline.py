@@ -9,6 +9,7 @@ waits for another pass; where it is less, epochs cut the stream of passes and le
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from epnas_tf import randomness
 from epnas_tf.data import augment
 from epnas_tf.data.dataset import Data, Split
 from epnas_tf.fields import SettingError
+from epnas_tf.training import drop_path, mixup
 from epnas_tf.training.schedule import Schedule
 from epnas_tf.training.weights import loss_weights
 
@@ -54,41 +56,37 @@ def batch_shape(schedule: Schedule, replicas: int) -> BatchShape:
 
 
 def training_batches(
-    data: Data, schedule: Schedule, strategy: tf.distribute.Strategy, seed: int, start: int = 0
+    data: Data,
+    schedule: Schedule,
+    strategy: tf.distribute.Strategy,
+    seed: int,
+    start: int = 0,
+    depths: Sequence[float] = (),
 ) -> Any:
     """Returns an iterator of (images, labels) over all epochs of the schedule, for each replica.
 
     Images are float32 [micro steps, micro batch, h, w, c], augmented and normalised, labels int32
-    [micro steps, micro batch]. Where images have weights in the loss, these come third, float32 and
-    like the labels. The first `start` batches are left out.
+    [micro steps, micro batch]; of blended images they are shares of the classes, float32 [micro
+    steps, micro batch, classes]. Where images have weights in the loss, these come third, float32
+    [micro steps, micro batch]. Where paths of such `depths` may be dropped, what each is multiplied
+    by comes last, float32 [micro steps, micro batch, paths]. The first `start` batches are left
+    out.
 
     Raises:
       SettingError: the training split holds less than one batch, or the batch is not divisible.
     """
     shape = batch_shape(schedule, strategy.num_replicas_in_sync)
-    order, passes = (
-        values.reshape(1, -1)[:, start * schedule.batch_size :]
-        for values in _orders(len(data.train), schedule, seed)
-    )
-    keys = augment.keys(seed, int(passes.max()) + 1)
+    streams, element = _elements(data, schedule, seed, depths)
+    streams = [values[None, start * schedule.batch_size :] for values in streams]
     calls = tf.data.AUTOTUNE if _accelerated(strategy) else None
-    # Captured, not embedded: a constant in the graph would be copied with it.
-    images, labels = data.train.tensors
-    weights = loss_weights(data.train, schedule.class_weight, data.num_classes)
-    others = (labels,) if weights is None else (labels, tf.constant(weights))
-
-    def example(index: Any, of_pass: Any) -> Any:
-        image, key = tf.gather(images, index), tf.gather(keys, of_pass)
-        image = augment.augment(image, index, key, data.augmentation, data.full_scale)
-        return image, *(tf.gather(other, index) for other in others)
 
     def normalise(image: Any, *others: Any) -> Any:
         return augment.normalised(image, data.mean, data.std), *others
 
     def per_replica(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        ours = tuple(_of_pipeline(values, shape, context).ravel() for values in (order, passes))
+        ours = tuple(_of_pipeline(values, shape, context).ravel() for values in streams)
         dataset = tf.data.Dataset.from_tensor_slices(ours)
-        dataset = dataset.map(example, num_parallel_calls=calls)
+        dataset = dataset.map(element, num_parallel_calls=calls)
         dataset = dataset.batch(shape.micro_batch, drop_remainder=True).map(normalise)
         dataset = dataset.batch(shape.micro_steps, drop_remainder=True)
         return _endless(dataset, strategy)
@@ -125,6 +123,62 @@ def evaluation_batches(
         return _endless(dataset, strategy)
 
     return iter(strategy.distribute_datasets_from_function(per_replica)), steps
+
+
+def _elements(
+    data: Data, schedule: Schedule, seed: int, depths: Sequence[float]
+) -> tuple[list[np.ndarray], Callable[..., Any]]:
+    """Returns what the images of a training are made from, and the function that makes one.
+
+    The first are arrays with an entry for each image, in the order in which they come; the function
+    takes the entries of one.
+    """
+    streams = [values.ravel() for values in _orders(len(data.train), schedule, seed)]
+    order, passes = streams
+    count = int(passes.max()) + 1
+    example = _example_function(data, schedule, augment.keys(seed, count))
+    if not schedule.mixup and not depths:
+        return streams, example
+    size, steps = schedule.batch_size, schedule.steps_per_epoch(len(data.train))
+    streams.append(np.arange(len(order), dtype=np.int32) // size)  # the update
+    if schedule.mixup:
+        shares, partners = mixup.plan(schedule.mixup, schedule.epochs, steps, size, seed)
+        shares = tf.constant(shares)
+        streams += [order[partners], passes[partners]]
+    updates = schedule.epochs * steps
+    factors = drop_path.factors_function(schedule.drop_path, depths, updates, count, seed)
+
+    def element(index: Any, of_pass: Any, update: Any, *partner: Any) -> Any:
+        parts = example(index, of_pass)
+        if partner:
+            parts = mixup.blended(tf.gather(shares, update), parts, example(*partner))
+        return (*parts, factors(index, of_pass, update)) if depths else parts
+
+    return streams, element
+
+
+def _example_function(data: Data, schedule: Schedule, keys: np.ndarray) -> Callable[..., Any]:
+    """Returns the function of (index, pass) that makes an image, its label and its weight, if any.
+
+    The image is varied and of full scale 1; the label is a row of shares where labels are blended.
+    """
+    # Captured, not embedded: a constant in the graph would be copied with it.
+    images, labels = data.train.tensors
+    weights = loss_weights(data.train, schedule.class_weight, data.num_classes)
+    others = () if weights is None else (tf.constant(weights),)
+    varied = data.augmentation
+
+    def example(index: Any, of_pass: Any) -> tuple[Any, ...]:
+        image, key = tf.gather(images, index), tf.gather(keys, of_pass)
+        image = augment.augment(image, index, key, varied, data.full_scale)
+        if varied.cutout:
+            image = augment.cut_out(image, index, key, varied.cutout, data.mean)
+        label = tf.gather(labels, index)
+        if schedule.mixup:
+            label = tf.one_hot(label, data.num_classes)
+        return image, label, *(tf.gather(other, index) for other in others)
+
+    return example
 
 
 def _orders(count: int, schedule: Schedule, seed: int) -> tuple[np.ndarray, np.ndarray]:

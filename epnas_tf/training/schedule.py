@@ -16,7 +16,12 @@ from typing import Any
 
 from epnas_tf import fields
 from epnas_tf.fields import SettingError
-from epnas_tf.training.settings import TRAPEZOID, Optimisation, ScheduleSettings
+from epnas_tf.training.settings import (
+    TRAPEZOID,
+    Optimisation,
+    Regularisation,
+    ScheduleSettings,
+)
 
 
 def _require(holds: bool, setting: str, reason: str) -> None:
@@ -25,7 +30,7 @@ def _require(holds: bool, setting: str, reason: str) -> None:
 
 
 @dataclasses.dataclass(frozen=True)
-class Schedule(Optimisation):
+class Schedule(Optimisation, Regularisation):
     """A training recipe: stochastic gradient descent with momentum.
 
     Attributes:
@@ -48,9 +53,12 @@ class Schedule(Optimisation):
       ema_decay: share of the average of the weights that an update leaves; 0 averages nothing.
       low_resolution: share of the updates, the first ones, that see images of half the size.
       identity_init: whether a network's convolutions begin as the identity.
+      mixup: alpha of the share by which the images of a batch are blended; 0 blends none.
       bias_rate: factor on the rate of batch norm's biases.
       decay: whether the rate falls along a `cosine` or at the end alone (`trapezoid`).
       decay_share: share of the updates in which the rate of a trapezoid falls.
+      drop_path: share of the images that lack a path of the last cell or skip in the last update.
+      auxiliary_weight: weight of the loss of an auxiliary head; 0 has none.
     """
 
     name: str
@@ -87,6 +95,12 @@ class Schedule(Optimisation):
         _require(
             self.epoch_images >= 0, "epoch_images", f"must be at least 0, got {self.epoch_images}"
         )
+        _require(
+            not (self.auxiliary_weight and self.low_resolution),
+            "auxiliary_weight",
+            "must be 0 with low_resolution: the head sees a whole map, of one size, "
+            f"got {self.auxiliary_weight}",
+        )
 
     def images_per_epoch(self, num_images: int) -> int:
         """Returns how many images an epoch has, of so many training images."""
@@ -119,7 +133,7 @@ class Schedule(Optimisation):
         """Returns how many updates a training of other epochs has in common with this one."""
         if epochs == self.epochs:
             return self.epochs * steps_per_epoch
-        if self.low_resolution:  # a longer one sees small images for longer
+        if self.low_resolution or self.drop_path:  # they go by the share of all updates
             return 0
         fewer = min(max(epochs, self.warmup_epochs), self.epochs)
         return dataclasses.replace(self, epochs=max(fewer, 1)).falls_from(steps_per_epoch)

@@ -1,7 +1,8 @@
 """The settings of a child's training and of the machine it runs on.
 
-What holds for any length and rate stands in `Optimisation`: a schedule has these fields too, so
-that they are stored with it. The rest names a schedule or changes it; 0 and -1 leave it as it is.
+What holds for any length and rate stands in `Optimisation`, and what final training has besides in
+`Regularisation`: a schedule has these fields too, so that they are stored with it. The rest names a
+schedule or changes it; 0 and -1 leave it as it is.
 """
 
 from __future__ import annotations
@@ -63,8 +64,37 @@ class Optimisation(Settings):
         "let convolutions begin as the identity on the channels of both input and output "
         "(arXiv:2404.00498)",
     )
+    mixup: float = setting(
+        0.0,
+        "alpha of the distribution Beta(alpha, alpha) of an update's share, by which its images "
+        "and labels are blended with others of the batch, such as 0.2 (0: not at all; "
+        "arXiv:1710.09412)",
+        least=0,
+        most=100,
+    )
     bias_rate: float = setting(
         1.0, "factor on the rate of batch norm's biases (arXiv:2404.00498)", above=0, most=1000
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Regularisation(Settings):
+    """What keeps a final training from learning its images by heart; children are too short."""
+
+    drop_path: float = setting(
+        0.0,
+        "share of the images for which a path of the last cell, or what the last skip goes "
+        "around, is left out in the last update; in proportion to depth and time before "
+        "(arXiv:1707.07012)",
+        least=0,
+        most=0.9,
+    )
+    auxiliary_weight: float = setting(
+        0.0,
+        "weight of the loss of a second classifier at two thirds of the network's depth, such as "
+        "0.4, in training alone (0: none; arXiv:1707.07012)",
+        least=0,
+        most=10,
     )
 
 

@@ -57,11 +57,13 @@ def train_step_function(
 ) -> ReplicaStep:
     """Returns the function that `strategy.run` runs for an update; all its variables exist by then.
 
-    It takes images [micro steps, micro batch, h, w, c], labels int32 [micro steps, micro batch], a
-    learning rate (float32 scalar) and, where images have weights in the loss, these, like the
-    labels; it returns float32 scalars. The model ends in logits and was built in the strategy's
-    scope. Where no optimizer of `make_optimizer` is given, it makes one. Averages take
-    in the network after each update. The network may see images `halved` in height and width.
+    It takes images [micro steps, micro batch, h, w, c], labels int32 [micro steps, micro batch] or
+    shares of the classes [micro steps, micro batch, classes], a learning rate (float32 scalar) and,
+    where images have weights in the loss, these, float32 [micro steps, micro batch]; whatever else
+    the model takes beside images comes last. It returns float32 scalars. The model ends in logits,
+    or in those and the ones of an auxiliary head, and was built in the strategy's scope. Where no
+    optimizer of `make_optimizer` is given, it makes one. Averages take in the network after each
+    update. The network may see images `halved` in height and width.
 
     Raises:
       ValueError: jit_compile is asked for under a strategy of several replicas (TPUs compile
@@ -132,25 +134,34 @@ def _micro_step_function(
 ) -> Callable[..., tuple[Any, Any, list[Any]]]:
     """Returns the function of one micro-batch's (loss, correct, gradients), each to be summed.
 
-    Gradients are those of the loss times `scale`, where one is given.
+    Gradients are those of the loss times `scale`, where one is given; an auxiliary head adds its
+    own loss to what they are of, not to the loss that is returned.
     """
     cross_entropy = _cross_entropy(model, schedule.label_smoothing)
+    # Of what comes with the images, the model takes so much itself.
+    inner = len(model.inputs) - 1
 
-    def logits_of(images: Any) -> Any:
-        if not halved:
-            return model(images, training=True)
+    def outputs_of(images: Any, *others: Any) -> list[Any]:
+        if halved:
+            images = tf.nn.avg_pool2d(images, 2, 2, "SAME")
         # Calling the model itself would refuse another size than it was made for.
-        return model.call(tf.nn.avg_pool2d(images, 2, 2, "SAME"), training=True)
+        call = model.call if halved else model
+        return tf.nest.flatten(call([images, *others] if others else images, training=True))
 
-    def micro_step(images: Any, labels: Any, *weights: Any) -> tuple[Any, Any, list[Any]]:
+    def micro_step(images: Any, labels: Any, *others: Any) -> tuple[Any, Any, list[Any]]:
+        weights, taken = others[: len(others) - inner], others[len(others) - inner :]
         with tf.GradientTape() as tape:
-            logits = logits_of(images)
+            logits, *auxiliary = outputs_of(images, *taken)
             # Over the global batch, so that shares of micro-batches and replicas add up to a mean.
             # So it is with weights too: over their sum, shares of other batches would not add up.
             loss = cross_entropy(labels, logits, *weights) / schedule.batch_size
+            target = loss
+            for more in auxiliary:
+                own = cross_entropy(labels, more, *weights) / schedule.batch_size
+                target += schedule.auxiliary_weight * own
         zero = tf.UnconnectedGradients.ZERO
         seed = None if scale is None else tf.constant(scale, loss.dtype)
-        gradients = tape.gradient(loss, variables, seed, unconnected_gradients=zero)
+        gradients = tape.gradient(target, variables, seed, unconnected_gradients=zero)
         correct = tf.reduce_sum(_hits(labels, logits))
         return tf.cast(loss, tf.float32), correct, gradients
 
@@ -163,14 +174,18 @@ def _rate_factor(variable: keras.Variable, schedule: Schedule) -> float:
 
 
 def _cross_entropy(model: keras.Model, smoothing: float) -> Callable[..., Any]:
-    """Returns the function of (labels, logits[, weights]) that sums the images' losses."""
+    """Returns the function of (labels, logits[, weights]) that sums the images' losses.
+
+    Labels are numbers, or shares of the classes.
+    """
     traits = {"from_logits": True, "reduction": "sum", "dtype": model.outputs[0].dtype}
-    if not smoothing:
-        return keras.losses.SparseCategoricalCrossentropy(**traits)
-    smooth = keras.losses.CategoricalCrossentropy(label_smoothing=smoothing, **traits)
+    of_numbers = keras.losses.SparseCategoricalCrossentropy(**traits)
+    of_shares = keras.losses.CategoricalCrossentropy(label_smoothing=smoothing, **traits)
 
     def summed(labels: Any, logits: Any, *weights: Any) -> Any:
-        return smooth(tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype), logits, *weights)
+        if not smoothing and labels.dtype.is_integer:
+            return of_numbers(labels, logits, *weights)
+        return of_shares(_shares(labels, logits), logits, *weights)
 
     return summed
 
@@ -236,8 +251,19 @@ def _all_finite(tensors: list[Any]) -> Any:
     return tf.reduce_all([tf.reduce_all(tf.math.is_finite(tensor)) for tensor in tensors])
 
 
+def _shares(labels: Any, logits: Any) -> Any:
+    """Returns labels as shares of the classes that the logits are of."""
+    if labels.dtype.is_integer:
+        return tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    return tf.cast(labels, logits.dtype)
+
+
 def _hits(labels: Any, logits: Any) -> Any:
-    return tf.cast(tf.equal(_labels(logits), labels), tf.float32)
+    """Returns by how much each image was classified correctly: 0 or 1, a blended one's share."""
+    found = _labels(logits)
+    if labels.dtype.is_integer:
+        return tf.cast(tf.equal(found, labels), tf.float32)
+    return tf.gather(labels, found, batch_dims=1)
 
 
 def _labels(logits: Any) -> Any:

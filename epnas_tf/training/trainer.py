@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from epnas_tf import global_state
 from epnas_tf.data.dataset import Data, Split
+from epnas_tf.modeling.training_model import training_model
 from epnas_tf.training import accuracies, batch_norm, loop, pipeline, step
 from epnas_tf.training.accuracies import ClassHits
 from epnas_tf.training.averages import Averages
@@ -115,20 +116,28 @@ def train(
     """
     start = time.perf_counter()
     place = Place(state, on_state)
-    with global_state.set_aside(), batch_norm.fused(model):
-        optimizer = step.make_optimizer(model, schedule, strategy)
+    with strategy.scope():
+        trained = training_model(
+            model,
+            drop_path=schedule.drop_path > 0,
+            auxiliary_head=schedule.auxiliary_weight > 0,
+            seed=seed,
+            synchronized=strategy.num_replicas_in_sync > 1,
+        )
+    with global_state.set_aside(), batch_norm.fused(trained.model):
+        optimizer = step.make_optimizer(trained.model, schedule, strategy)
         averages = Averages(model, schedule.ema_decay, strategy)
         if state is not None or on_state is not None:
-            variables = [*model.variables, *optimizer.momentums, *averages.variables]
+            variables = [*trained.model.variables, *optimizer.momentums, *averages.variables]
             place.enter(_training(model, data, schedule, seed), variables, strategy)
         steps = schedule.steps_per_epoch(len(data.train))
         first = min(place.updates, schedule.epochs * steps - 1)  # of a whole one, which runs none
-        batches = pipeline.training_batches(data, schedule, strategy, seed, first)
+        batches = pipeline.training_batches(data, schedule, strategy, seed, first, trained.depths)
         low_until = schedule.low_until(steps)
         runs = {}
         for begins, halved in {0: True, low_until: False}.items():  # of one place the last
             update = step.train_step_function(
-                model,
+                trained.model,
                 schedule,
                 strategy,
                 optimizer=optimizer,

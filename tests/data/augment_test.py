@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -103,6 +105,70 @@ def test_draws_depend_on_seed_epoch_and_example() -> None:
         assert np.abs(reference - augmented(image, every, **arguments)).max() > 0.01
 
 
+def cut(image: np.ndarray, side: int, index: int, seed: int = 0, epoch: int = 0) -> np.ndarray:
+    key = augment.keys(seed, epoch + 1)[epoch]
+    arguments = tf.constant(image), tf.constant(index), tf.constant(key)
+    return augment.cut_out(*arguments, side, (0.25, 0.5, 0.75)).numpy()
+
+
+@pytest.mark.parametrize("side", [1, 3, 4, 9])
+def test_a_square_with_its_centre_in_the_image_becomes_the_mean(side: int) -> None:
+    image, centres = images()[0, :9].astype(np.float32) / 255, set()
+    for index in range(300):
+        cut_image = cut(image, side, index)
+        inside = (cut_image == np.float32([0.25, 0.5, 0.75])).all(-1)
+        np.testing.assert_array_equal(cut_image[~inside], image[~inside])
+        rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
+        tops = [at for at in range(9) if clipped(at, side, 9) == rows.tolist()]
+        lefts = [at for at in range(12) if clipped(at, side, 12) == columns.tolist()]
+        assert inside.sum() == len(rows) * len(columns)
+        assert len(tops) == len(lefts) == 1
+        centres.add((*tops, *lefts))
+    assert len(centres) > 90  # of 108
+
+
+def clipped(centre: int, side: int, size: int) -> list[int]:
+    first = centre - side // 2
+    return [at for at in range(first, first + side) if 0 <= at < size]
+
+
+def test_a_cut_depends_on_seed_epoch_and_example_and_moves_no_other_draw() -> None:
+    image = images()[0].astype(np.float32) / 255
+    reference = cut(image, 5, index=3, seed=1, epoch=1)
+    np.testing.assert_array_equal(reference, cut(image, 5, index=3, seed=1, epoch=1))
+    for other in ({"index": 4}, {"seed": 2}, {"epoch": 0}):
+        arguments = {"index": 3, "seed": 1, "epoch": 1} | other
+        assert (reference != cut(image, 5, **arguments)).any()
+    every = Augmentation(2, True, 0.1, 0.2)
+    cutting = dataclasses.replace(every, cutout=5)
+    shown = [augmented(images()[0], each, index=3) for each in (every, cutting)]
+    np.testing.assert_array_equal(*shown)
+
+
+def test_what_is_cut_out_is_zero_for_the_network_and_all_else_as_without() -> None:
+    labels = np.arange(64) % 4
+    source = dataset.from_arrays(images(), labels, (255 - images()[:9], labels[:9]))
+    cutting = dataclasses.replace(source.augmentation, cutout=6)
+    plan, none = schedule.Schedule("s", 1, 64, 0.1), devices.make_strategy("none")
+    whole, with_holes = (
+        next(pipeline.training_batches(each, plan, none, seed=5))[0].numpy()[0]
+        for each in (source, dataclasses.replace(source, augmentation=cutting))
+    )
+    holes = (with_holes == 0).all(-1)
+    np.testing.assert_array_equal(with_holes[~holes], whole[~holes])
+    sizes = holes.sum((1, 2))
+    assert sizes.min() >= 9 and sizes.max() == 36  # a corner of it at least, all of it at most
+
+
+def test_a_square_larger_than_the_images_is_refused() -> None:
+    source = dataset.from_arrays(images(), np.arange(64) % 4)
+    fits = dataclasses.replace(source, augmentation=Augmentation(cutout=12))
+    assert fits.augmentation.cutout == 12
+    message = r"cutout must be at most the images' height and width \(12 x 12\), got 13"
+    with pytest.raises(SettingError, match=message):
+        dataclasses.replace(source, augmentation=Augmentation(cutout=13))
+
+
 @pytest.mark.parametrize(("batch", "micro"), [(8, 0), (16, 0), (16, 4)])
 def test_an_example_looks_the_same_whatever_its_batch(batch: int, micro: int) -> None:
     labels = np.arange(64) % 4
@@ -140,6 +206,7 @@ def test_float_images_keep_their_scale() -> None:
         ("pad", -1, "pad must be >= 0, got -1"),
         ("brightness", -0.1, "brightness must be >= 0, got -0.1"),
         ("contrast", 1.0, r"contrast must be in \[0, 1\), got 1.0"),
+        ("cutout", -1, "cutout must be >= 0, got -1"),
     ],
 )
 def test_strengths_out_of_range_are_refused(field: str, value: float, message: str) -> None:
@@ -156,6 +223,7 @@ def test_strengths_out_of_range_are_refused(field: str, value: float, message: s
         ({"alternating_flips": True}, Augmentation(4, True, 0.1, 0.2, True)),
         ({"alternating_flips": True, "flip": "false"}, Augmentation(4, False, 0.1, 0.2)),
         ({"crop_padding": 6, "contrast": 0.5}, Augmentation(6, True, 0.1, 0.5)),
+        ({"cutout": 8}, Augmentation(4, True, 0.1, 0.2, cutout=8)),
     ],
 )
 def test_what_is_asked_for_takes_the_place_of_what_suits(asked, expected) -> None:

@@ -13,16 +13,17 @@ import keras
 import numpy as np
 import pytest
 
-from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
+from epnas_tf.architecture.spec import BranchSpec, CellSpec
 from epnas_tf.workdir import storage
 from epnas_tf.workdir.layout import FinalDir
 from tests.faults import nursery
 
-_SPEC = LayerwiseSpec((LayerSpec("conv2d", 3, channels=4, activation="relu"),), stem_filters=4)
+_SPEC = CellSpec((BranchSpec("conv-conv", 3, channels=2, src2=0),), filters=4)
 _FLAGS = (
     *("--dataset=digits", "--train_fraction=0.2", "--recipe=default", "--warmup_epochs=1"),
     *("--batch_size=16", "--ema_decay=0.9", "--threads_per_child=1", "--seed=4"),
-    "--alternating_flips",
+    *("--alternating_flips", "--cutout=3", "--mixup=0.2"),
+    *("--drop_path=0.4", "--auxiliary_weight=0.4"),
 )
 # A state that is not whole yet, an epoch without its state, and all epochs without a result.
 _FEW = [["within state.npz", 2], ["after history.csv", 1], ["before model.keras", 1]]

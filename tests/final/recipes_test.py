@@ -18,6 +18,7 @@ _PNAS = {
         "decay": "cosine",
     },
     **{"clip_norm": 5.0, "weight_decay": 5e-4, "crop_padding": 4, "flip": "true"},
+    **{"cutout": 16, "drop_path": 0.4, "auxiliary_weight": 0.4, "mixup": 0.0},
     **{"brightness": 0.0, "contrast": 0.0, "label_smoothing": 0.0, "epoch_images": 0},
 }
 

@@ -22,9 +22,11 @@ from tests.data.images import noise
 
 _LAYERWISE = LayerwiseSpec((LayerSpec("conv2d", 3, channels=4, activation="relu"),), stem_filters=2)
 _MODULE = CellSpec((BranchSpec("conv-none", 1, channels=2),), filters=2)
+_DEEP = CellSpec((BranchSpec("conv-conv", 1, channels=2, src2=0),), filters=2)  # has paths to drop
 # Of 72 images the first has 9 updates per epoch and falls after 14, the other 5 and after 8.
 _SHORT = Schedule("test", 2, 8, learning_rate=0.1, warmup_epochs=1, decay="trapezoid")
 _PARTS = dataclasses.replace(_SHORT, epoch_images=40, ema_decay=0.9)
+_MIXED = dataclasses.replace(_PARTS, mixup=0.4, auxiliary_weight=0.4)
 
 
 @pytest.fixture(name="data", scope="module")
@@ -51,7 +53,9 @@ def _short(data) -> tuple[keras.Model, TrainResult, State]:
     return *found, states[1]
 
 
-@pytest.mark.parametrize(("spec", "plan"), [(_LAYERWISE, _SHORT), (_MODULE, _PARTS)])
+@pytest.mark.parametrize(
+    ("spec", "plan"), [(_LAYERWISE, _SHORT), (_MODULE, _PARTS), (_MODULE, _MIXED)]
+)
 def test_a_training_that_goes_on_has_the_bits_of_one_from_the_start(data, short, spec, plan):
     states: list[State] = [short[2]]
     first = {"on_state": states.append, "validate_each_epoch": True}
@@ -75,16 +79,26 @@ def test_a_training_that_goes_on_has_the_bits_of_one_from_the_start(data, short,
 _COSINE = dataclasses.replace(_SHORT, decay="cosine", ema_decay=0.9, low_resolution=0.4)
 
 
-@pytest.mark.parametrize("plan", [_COSINE, _PARTS])
-def test_a_training_goes_on_from_each_of_its_states(data, plan):
+_WHOLE = {"drop_path": 0.4, "auxiliary_weight": 0.4, "mixup": 0.2, "low_resolution": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("spec", "plan"),
+    [
+        (_LAYERWISE, _COSINE),
+        (_LAYERWISE, _PARTS),
+        (_DEEP, dataclasses.replace(_COSINE, **_WHOLE)),
+    ],
+)
+def test_a_training_goes_on_from_each_of_its_states(data, spec, plan):
     states: list[State] = []
     told = {"validate_each_epoch": True}
-    whole, wanted = _trained(_LAYERWISE, data, plan, **told, on_state=states.append)
+    whole, wanted = _trained(spec, data, plan, **told, on_state=states.append)
     steps = plan.steps_per_epoch(72)
     falls = {plan.falls_from(steps)} if plan.decay == "trapezoid" else set()
     assert [each.updates for each in states] == sorted({steps, 2 * steps} | falls)
     for stored in (state.from_bytes(state.to_bytes(each)) for each in states):
-        rest, found = _trained(_LAYERWISE, data, plan, **told, state=stored)
+        rest, found = _trained(spec, data, plan, **told, state=stored)
         assert dataclasses.replace(found, hits=None) == dataclasses.replace(wanted, hits=None)
         np.testing.assert_array_equal(found.hits, wanted.hits)
         _same_weights(whole, rest)

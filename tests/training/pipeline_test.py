@@ -12,7 +12,7 @@ import tensorflow as tf
 from epnas_tf.data import augment, dataset
 from epnas_tf.data.augment import Augmentation
 from epnas_tf.data.dataset import Data
-from epnas_tf.training import devices, pipeline
+from epnas_tf.training import devices, drop_path, mixup, pipeline
 from epnas_tf.training.pipeline import BatchShape
 from epnas_tf.training.schedule import Schedule
 
@@ -90,6 +90,61 @@ def test_images_are_varied_by_the_pass_they_come_in(data):
         expected = augment.augment(image, place_of, keys[number], varied.augmentation, 255.0)
         expected = augment.normalised(expected, varied.mean, varied.std)
         np.testing.assert_array_equal(shown[place], expected)
+
+
+def _taken(data: Data, plan: Schedule, count: int, **arguments) -> list[np.ndarray]:
+    """Returns what batches are made of, their images in the order in which they came."""
+    none = devices.make_strategy("none")
+    batches = pipeline.training_batches(data, plan, none, seed=5, **arguments)
+    taken = [next(batches) for _ in range(count)]
+    parts = [np.concatenate(part) for part in zip(*taken, strict=True)]
+    return [part.reshape(-1, *part.shape[2:]) for part in parts]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_blended_images_are_those_of_a_training_without_in_pairs(data, weighted):
+    if weighted:
+        train = data.train.weighted(np.linspace(0, 2, 48))
+        data = dataclasses.replace(data, train=train)
+    data = dataclasses.replace(data, augmentation=Augmentation(pad=1))
+    plan = dataclasses.replace(_plan(4, epochs=4), epoch_images=18)  # two passes over 48
+    plain = _taken(data, plan, 16)
+    blended = _taken(data, dataclasses.replace(plan, mixup=0.5), 16)
+    assert len(blended) == len(plain) == (3 if weighted else 2)
+    plain[1] = np.eye(3)[plain[1]]
+    shares, partners = mixup.plan(0.5, 4, 4, 4, seed=5)
+    share = np.repeat(shares, 4)
+    for one, found in zip(plain, blended, strict=True):
+        own = share.reshape(-1, *[1] * (one.ndim - 1))
+        np.testing.assert_allclose(found, own * one + (1 - own) * one[partners], atol=1e-5)
+    assert (np.sort(blended[1], 1)[:, 1] > 0.01).sum() > 10  # of two classes
+
+
+@pytest.mark.parametrize("start", [0, 3])
+@pytest.mark.parametrize("micro", [0, 2])
+def test_what_is_blended_and_dropped_is_the_same_in_any_layout_and_from_any_start(
+    data, micro, start
+):
+    plan = dataclasses.replace(_plan(4, epochs=2), mixup=0.5, drop_path=0.4)
+    depths = {"depths": (0.5, 1.0)}
+    whole = _taken(data, plan, 8, **depths)
+    pieces = dataclasses.replace(plan, micro_batch_size=micro)
+    found = _taken(data, pieces, 8 - start, start=start, **depths)
+    for one, other in zip(whole, found, strict=True):
+        np.testing.assert_array_equal(one[4 * start :], other)
+
+
+def test_the_factors_of_paths_come_last_keyed_by_image_pass_and_update(data):
+    plan = dataclasses.replace(_plan(4, epochs=4), epoch_images=18, drop_path=0.4)
+    images, labels, factors = _taken(data, plan, 16, depths=(0.5, 1.0))
+    for one, other in zip((images, labels), _taken(data, plan, 16), strict=True):
+        np.testing.assert_array_equal(one, other)
+    order, passes = pipeline._orders(48, plan, seed=5)
+    draw = drop_path.factors_function(0.4, (0.5, 1.0), updates=16, passes=2, seed=5)
+    for place, (index, number) in enumerate(zip(order.ravel(), passes.ravel(), strict=True)):
+        given = (tf.constant(each) for each in (index, number, place // 4))
+        np.testing.assert_array_equal(factors[place], draw(*given))
+    assert passes.max() == 1 and 0 < (factors == 0).sum() < factors.size / 2
 
 
 @pytest.mark.parametrize("pipelines", [1, 2])

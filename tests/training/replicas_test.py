@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
 from epnas_tf.data import dataset
+from epnas_tf.modeling import build_model
 from epnas_tf.training import devices, trainer
 from epnas_tf.training.schedule import schedule
 
@@ -27,6 +29,7 @@ KINDS = {
     "synchronized batch norm": (True, 0, 0),
     "synchronized batch norm on micro-batches": (True, 32, 16),
     "averages and all else": (True, 0, 0),
+    "blended images of dropped paths and an auxiliary head": (True, 32, 16),
 }
 EXTRAS = {
     "averages and all else": {
@@ -34,7 +37,12 @@ EXTRAS = {
         "bias_rate": 8.0,
         "label_smoothing": 0.1,
         "low_resolution": 0.5,
-    }
+    },
+    "blended images of dropped paths and an auxiliary head": {
+        "mixup": 0.4,
+        "drop_path": 0.4,
+        "auxiliary_weight": 0.4,
+    },
 }
 
 
@@ -69,6 +77,13 @@ def test_a_training_on_two_replicas_goes_on_to_the_bits_of_one_from_the_start(fi
     assert figures["gone on"] == {"replicas": 2, "difference": 0.0, "updates": 2}
 
 
+def with_skip(source: dataset.Data) -> keras.Model:
+    layers = (LayerSpec("conv2d", 3, channels=4, activation="elu"),) * 2
+    spec = LayerwiseSpec((*layers, layers[0].replace("src2", 1)), stem_filters=4)
+    traits = {"seed": 1, "synchronized": True, "dtype_policy": "float64"}
+    return build_model(spec, source.input_shape, source.num_classes, **traits)
+
+
 def net(source: dataset.Data, batch_norm: bool) -> keras.Model:
     keras.utils.set_random_seed(1)
     inputs = h = keras.Input(source.input_shape)
@@ -87,7 +102,7 @@ def compare(
     for name, micro_batch_size in zip(("none", "mirrored"), micro, strict=True):
         strategy = devices.make_strategy(name)
         with strategy.scope():
-            model = net(source, batch_norm)
+            model = with_skip(source) if "drop_path" in extras else net(source, batch_norm)
         before = model.get_weights()
         plan = schedule(
             "plain",

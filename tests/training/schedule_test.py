@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from epnas_tf.fields import SettingError
 from epnas_tf.training import schedule as schedule_lib
 from epnas_tf.training.schedule import (
     Schedule,
@@ -72,6 +73,11 @@ def test_images_of_half_the_size_count_as_a_quarter() -> None:
     plan = schedule("plain", epochs=10, batch_size=10, low_resolution=0.4)
     assert (plan.images(100), plan.low_until(10)) == (400 // 4 + 600, 40)
     assert schedule("plain").low_until(351) == 0
+
+
+def test_an_auxiliary_head_and_images_of_half_the_size_are_refused() -> None:
+    with pytest.raises(SettingError, match="auxiliary_weight must be 0 with low_resolution.*0.4"):
+        schedule("plain", low_resolution=0.4, auxiliary_weight=0.4)
 
 
 def test_a_batch_fits_the_images_of_an_epoch() -> None:
@@ -232,6 +238,7 @@ def test_settings_name_a_schedule_and_change_it() -> None:
         ({"decay": "trapezoid"}, 10, 16),
         ({"decay": "trapezoid"}, 0, 1),
         ({"decay": "trapezoid", "low_resolution": 0.5}, 60, 0),
+        ({"decay": "trapezoid", "drop_path": 0.5}, 60, 0),
     ],
 )
 def test_a_training_of_other_epochs_is_the_same_for_so_many_updates(changes, epochs, same) -> None:

@@ -89,6 +89,61 @@ def test_smoothed_labels_change_the_loss_as_by_hand_and_no_hits(compiled):
     assert float(correct) == 3.0
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_of_blended_labels_each_counts_by_its_share_in_loss_and_hits(compiled, smoothing):
+    model, none = _identity(), devices.make_strategy("none")
+    plan = dataclasses.replace(_PLAN, label_smoothing=smoothing)
+    update = step.train_step_function(model, plan, none, jit_compile=compiled)
+    pixels, weights = np.eye(4, 3), np.array([1.0, 0, 3, 0.5])
+    first, second, share = np.array([0, 1, 0, 2]), np.array([1, 1, 2, 0]), 0.75
+    shares = share * np.eye(3)[first] + (1 - share) * np.eye(3)[second]
+    given = tf.constant(pixels[None], tf.float32), tf.constant(shares[None], tf.float32)
+    loss, correct = update(*given, tf.constant(0.1), tf.constant(weights[None], tf.float32))
+    each = np.log(np.exp(pixels).sum(1))[:, None] - pixels  # the loss of each class
+    of_labels = share * each[range(4), first] + (1 - share) * each[range(4), second]
+    smooth = (1 - smoothing) * of_labels + smoothing * each.mean(1)
+    assert float(loss) == pytest.approx((weights * smooth).sum() / 4, rel=1e-5)
+    # Of all logits alike, the first counts: 0.75 + 1 + 0.25 + 0.25.
+    assert float(correct) == 2.25
+
+
+def test_an_auxiliary_head_adds_to_gradients_by_its_weight_and_not_to_the_loss():
+    image = keras.Input((3,))
+    heads = [keras.layers.Dense(3, kernel_initializer="identity") for _ in range(2)]
+    model = keras.Model(image, [head(image) for head in heads])
+    plan = Schedule("test", 1, 4, 0.1, momentum=0.0, nesterov=False, weight_decay=0, clip_norm=0)
+    plan = dataclasses.replace(plan, auxiliary_weight=0.4)
+    update = step.train_step_function(model, plan, devices.make_strategy("none"))
+    pixels, labels = np.eye(4, 3), np.array([0, 1, 0, 0])
+    given = tf.constant(pixels[None], tf.float32), tf.constant(labels[None], tf.int32)
+    loss, correct = update(*given, tf.constant(0.1))
+    odds = np.exp(pixels) / np.exp(pixels).sum(1, keepdims=True)
+    assert float(loss) == pytest.approx(-np.log(odds[range(4), labels]).mean(), rel=1e-5)
+    assert float(correct) == 3.0
+    slope = pixels.T @ (odds - np.eye(3)[labels]) / 4
+    for head, weight in zip(heads, (1, 0.4), strict=True):
+        assert head.kernel.numpy() == pytest.approx(np.eye(3) - 0.1 * weight * slope, abs=1e-6)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_what_a_model_takes_beside_images_comes_last(weighted):
+    image, factors = keras.Input((3,)), keras.Input((3,))
+    model = keras.Model([image, factors], keras.layers.Multiply()([image, factors]))
+    dense = keras.layers.Dense(3, kernel_initializer="identity")
+    model = keras.Model(model.inputs, dense(model.output))
+    update = step.train_step_function(model, _PLAN, devices.make_strategy("none"))
+    pixels, times = np.eye(4, 3), np.linspace(0, 1, 12).reshape(4, 3)
+    weights = np.array([1.0, 0, 3, 0.5]) if weighted else np.ones(4)
+    more = [weights, times] if weighted else [times]
+    given = tf.constant(pixels[None], tf.float32), tf.constant([[0, 1, 0, 0]])
+    others = [tf.constant(each[None], tf.float32) for each in more]
+    loss, _ = update(*given, tf.constant(0.1), *others)
+    logits = pixels * times
+    each = np.log(np.exp(logits).sum(1)) - logits[range(4), [0, 1, 0, 0]]
+    assert float(loss) == pytest.approx((weights * each).sum() / 4, rel=1e-5)
+
+
 def test_a_rate_of_its_own_moves_batch_norms_biases_alone_by_so_much(images):
     moved = []
     for factor in (1.0, 64.0):

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from epnas_tf import interrupts
+from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
 from epnas_tf.data import dataset
 from epnas_tf.data.augment import Augmentation
 from epnas_tf.data.dataset import Data
+from epnas_tf.modeling import build_model
 from epnas_tf.training import devices, loop, trainer
 from epnas_tf.training.epochs import EpochResult, Updates
 from epnas_tf.training.schedule import Schedule, fit_to, for_dataset, schedule
@@ -276,6 +278,48 @@ def test_averaged_weights_are_measured_and_stored_and_train_on_as_without(digits
     assert largest_difference(models[0], models[1]) > 1e-3
     ended = trainer.train(models[2], digits, plan, NONE, seed=3, on_epoch=lambda _: True)
     assert ended.validation_accuracy == averaged.epochs[0].validation_accuracy
+
+
+SKIPPED = LayerwiseSpec(
+    (
+        LayerSpec("conv2d", 3, channels=8, activation="relu"),
+        LayerSpec("conv2d", 3, channels=8, activation="relu", src2=1),
+        LayerSpec("conv2d", 3, channels=8, activation="relu", src2=2),
+    ),
+    stem_filters=8,
+)
+REGULARISED = {"mixup": 0.2, "drop_path": 0.3, "auxiliary_weight": 0.4}
+
+
+def skipped_net(source: Data) -> keras.Model:
+    return build_model(SKIPPED, source.input_shape, source.num_classes, seed=1)
+
+
+def test_what_regularises_gives_the_same_bits_again_and_the_plain_network(digits: Data) -> None:
+    source = dataclasses.replace(digits, augmentation=Augmentation(pad=1, cutout=3))
+    plan = short(epochs=2, **REGULARISED)
+    models = [skipped_net(source) for _ in range(2)]
+    names = [variable.path for variable in models[0].variables]
+    results = [run(model, source, plan) for model in models]
+    assert results[0].epochs == results[1].epochs
+    assert largest_difference(*models) == 0
+    assert [variable.path for variable in models[0].variables] == names
+    measured = trainer.accuracy(models[0], source.validation, source, NONE)
+    assert results[0].validation_accuracy == measured
+
+
+def test_each_of_what_regularises_changes_the_training(digits: Data) -> None:
+    plain = skipped_net(digits)
+    run(plain, digits, short())
+    for setting, value in REGULARISED.items():
+        other = skipped_net(digits)
+        run(other, digits, short(**{setting: value}))
+        assert largest_difference(plain, other) > 1e-5, setting
+
+
+def test_what_regularises_lets_digits_be_learnt(digits: Data) -> None:
+    plan = dataclasses.replace(fit_to(for_dataset("digits"), len(digits.train)), **REGULARISED)
+    assert run(skipped_net(digits), digits, plan).validation_accuracy >= 0.8
 
 
 def test_training_ends_when_on_epoch_says_so(digits: Data) -> None:
