@@ -10,9 +10,9 @@ _HERE = pathlib.Path(__file__).parent
 
 def _version() -> str:
     """Reads the version without importing the package, whose dependencies may be missing."""
-    text = (_HERE / "epnas_tf" / "__init__.py").read_text(encoding="utf-8")
+    text = (_HERE / "epnas_tf" / "version.py").read_text(encoding="utf-8")
     found = re.search(r'^__version__ = "([^"]+)"$', text, re.MULTILINE)
-    assert found, "epnas_tf/__init__.py has no line __version__ = ..."
+    assert found, "epnas_tf/version.py has no line __version__ = ..."
     return found[1]
 
 
@@ -64,6 +64,7 @@ setuptools.setup(
     entry_points={
         "console_scripts": [
             "epnas_report=epnas_tf.tools.report:run",
+            "epnas_retrain=epnas_tf.tools.retrain:run",
             "epnas_search=epnas_tf.tools.search:run",
         ]
     },

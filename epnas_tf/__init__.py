@@ -9,11 +9,15 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from epnas_tf.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from epnas_tf.architecture.cost import cost
     from epnas_tf.architecture.limits import Constraint
     from epnas_tf.architecture.space import SearchSpace, layerwise_space, module_space
     from epnas_tf.config import SearchConfig
+    from epnas_tf.final.result import FinalResult
+    from epnas_tf.final.run import retrain
     from epnas_tf.modeling import build_model
     from epnas_tf.modeling.counting import cost_of_model
     from epnas_tf.result import SearchResult
@@ -24,12 +28,11 @@ if TYPE_CHECKING:
     from epnas_tf.tuner.oracle import EPNASOracle
     from epnas_tf.tuner.tuner import EPNASTuner
 
-__version__ = "0.1.0"
-
 __all__ = [
     "Constraint",
     "EPNASOracle",
     "EPNASTuner",
+    "FinalResult",
     "Learning",
     "ProgressiveSearch",
     "SearchConfig",
@@ -41,6 +44,7 @@ __all__ = [
     "layerwise_space",
     "module_space",
     "read_prior",
+    "retrain",
     "search",
 ]
 
@@ -49,6 +53,7 @@ _HOMES = {
     "Constraint": "epnas_tf.architecture.limits",
     "EPNASOracle": "epnas_tf.tuner.oracle",
     "EPNASTuner": "epnas_tf.tuner.tuner",
+    "FinalResult": "epnas_tf.final.result",
     "Learning": "epnas_tf.searching.settings",
     "ProgressiveSearch": "epnas_tf.searching.progressive",
     "SearchConfig": "epnas_tf.config",
@@ -60,6 +65,7 @@ _HOMES = {
     "layerwise_space": "epnas_tf.architecture.space",
     "module_space": "epnas_tf.architecture.space",
     "read_prior": "epnas_tf.tuner.earlier",
+    "retrain": "epnas_tf.final.run",
     "search": "epnas_tf.run",
 }
 

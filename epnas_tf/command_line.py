@@ -1,19 +1,21 @@
-"""The command line of a search: its flags, presets and help; all that the library knows of absl."""
+"""The command line: flags of settings, presets and help; all that the library knows of absl."""
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
-import pathlib
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from epnas_tf import config as config_lib
+from epnas_tf import flagfiles
 from epnas_tf.config import SearchConfig
 from epnas_tf.fields import (
     COPIED,
     OF_ONE_RUN,
     ConfigError,
+    Settings,
     flag,
     read,
     settings_in,
@@ -34,7 +36,8 @@ def parse(argv: Sequence[str]) -> SearchConfig:
       ConfigError: for an unknown flag, a value that is not allowed or anything left over.
       SystemExit: after printing the help for --help.
     """
-    return from_flags(_flags_of(argv))
+    command = _search()
+    return SearchConfig(**_values(_flags_of(argv, command), command.config))
 
 
 def parse_to_go_on(argv: Sequence[str]) -> SearchConfig:
@@ -48,8 +51,9 @@ def parse_to_go_on(argv: Sequence[str]) -> SearchConfig:
       ConfigError: as `parse`, or what is said contradicts that search.
       SystemExit: after printing the help for --help.
     """
-    flag_values = _flags_of(argv)
-    values = _values(flag_values)
+    command = _search()
+    flag_values = _flags_of(argv, command)
+    values = _values(flag_values, command.config)
     _check_files(values)
     stored = None
     if values["resume"] and not values["overwrite"]:
@@ -72,30 +76,58 @@ def _check_files(values: Mapping[str, Any]) -> None:
     SearchConfig(**{name: values[name] for name in ("work_dir", "resume", "overwrite")})
 
 
-def define_flags(flag_values: Any) -> None:
-    """Defines a flag for each setting, and --preset, in an absl FlagValues.
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A command whose flags are the fields of its configuration.
 
-    Every flag but a truth value holds text: `from_flags` reads and checks all in one place.
+    Attributes:
+      usage: how it is called.
+      config: the class of its configuration, composed of the rooms' settings.
+      files: title and names of the shipped flagfiles that it offers.
+      words: what the help of all flags explains first.
+    """
+
+    usage: str
+    config: type[Settings]
+    files: tuple[str, Sequence[str]]
+    words: str
+
+
+def _search() -> Command:
+    usage = "epnas_search [--preset=NAME] [--flagfile=PATH] [--name=value ...]"
+    return Command(usage, SearchConfig, ("Presets", flagfiles.presets()), _WORDS)
+
+
+def said(argv: Sequence[str], command: Command) -> dict[str, Any]:
+    """Returns by name what the flags of a command line say; argv[0] is the command's own name.
+
+    Raises:
+      ConfigError: as `parse`.
+      SystemExit: after printing the help for --help.
+    """
+    flag_values = _flags_of(argv, command)
+    values = _values(flag_values, command.config)
+    return {name: value for name, value in values.items() if flag_values[name].present}
+
+
+def _define_flags(flag_values: Any, config: type[Settings]) -> None:
+    """Defines a flag for each setting in an absl FlagValues.
+
+    Every flag but a truth value holds text: `_values` reads and checks all in one place.
     """
     from absl import flags
 
-    flags.DEFINE_string("preset", "", "shipped flagfile to begin with", flag_values)
-    for field in settings_in(SearchConfig):
+    for field in settings_in(config):
         is_bool = field.type == "bool"  # --overwrite and --noresume stand without a value
         define = flags.DEFINE_boolean if is_bool else flags.DEFINE_string
         default = field.default if is_bool else text_of(field.default)
         define(field.name, default, field.metadata["help"], flag_values=flag_values)
 
 
-def from_flags(flag_values: Any) -> SearchConfig:
-    """Returns the configuration held by flags that `define_flags` defined; raises ConfigError."""
-    return SearchConfig(**_values(flag_values))
-
-
-def _values(flag_values: Any) -> dict[str, Any]:
+def _values(flag_values: Any, config: type[Settings]) -> dict[str, Any]:
     return {
         field.name: read(field, text_of(flag_values[field.name].value))
-        for field in settings_in(SearchConfig)
+        for field in settings_in(config)
     }
 
 
@@ -108,19 +140,7 @@ def _readable(path: str) -> SearchConfig | None:
         return None
 
 
-def preset_names() -> list[str]:
-    """Returns the names that --preset takes."""
-    return sorted(path.stem for path in _preset_folder().glob("*.flags"))
-
-
-def _preset_folder() -> pathlib.Path:
-    # Inside the package once installed, beside it in a checkout.
-    package = pathlib.Path(__file__).parent
-    installed = package / "flags"
-    return installed if installed.is_dir() else package.parent / "flags"
-
-
-def _flags_of(argv: Sequence[str]) -> Any:
+def _flags_of(argv: Sequence[str], command: Command) -> Any:
     """Returns the absl FlagValues of a command line, its preset read; see `parse`."""
     from absl import flags
 
@@ -129,13 +149,15 @@ def _flags_of(argv: Sequence[str]) -> Any:
         ({"--help", "-help", "-h"}, _help),
     ):
         if not spellings.isdisjoint(argv[1:]):
-            say("\n".join(text()))
+            say("\n".join(text(command)))
             raise SystemExit(0)
 
     def parsed(before: Sequence[str]) -> Any:
         # Flags of our own, not absl's global ones: libraries add theirs to those.
         flag_values = flags.FlagValues()
-        define_flags(flag_values)
+        if command.config is SearchConfig:
+            flags.DEFINE_string("preset", "", "shipped flagfile to begin with", flag_values)
+        _define_flags(flag_values, command.config)
         leftovers = flag_values(["", *before, *argv[1:]], known_only=True)[1:]
         if leftovers:
             raise ConfigError(_what_is_wrong(leftovers[0], list(flag_values)))
@@ -143,7 +165,7 @@ def _flags_of(argv: Sequence[str]) -> Any:
 
     try:
         flag_values = parsed([])
-        preset = flag_values["preset"].value
+        preset = flag_values["preset"].value if "preset" in flag_values else ""
         return parsed([_preset_flag(preset)]) if preset else flag_values
     except ConfigError:
         raise
@@ -163,9 +185,9 @@ def _what_is_wrong(argument: str, names: Sequence[str]) -> str:
 
 
 def _preset_flag(name: str) -> str:
-    if name not in preset_names():
-        raise ConfigError(f"--preset={name}: must be one of {', '.join(preset_names())}")
-    return f"--flagfile={_preset_folder() / name}.flags"
+    if name not in flagfiles.presets():
+        raise ConfigError(f"--preset={name}: must be one of {', '.join(flagfiles.presets())}")
+    return f"--flagfile={flagfiles.preset_file(name)}"
 
 
 # Help
@@ -178,46 +200,47 @@ _WORDS = (
 )
 
 
-def _help() -> Iterator[str]:
+def _help(command: Command) -> Iterator[str]:
     """Yields the help for most people: the common flags, and the names of the others."""
-    yield from _usage()
+    yield from _usage(command)
     yield "Flags that most people need, with their defaults:"
-    for field in settings_in(SearchConfig):
+    for field in settings_in(command.config):
         if field.metadata["common"]:
             yield from _about(field)
     yield ""
     yield "All others by what they are about; --helpfull explains them:"
-    for title, fields in _groups():
+    for title, fields in _groups(command):
         others = [field.name for field in fields if not field.metadata["common"]]
         if others:
             yield f"  {title}"
             yield from _wrapped(", ".join(others))
 
 
-def _full_help() -> Iterator[str]:
+def _full_help(command: Command) -> Iterator[str]:
     """Yields what every flag means."""
-    yield from _usage()
+    yield from _usage(command)
     yield "Words:"
-    yield from _wrapped(_WORDS)
+    yield from _wrapped(command.words)
     yield ""
-    for title, fields in _groups():
+    for title, fields in _groups(command):
         yield title
         for field in fields:
             yield from _about(field)
         yield ""
 
 
-def _groups() -> Iterator[tuple[str, list[Any]]]:
+def _groups(command: Command) -> Iterator[tuple[str, list[Any]]]:
     """Yields what each owner's settings are about, by the first line of its docstring."""
-    for owner in reversed(SearchConfig.__bases__):
+    for owner in reversed(command.config.__bases__):
         yield str(owner.__doc__).partition("\n")[0], settings_in(owner)
 
 
-def _usage() -> Iterator[str]:
-    yield "Usage: epnas_search [--preset=NAME] [--flagfile=PATH] [--name=value ...]"
+def _usage(command: Command) -> Iterator[str]:
+    title, names = command.files
+    yield f"Usage: {command.usage}"
     yield ""
-    yield "Presets:"
-    yield from _wrapped(", ".join(preset_names()))
+    yield f"{title}:"
+    yield from _wrapped(", ".join(names))
     yield ""
 
 

@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from epnas_tf import fields
 from epnas_tf.architecture.budget import ChildLimits
 from epnas_tf.architecture.settings import LimitSettings, RewardSettings, SpaceSettings
 from epnas_tf.data.names import DatasetName
@@ -24,7 +25,6 @@ from epnas_tf.fields import (
     ConfigError,
     Settings,
     flag,
-    read,
     setting,
     settings_in,
     text_of,
@@ -127,40 +127,28 @@ class SearchConfig(
 
 def to_flags_text(config: SearchConfig) -> str:
     """Returns every setting as a line `--name=value`: a flagfile that reloads exactly."""
-    fields = settings_in(config)
-    return "".join(f"{flag(field.name, getattr(config, field.name))}\n" for field in fields)
+    return fields.flags_text(config)
 
 
 def from_flags_text(text: str) -> SearchConfig:
-    """Returns the configuration that `to_flags_text` wrote; raises ConfigError.
-
-    Unlike a flagfile of the command line, the text cannot name other files.
-    """
-    fields = {field.name: field for field in settings_in(SearchConfig)}
-    values: dict[str, Any] = {}
-    for line in text.splitlines():
-        name, equals, value = line.removeprefix("--").partition("=")
-        if not line or line.startswith("#"):
-            continue
-        if not line.startswith("--") or not equals or name not in fields:
-            raise ConfigError(f"{line[:80]!r} is no setting; a line must be --name=value")
-        values[name] = read(fields[name], value)
-    return SearchConfig(**values)
+    """Returns the configuration that `to_flags_text` wrote; raises ConfigError."""
+    return SearchConfig(**fields.read_flags(text, SearchConfig))
 
 
 # Going on with a search
 
 
-def differences(stored: SearchConfig, asked: Mapping[str, Any]) -> list[str]:
-    """Returns how settings contradict the stored configuration of a search, a phrase per flag.
+def differences(stored: Settings, asked: Mapping[str, Any]) -> list[str]:
+    """Returns how settings contradict a stored configuration, a phrase per flag.
 
-    Those that may change when a search goes on are left out, and so are those that are left to the
-    search: what was chosen then stands.
+    Left out are those that nothing is asked of, those that may change when it is gone on with, and
+    those that are left open: what was chosen then stands.
     """
     return [
         f"{flag(field.name, asked[field.name])} (stored: {text_of(getattr(stored, field.name))})"
         for field in settings_in(stored)
-        if not _may_be(field, getattr(stored, field.name), asked[field.name])
+        if field.name in asked
+        and not _may_be(field, getattr(stored, field.name), asked[field.name])
     ]
 
 

@@ -180,6 +180,32 @@ def _read_as(kind: str, text: str) -> Any:
     return int(text) if kind == "int" else text
 
 
+def flags_text(settings: Settings) -> str:
+    """Returns every setting as a line `--name=value`: a flagfile that reloads exactly."""
+    lines = (flag(field.name, getattr(settings, field.name)) for field in settings_in(settings))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def read_flags(text: str, kind: type[Settings]) -> dict[str, Any]:
+    """Returns by name what the lines of a flagfile say of the settings of a kind.
+
+    Unlike a flagfile of the command line, the text cannot name other files.
+
+    Raises:
+      ConfigError: a line is no such setting.
+    """
+    known = {field.name: field for field in settings_in(kind)}
+    values: dict[str, Any] = {}
+    for line in text.splitlines():
+        name, equals, value = line.removeprefix("--").partition("=")
+        if not line or line.startswith("#"):
+            continue
+        if not line.startswith("--") or not equals or name not in known:
+            raise ConfigError(f"{line[:80]!r} is no setting; a line must be --name=value")
+        values[name] = read(known[name], value)
+    return values
+
+
 def flag(name: str, value: Any) -> str:
     """Returns a setting as it stands in a flagfile, and at the head of messages about it."""
     return f"--{name}={text_of(value)}"

@@ -25,12 +25,11 @@ from epnas_tf.data import dataset as data_lib
 from epnas_tf.data.dataset import Data
 from epnas_tf.data.names import DatasetName, absolute
 from epnas_tf.data.settings import DataSettings
-from epnas_tf.fields import ConfigError, SettingError, flag
+from epnas_tf.fields import ConfigError, SettingError, Settings, flag
 from epnas_tf.searching import time_plan
 from epnas_tf.searching.settings import EPISODES, RUNG_FACTORS, STEPS, RungSettings
 from epnas_tf.training import calibrate, schedule
 from epnas_tf.training.schedule import Schedule
-from epnas_tf.training.settings import Optimisation, ScheduleSettings
 from epnas_tf.tuner import planning, sources
 from epnas_tf.tuner.run_limits import DEFAULT_HOURS
 from epnas_tf.workdir import project_file, storage
@@ -39,16 +38,9 @@ from epnas_tf.workdir.layout import COPIES, WorkDir
 # The setting that says which operations a pattern's space has.
 _TYPES = {"layerwise": "layer_types", "module": "branch_types"}
 
-# Settings of a schedule that a configuration may leave to it, and what says so.
-_LEFT_OPEN = {
-    field.name: field.default
-    for field in fields.settings_in(ScheduleSettings)
-    if field.metadata["auto"] and field.name != "schedule"
-}
-
 
 @contextlib.contextmanager
-def blamed_on(config: SearchConfig, name: str) -> Iterator[None]:
+def blamed_on(config: Settings, name: str) -> Iterator[None]:
     """Turns what a room raises into an error that names a flag and its value.
 
     Args:
@@ -220,7 +212,7 @@ def resolved(config: SearchConfig, data: Data, threads: int) -> SearchConfig:
         config = dataclasses.replace(config, epochs=config.rungs[0])
     with blamed_on(config, "schedule"):
         plan = schedule.for_dataset(
-            config.dataset, config.schedule, len(data.train), **_asked(config)
+            config.dataset, config.schedule, len(data.train), **schedule.said_in(config)
         )
     rate = config.machine_gflops or calibrate.measure_gflops()
     config, plan = _for_the_time(config, data, plan, rate)
@@ -234,7 +226,7 @@ def resolved(config: SearchConfig, data: Data, threads: int) -> SearchConfig:
         image_size=height if height == width else 0,  # only squares are resized to
         schedule=plan.name,
         # A batch that nobody named stays open: only one that somebody did is kept as it is.
-        **{name: getattr(plan, name) for name in _LEFT_OPEN}
+        **{name: getattr(plan, name) for name in schedule.LEFT_OPEN}
         | {"micro_batch_size": micro, "batch_size": config.batch_size},
         threads_per_child=threads,
         machine_gflops=rate,
@@ -336,11 +328,4 @@ def make_schedule(config: SearchConfig, images: int = 0) -> Schedule:
       config: of a search, resolved; else its schedule is that of so many images.
       images: training images, 0 where the configuration has been resolved.
     """
-    others = fields.values_of(config, Optimisation)
-    return schedule.for_dataset(config.dataset, config.schedule, images, **_asked(config), **others)
-
-
-def _asked(config: SearchConfig) -> dict[str, Any]:
-    """Returns what a configuration says of its schedule and does not leave to it."""
-    said = {name: getattr(config, name) for name in _LEFT_OPEN}
-    return {name: value for name, value in said.items() if value != _LEFT_OPEN[name]}
+    return schedule.of_settings(config, config.dataset, images)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from epnas_tf import command_line
+from epnas_tf import command_line, flagfiles
 from epnas_tf import config as config_lib
 from epnas_tf.config import ConfigError, SearchConfig
 
@@ -133,7 +133,7 @@ def test_the_short_help_begins_with_ten_flags_and_names_every_other_once(capsys)
 def presets(tmp_path, monkeypatch):
     (tmp_path / "small.flags").write_text("# few trials\n--branches=2\n\n--episodes=3\n")
     (tmp_path / "large.flags").write_text("--branches=16\n")
-    monkeypatch.setattr(command_line, "_preset_folder", lambda: pathlib.Path(tmp_path))
+    monkeypatch.setattr(flagfiles, "_folder", lambda: pathlib.Path(tmp_path))
 
 
 @pytest.mark.parametrize(

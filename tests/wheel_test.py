@@ -10,7 +10,7 @@ import sysconfig
 import pytest
 
 import epnas_tf
-from epnas_tf import command_line
+from epnas_tf import flagfiles
 
 _ROOT = pathlib.Path(__file__).parents[1]
 
@@ -59,16 +59,16 @@ def test_the_version_is_that_of_the_package(wheel):
 
 def test_presets_are_found_in_the_package(wheel):
     folder = pathlib.Path(epnas_tf.__file__).parent / "flags"
-    assert [f"{name}.flags" for name in command_line.preset_names()] == sorted(
-        path.name for path in folder.glob("*.flags")
-    )
-    assert "digits_quickstart" in command_line.preset_names()
+    found = [*map(flagfiles.preset_file, flagfiles.presets())]
+    found += map(flagfiles.recipe_file, flagfiles.recipes())
+    assert sorted(found) == sorted(folder.glob("*.flags"))
+    assert "digits_quickstart" in flagfiles.presets() and "default" in flagfiles.recipes()
 
 
 def test_the_commands_exist(wheel, tmp_path):
     scripts = pathlib.Path(sysconfig.get_path("scripts"))
     names = [entry.name for entry in wheel.entry_points.select(group="console_scripts")]
-    assert sorted(names) == ["epnas_report", "epnas_search"]
+    assert sorted(names) == ["epnas_report", "epnas_retrain", "epnas_search"]
     finished = subprocess.run(
         [scripts / "epnas_search", "--preset=nope"],
         cwd=tmp_path,

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from epnas_tf.final import result
+from epnas_tf.final import table as final_table
 from epnas_tf.report import table
 from epnas_tf.terminal import say
 from epnas_tf.workdir import layout, storage
@@ -34,6 +36,9 @@ def main(argv: Sequence[str]) -> int:
         print(f"epnas_report: {error}", file=sys.stderr)
         return 2
     say(table.render(work_dir.value, top.value))
+    trained = result.of_search(work_dir.value)
+    if trained:
+        say(f"trained to the end, the latest first:\n{final_table.of_search(trained)}")
     return 0
 
 

@@ -59,6 +59,17 @@ class Split:
         weights = None if self.weights is None else self.weights[indices]
         return Split(self.images[indices], self.labels[indices], weights)
 
+    def joined(self, other: Split) -> Split:
+        """Returns the examples of both, this split's first; one without weights has ones."""
+        weights = None
+        if self.weights is not None or other.weights is not None:
+            parts = (each.weights for each in (self, other))
+            ones = (np.ones(len(each), np.float32) for each in (self, other))
+            both = [one if part is None else part for part, one in zip(parts, ones, strict=True)]
+            weights = np.concatenate(both)
+        images = np.concatenate([self.images, other.images])
+        return Split(images, np.concatenate([self.labels, other.labels]), weights)
+
     def weighted(self, weights: Any, name: str = "sample_weight") -> Split:
         """Returns the split with weights in the training loss, times those that it has.
 

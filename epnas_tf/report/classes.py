@@ -34,16 +34,17 @@ def beside_test(best: Best) -> str:
 def lines(best: Best) -> list[str]:
     """Returns a line per measured split, and a warning of classes that are never recognised."""
     by_split = best.per_class_accuracy
-    found = [_line(split, shares) for split, shares in by_split.items()]
+    found = [line(split, shares, "best.json") for split, shares in by_split.items()]
     unseen = [name for name, share in by_split.get("validation", {}).items() if share == 0]
     return found + ([_warning(unseen)] if unseen else [])
 
 
-def _line(split: str, shares: Mapping[str, float]) -> str:
+def line(split: str, shares: Mapping[str, float], file: str) -> str:
+    """Returns the accuracies by class on a split, the lowest alone of many; a file has all."""
     text, listed = f"{split} accuracy per class", list(shares.items())
     if len(listed) > _MOST_LISTED:
         listed = sorted(listed, key=lambda each: each[1])[:_MOST_LISTED]
-        text += f", the lowest {_MOST_LISTED} of {len(shares)} (all: best.json)"
+        text += f", the lowest {_MOST_LISTED} of {len(shares)} (all: {file})"
     return f"{text}: " + ", ".join(f"{name} {share:.4f}" for name, share in listed)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import epnas_tf.backend
 
 import dataclasses
-import json
 import math
 import statistics
 import time
@@ -16,12 +15,12 @@ import keras
 from epnas_tf import config as config_lib
 from epnas_tf import randomness, resolve
 from epnas_tf.architecture.budget import Budget
-from epnas_tf.architecture.spec import Spec, spec_from_dict
+from epnas_tf.architecture.spec import Spec
 from epnas_tf.data.dataset import Data
 from epnas_tf.studies import timeline
 from epnas_tf.training import devices, schedule, trainer
 from epnas_tf.training.evaluate import Evaluation, Evaluator
-from epnas_tf.workdir import best_json, storage, trials_csv
+from epnas_tf.workdir import networks, storage
 from epnas_tf.workdir.layout import WorkDir
 
 
@@ -43,7 +42,7 @@ def best_within(work_dir: WorkDir, minutes: float) -> tuple[str, Spec]:
             f"{work_dir.path}: no network was trained in {minutes or math.inf} minutes"
         )
     best = min(trained, key=lambda row: row.rank)
-    return best.slot.name, _spec_of(work_dir, best.trial_id)
+    return best.slot.name, networks.of_trial(work_dir, best.trial_id)
 
 
 def chosen(work_dir: WorkDir, trial: str = "", minutes: float = 0) -> tuple[str, Spec]:
@@ -57,23 +56,9 @@ def chosen(work_dir: WorkDir, trial: str = "", minutes: float = 0) -> tuple[str,
     Raises:
       ValueError: there is no such trial, or nothing has been trained.
     """
-    if trial:
-        for row in trials_csv.read(work_dir):
-            if row.slot.name == trial:
-                return trial, _spec_of(work_dir, row.trial_id)
-        raise ValueError(f"{work_dir.path}: has no trial {trial}")
-    if minutes:
+    if minutes and not trial:
         return best_within(work_dir, minutes)
-    best = best_json.read(work_dir)
-    if best is None:
-        raise ValueError(f"{work_dir.path}: has no best.json: nothing has been trained there")
-    return best.slot, best.spec
-
-
-def _spec_of(work_dir: WorkDir, trial_id: str) -> Spec:
-    path = f"{work_dir.path}/trial_{trial_id}/trial.json"
-    values = json.loads(storage.read_text(path))["hyperparameters"]["values"]
-    return spec_from_dict(json.loads(values["spec"]))
+    return networks.chosen(work_dir, trial)
 
 
 def scores(

@@ -1,4 +1,4 @@
-"""The epochs of a training: their updates, what is told of them, and where they begin and pause."""
+"""The epochs of a training: their updates, what is told of them, where they begin and pause."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ import numpy as np
 import tensorflow as tf
 
 from epnas_tf.training import loop
-from epnas_tf.training import state as state_lib
 from epnas_tf.training.schedule import Schedule, learning_rate_at
-from epnas_tf.training.state import State
+from epnas_tf.training.state import State, Training
 
 # (rates [n], sums so far of losses and hits) -> the sums with those of its updates.
 RunSteps = Callable[[Any, Any, Any], tuple[Any, Any]]
@@ -77,27 +76,24 @@ class Place:
         self.epochs: list[EpochResult] = []
         self.updates, self.sums = 0, _NOTHING
         self._state, self._on_state = state, on_state
-        self._of: dict[str, Any] = {}
-        self._falls_from = -1
+        self._training: Training | None = None
+        self._pause = 0
         self._variables: list[keras.Variable] = []
 
     def enter(
         self,
-        of: dict[str, Any],
-        falls_from: int,
+        training: Training,
         variables: list[keras.Variable],
         strategy: tf.distribute.Strategy,
     ) -> None:
         """Begins where the state says; raises ValueError where it is another training's."""
-        self._of, self._falls_from, self._variables = of, falls_from, variables
+        self._training, self._variables = training, variables
+        self._pause = training.schedule.falls_from(training.steps)
         if self._state is None:
             return
-        shapes = [tuple(variable.shape) for variable in variables]
-        state_lib.refuse_other(self._state, of, falls_from, shapes)
+        training.refuse_other(self._state, [tuple(variable.shape) for variable in variables])
         self.updates, self.sums = self._state.updates, self._state.sums
-        for epoch, (loss, accuracy, validation) in enumerate(self._state.epochs.tolist()):
-            measured = None if math.isnan(validation) else validation
-            self.epochs.append(EpochResult(epoch, loss, accuracy, measured))
+        self.epochs += results_in(self._state)
         with strategy.scope():
             for variable, value in zip(variables, self._state.variables, strict=True):
                 variable.assign(value)
@@ -112,18 +108,25 @@ class Place:
         """
         before = epoch * steps
         first = max(0, self.updates - before)
-        pauses = {at - before for at in (self._falls_from, *others)}
+        pauses = {at - before for at in (self._pause, *others)}
         return [first, *sorted(at for at in pauses if first < at < steps), steps]
 
-    def hand_out(self, updates: int, loss: Any, hits: Any) -> None:
-        """Hands out the state where this is its place."""
-        if self._on_state is None or updates != self._falls_from:
+    def paused(self, updates: int, loss: Any, hits: Any) -> None:
+        """Hands out the state within an epoch where this is where the rate begins to fall."""
+        if updates == self._pause:
+            self._hand_out(updates, np.array([loss, hits], np.float32))
+
+    def epoch_ended(self, updates: int) -> None:
+        """Hands out the state after an epoch, which stands in `epochs` by now."""
+        self._hand_out(updates, _NOTHING)
+
+    def _hand_out(self, updates: int, sums: np.ndarray) -> None:
+        if self._on_state is None or self._training is None:
             return
         rows = [(each.loss, each.accuracy, each.validation_accuracy) for each in self.epochs]
         epochs = np.array(rows, np.float64).reshape(-1, 3)  # None becomes NaN
-        values = tuple(np.asarray(variable.value) for variable in self._variables)
-        sums = np.array([loss, hits], np.float32)
-        self._on_state(State(self._of, updates, epochs, sums, values))
+        values = tuple(np.array(variable.numpy()) for variable in self._variables)
+        self._on_state(State(self._training.described, updates, epochs, sums, values))
 
 
 class Epochs:
@@ -158,19 +161,28 @@ class Epochs:
         cuts = self._place.cuts(epoch, len(rates), self._runs)
         loss, hits = tf.unstack(tf.constant(self._place.sums if cuts[0] else _NOTHING))
         for start, stop in itertools.pairwise(cuts):
-            self._place.hand_out(before + start, loss, hits)
             run = self._runs[max(begins for begins in self._runs if begins <= before + start)]
             for part in self._pace(start, stop):
                 loss, hits = run(tf.constant(rates[part]), loss, hits)
                 float(loss)  # waits for the graph
                 if self._on_updates is not None:
                     self._on_updates(self._updates(epoch, part.stop, float(hits)))
+            if stop < len(rates):
+                self._place.paused(before + stop, loss, hits)
         return float(loss.numpy() / np.float32(len(rates))), hits.numpy()
 
     def _updates(self, epoch: int, done: int, hits: float) -> Updates:
         epochs, steps = self._rates.shape
         accuracy = hits / (done * self._batch_size)
         return Updates(epoch, epochs, epoch * steps + done, epochs * steps, accuracy)
+
+
+def results_in(state: State) -> list[EpochResult]:
+    """Returns the epochs that a state holds."""
+    return [
+        EpochResult(epoch, loss, accuracy, None if math.isnan(validation) else validation)
+        for epoch, (loss, accuracy, validation) in enumerate(state.epochs.tolist())
+    ]
 
 
 def learning_rates(schedule: Schedule, steps_per_epoch: int) -> np.ndarray:

@@ -14,8 +14,14 @@ import dataclasses
 import math
 from typing import Any
 
+from epnas_tf import fields
 from epnas_tf.fields import SettingError
-from epnas_tf.training.settings import TRAPEZOID, Optimisation, Regularisation
+from epnas_tf.training.settings import (
+    TRAPEZOID,
+    Optimisation,
+    Regularisation,
+    ScheduleSettings,
+)
 
 
 def _require(holds: bool, setting: str, reason: str) -> None:
@@ -123,6 +129,15 @@ class Schedule(Optimisation, Regularisation):
             return warmup
         return max(warmup, total - max(1, round(self.decay_share * total)))
 
+    def same_until(self, epochs: int, steps_per_epoch: int) -> int:
+        """Returns how many updates a training of other epochs has in common with this one."""
+        if epochs == self.epochs:
+            return self.epochs * steps_per_epoch
+        if self.low_resolution or self.drop_path:  # they go by the share of all updates
+            return 0
+        fewer = min(max(epochs, self.warmup_epochs), self.epochs)
+        return dataclasses.replace(self, epochs=max(fewer, 1)).falls_from(steps_per_epoch)
+
 
 SCHEDULES = {
     "plain": Schedule("plain", epochs=20, batch_size=128, learning_rate=0.05),
@@ -188,6 +203,36 @@ def for_dataset(dataset: str, name: str = "", images: int = 0, **overrides: Any)
         least = min(math.ceil(_QUICK_IMAGES / plan.images_per_epoch(images)), _MOST_EPOCHS)
         plan = dataclasses.replace(plan, epochs=max(plan.epochs, least))
     return plan
+
+
+# Settings of a schedule that may be left to it, and what says so.
+LEFT_OPEN = {
+    field.name: field.default
+    for field in fields.settings_in(ScheduleSettings)
+    if field.metadata["auto"] and field.name != "schedule"
+}
+
+
+def said_in(settings: ScheduleSettings) -> dict[str, Any]:
+    """Returns what settings say of a schedule and do not leave to it."""
+    said = {name: getattr(settings, name) for name in LEFT_OPEN}
+    return {name: value for name, value in said.items() if value != LEFT_OPEN[name]}
+
+
+def of_settings(settings: ScheduleSettings, dataset: str, images: int = 0) -> Schedule:
+    """Returns the schedule that settings name, with what they say in the place of its own values.
+
+    Args:
+      settings: of a child or a final training.
+      dataset: what the images are called.
+      images: for training, as `for_dataset` takes them.
+
+    Raises:
+      SettingError: a value is out of its range.
+    """
+    own = (field.name for field in fields.settings_in(Schedule))
+    others = {name: getattr(settings, name) for name in own if hasattr(settings, name)}
+    return for_dataset(dataset, settings.schedule, images, **said_in(settings), **others)
 
 
 def fit_to(plan: Schedule, num_images: int, replicas: int = 1, *, named: bool = False) -> Schedule:

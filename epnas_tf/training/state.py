@@ -1,8 +1,9 @@
-"""What a training hands out where its rate begins to fall, so that a longer one goes on from there.
+"""What a training hands out, so that it, or a longer one, goes on from there.
 
-A trapezoid's rate is constant until then, the stream of images and their variations are keyed by
-the seed alone: a training of three times the epochs is the same to the bit up to there, and gives
-the same bits whether it starts anew or goes on. A state is a cache; one that is lost costs time.
+The stream of images and their variations are keyed by the seed alone: a training that goes on has
+the bits of one that was not interrupted. A trapezoid's rate is constant until it falls: a training
+of three times the epochs is the same up to there, and goes on from the state of the shorter one. A
+state is a cache; one that is lost costs time.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ import numpy as np
 from epnas_tf import untrusted
 from epnas_tf.training.schedule import Schedule
 
-# What may be another in the training that goes on.
-_FREE = ("name", "epochs")
+_LENGTH = "epochs"  # of a schedule: what a longer training has more of
 _FORMAT = 1
 _HEAD, _EPOCHS, _SUMS = "head", "epochs", "sums"
 # An archive may be of a few bytes and unpack to more than any memory.
 _MAX_UNPACKED = 4 * 2**30
+
+
+class StateError(ValueError):
+    """The state of a training is corrupt, or of another one than the one that would go on."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,7 +37,7 @@ class State:
     """Where a training stands.
 
     Attributes:
-      of: what it is a state of, as plain data (`described`); no other training goes on from it.
+      of: what it is a state of, as plain data (`Training`); no other training goes on from it.
       updates: done so far.
       epochs: float64 [whole epochs, 3]: loss, accuracy, validation accuracy, not a number where
         that was not measured.
@@ -56,48 +60,61 @@ class State:
         return found.hexdigest()
 
 
-def described(
-    network: str, seed: int, schedule: Schedule, images: str, variation: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Returns what decides a training up to where its rate falls, as plain data.
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """What decides the bits of a training, for its states to be told from those of others.
 
-    Args:
+    Attributes:
       network: its name.
       seed: of the training.
-      schedule: its length may be another.
+      schedule: how it goes.
+      steps: updates of an epoch.
       images: fingerprint of the training split.
       variation: how images are varied.
     """
-    recipe = {k: v for k, v in dataclasses.asdict(schedule).items() if k not in _FREE}
-    said = {"network": network, "seed": seed, "images": images, "variation": dict(variation)}
-    return dict(json.loads(json.dumps(said | {"schedule": recipe})))
 
+    network: str
+    seed: int
+    schedule: Schedule
+    steps: int
+    images: str
+    variation: Mapping[str, Any]
 
-def refuse_other(
-    state: State, of: Mapping[str, Any], most: int, shapes: Sequence[tuple[int, ...]]
-) -> None:
-    """Raises ValueError where a training cannot go on from a state.
+    @property
+    def described(self) -> dict[str, Any]:
+        """The same as plain data; a schedule's name changes nothing and is left out."""
+        values = dataclasses.asdict(self)
+        del values["schedule"]["name"]
+        return dict(json.loads(json.dumps(values | {_LENGTH: values["schedule"].pop(_LENGTH)})))
 
-    Args:
-      state: from another training.
-      of: what the training is, as `described` has it.
-      most: updates before its rate falls.
-      shapes: of its variables.
-    """
-    differing = [
-        f"{name} {state.of.get(name)!r:.200}, not {of[name]!r:.200}"
-        for name in of
-        if state.of.get(name) != of[name]
-    ]
-    if differing:
-        raise ValueError(f"the state must be of the same training, it has {'; '.join(differing)}")
-    if [array.shape for array in state.variables] != list(shapes):
-        raise ValueError("the state must be of the same network, its variables have other shapes")
-    if state.updates > most:
-        raise ValueError(
-            f"the state must be of at most {most} updates, where this training's rate begins to "
-            f"fall, got {state.updates}: a longer training can go on from it"
-        )
+    def refuse_other(self, state: State, shapes: Sequence[tuple[int, ...]]) -> None:
+        """Raises StateError where this training cannot go on from a state.
+
+        Args:
+          state: from this training, or from one that was the same up to there.
+          shapes: of this training's variables.
+        """
+        own = self.described
+        differing = [
+            f"{name} {state.of.get(name)!r:.200}, not {own[name]!r:.200}"
+            for name in own
+            if name != _LENGTH and state.of.get(name) != own[name]
+        ]
+        if differing:
+            found = "; ".join(differing)
+            raise StateError(f"the state must be of the same training, it has {found}")
+        if [array.shape for array in state.variables] != list(shapes):
+            raise StateError("the state must be of the same network, its variables differ in shape")
+        epochs = state.of.get(_LENGTH)
+        if not isinstance(epochs, int):
+            raise StateError(f"the state must say its training's epochs, got {epochs!r:.80}")
+        most = self.schedule.same_until(epochs, self.steps)
+        if state.updates > most:
+            raise StateError(
+                f"the state must be of at most {most} updates for a training of "
+                f"{self.schedule.epochs} epochs to go on from it: up to there it is the same as "
+                f"one of {epochs}, got {state.updates}"
+            )
 
 
 def to_bytes(state: State) -> bytes:
@@ -111,7 +128,7 @@ def to_bytes(state: State) -> bytes:
 
 
 def from_bytes(content: bytes) -> State:
-    """Returns the state that `to_bytes` wrote; raises ValueError for anything else."""
+    """Returns the state that `to_bytes` wrote; raises StateError for anything else."""
     try:
         size = untrusted.unpacked_bytes(io.BytesIO(content))
         if size > _MAX_UNPACKED:
@@ -125,7 +142,7 @@ def from_bytes(content: bytes) -> State:
         if head["format"] != _FORMAT or head["digest"] != state.digest:
             raise ValueError("its format or hash differs")
     except untrusted.BAD_ARCHIVE as error:
-        raise ValueError(
+        raise StateError(
             f"the state of a training is corrupt or not written by this search: {error!r:.200}"
         ) from error
     return state

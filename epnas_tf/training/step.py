@@ -113,14 +113,14 @@ def train_step_function(
     return tf.function(step, autograph=False, jit_compile=True) if jit_compile else step
 
 
-def predict_step_function(model: keras.Model) -> Callable[[Any, Any, Any], Any]:
-    """Returns the function of (images, labels, weights) that says which images are correct.
+def predict_step_function(model: keras.Model) -> Callable[..., Any]:
+    """Returns the function of images, and what comes with them, that says their classes.
 
-    The answer is their weights, 0 for the others: float32 of the static shape [images].
+    The answer is the label of each image's largest logit: float32 of the static shape [images].
     """
 
-    def step(images: Any, labels: Any, weights: Any) -> Any:
-        return _hits(labels, model(images, training=False)) * weights
+    def step(images: Any, *_: Any) -> Any:
+        return tf.cast(_labels(model(images, training=False)), tf.float32)
 
     return tf.autograph.experimental.do_not_convert(step)
 
@@ -260,7 +260,11 @@ def _shares(labels: Any, logits: Any) -> Any:
 
 def _hits(labels: Any, logits: Any) -> Any:
     """Returns by how much each image was classified correctly: 0 or 1, a blended one's share."""
-    found = tf.argmax(logits, -1, tf.int32)
+    found = _labels(logits)
     if labels.dtype.is_integer:
         return tf.cast(tf.equal(found, labels), tf.float32)
     return tf.gather(labels, found, batch_dims=1)
+
+
+def _labels(logits: Any) -> Any:
+    return tf.argmax(logits, -1, tf.int32)

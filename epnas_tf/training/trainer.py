@@ -22,16 +22,13 @@ import tensorflow as tf
 
 from epnas_tf import global_state
 from epnas_tf.data.dataset import Data, Split
-from epnas_tf.fields import SettingError
 from epnas_tf.modeling.training_model import training_model
 from epnas_tf.training import accuracies, batch_norm, loop, pipeline, step
-from epnas_tf.training import state as state_lib
 from epnas_tf.training.accuracies import ClassHits
 from epnas_tf.training.averages import Averages
 from epnas_tf.training.epochs import EpochResult, Epochs, Place, RunSteps, Updates, learning_rates
 from epnas_tf.training.schedule import Schedule
-from epnas_tf.training.settings import TRAPEZOID
-from epnas_tf.training.state import State
+from epnas_tf.training.state import State, Training
 
 # Images per forward pass of an evaluation: no gradients are kept, so memory is no concern.
 _EVALUATION_BATCH = 256
@@ -107,9 +104,11 @@ def train(
       on_epoch: called after each epoch; a true answer makes it the last.
       on_updates: called about once a second, and after each epoch's updates; changes nothing. What
         it raises ends the training and is passed on.
-      state: of a shorter training that was the same up to there: this one goes on from it, to the
-        bits that it would have had from its start. Epochs of the state are no more told.
-      on_state: called with the state where the rate of a trapezoid begins to fall.
+      state: of this training, or of a shorter one that was the same up to there: this one goes on
+        from it, to the bits that it would have had from its start. Epochs of the state are no more
+        told.
+      on_state: called with the state after each epoch, and where the rate of a trapezoid begins to
+        fall: from there a longer training can go on.
 
     Raises:
       ValueError: the batch does not fit the training split or the replicas, or the state is of
@@ -130,11 +129,10 @@ def train(
         averages = Averages(model, schedule.ema_decay, strategy)
         if state is not None or on_state is not None:
             variables = [*trained.model.variables, *optimizer.momentums, *averages.variables]
-            place.enter(*_described(model, data, schedule, seed), variables, strategy)
-        batches = pipeline.training_batches(
-            data, schedule, strategy, seed, place.updates, trained.depths
-        )
+            place.enter(_training(model, data, schedule, seed), variables, strategy)
         steps = schedule.steps_per_epoch(len(data.train))
+        first = min(place.updates, schedule.epochs * steps - 1)  # of a whole one, which runs none
+        batches = pipeline.training_batches(data, schedule, strategy, seed, first, trained.depths)
         low_until = schedule.low_until(steps)
         runs = {}
         for begins, halved in {0: True, low_until: False}.items():  # of one place the last
@@ -153,7 +151,8 @@ def train(
 
     rates = learning_rates(schedule, steps)
     run_epoch = Epochs(runs, rates, schedule.batch_size, on_updates, place)
-    epochs = place.epochs
+    epochs, done = place.epochs, place.updates
+    finite, measured = True, None  # where all epochs are the state's
     for epoch in range(len(epochs), len(rates)):
         loss, hits = run_epoch(epoch)
         correct = float(hits / np.float32(rates.shape[1] * schedule.batch_size))
@@ -166,6 +165,8 @@ def train(
         accurate = None if measured is None else measured.accuracy
         epochs.append(EpochResult(epoch, loss, correct, accurate))
         stop = on_epoch is not None and on_epoch(epochs[-1])
+        if finite:
+            place.epoch_ended(done)
         if stop or not finite:
             break
     chance = 1 / data.num_classes
@@ -206,21 +207,22 @@ def class_hits(
     return _hits_function(model, split, data, strategy, batch_size)()
 
 
-def _described(
-    model: keras.Model, data: Data, schedule: Schedule, seed: int
-) -> tuple[dict[str, Any], int]:
-    """Returns what a state of this training is of, and after how many updates it is handed out."""
-    if schedule.decay != TRAPEZOID:
-        rule = f"must be {TRAPEZOID} where a training is to be gone on with, got {schedule.decay}"
-        raise SettingError("decay", rule)
-    for name in ("low_resolution", "drop_path"):
-        if value := getattr(schedule, name):
-            rule = f"must be 0 where a training is to be gone on with, got {value}"
-            raise SettingError(name, f"{rule}: a longer one has more such updates")
+def predicted(
+    model: keras.Model,
+    split: Split,
+    data: Data,
+    strategy: tf.distribute.Strategy,
+    batch_size: int = _EVALUATION_BATCH,
+) -> np.ndarray:
+    """Returns the label that the model gives to each image of a split, int32 [images]."""
+    return _labels_function(model, split, data, strategy, batch_size)()
+
+
+def _training(model: keras.Model, data: Data, schedule: Schedule, seed: int) -> Training:
+    """Returns what a state of this training is of."""
+    steps, images = schedule.steps_per_epoch(len(data.train)), data.train.fingerprint
     variation = dataclasses.asdict(data.augmentation)
-    train = data.train
-    of = state_lib.described(model.name, seed, schedule, train.fingerprint, variation)
-    return of, schedule.falls_from(schedule.steps_per_epoch(len(train)))
+    return Training(model.name, seed, schedule, steps, images, variation)
 
 
 def _steps_function(
@@ -266,32 +268,46 @@ def _hits_function(
     batch_size: int,
 ) -> Callable[[], ClassHits]:
     """Returns the function that measures the model as it is."""
+    labels = _labels_function(model, split, data, strategy, batch_size)
+
+    def measure() -> ClassHits:
+        return accuracies.class_hits(labels() == split.labels, split.labels, data.num_classes)
+
+    return measure
+
+
+def _labels_function(
+    model: keras.Model,
+    split: Split,
+    data: Data,
+    strategy: tf.distribute.Strategy,
+    batch_size: int,
+) -> Callable[[], np.ndarray]:
+    """Returns the function that lets the model, as it is, label the images of a split."""
     batches, all_steps = pipeline.evaluation_batches(split, data, strategy, batch_size)
     predict, replicas = step.predict_step_function(model), strategy.num_replicas_in_sync
 
-    def in_its_row(*batch: Any) -> Any:  # a sum over replicas then lays their hits side by side
+    def in_its_row(*batch: Any) -> Any:  # a sum over replicas then lays their labels side by side
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         return tf.one_hot(replica, replicas)[:, None] * predict(*batch)
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.int32)], autograph=False)
-    def find_correct(steps: Any) -> Any:
+    def find_labels(steps: Any) -> Any:
         def body(index: Any, found: Any) -> tuple[Any, Any]:
             shares = strategy.run(in_its_row, args=next(batches))
-            hits = loop.over_replicas(strategy, shares)
-            return index + 1, tf.tensor_scatter_nd_update(found, [[index]], hits[None])
+            labels = loop.over_replicas(strategy, shares)
+            return index + 1, tf.tensor_scatter_nd_update(found, [[index]], labels[None])
 
         each = -(-min(batch_size, len(split)) // replicas)
         return loop.repeat(steps, body, tf.zeros([all_steps, replicas, each]))[1]
 
-    found = find_correct.get_concrete_function()
+    found = find_labels.get_concrete_function()
     found(tf.constant(0))  # no steps: optimises the graph
     pace = loop.Pace()
 
-    def measure() -> ClassHits:
+    def classify() -> np.ndarray:
         chunks = (chunk.stop - chunk.start for chunk in pace(0, all_steps))
-        hits = [found(tf.constant(chunk)).numpy()[:chunk].ravel() for chunk in chunks]
-        return accuracies.class_hits(
-            np.concatenate(hits)[: len(split)] > 0, split.labels, data.num_classes
-        )
+        labels = [found(tf.constant(chunk)).numpy()[:chunk].ravel() for chunk in chunks]
+        return np.concatenate(labels)[: len(split)].astype(np.int32)
 
-    return measure
+    return classify

@@ -7,7 +7,7 @@ import time
 
 from epnas_tf import fields
 from epnas_tf.fields import MAY_CHANGE, OF_ONE_RUN, Settings, setting
-from epnas_tf.workdir import storage
+from epnas_tf.workdir import layout, storage
 
 # Hours of a search of which nobody says how long it may take.
 DEFAULT_HOURS = 1.0
@@ -96,7 +96,7 @@ class RunWatch:
             return self._text("max_hours")
         if limits.max_disk is not None:
             if self._disk is None or self._disk.folder != folder:
-                self._disk = storage.DiskUse(folder)
+                self._disk = storage.DiskUse(folder, without=layout.FINAL)
             if self._disk.bytes() > limits.max_disk:
                 return self._text("max_disk")
         return ""

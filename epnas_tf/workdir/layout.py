@@ -8,6 +8,8 @@ import re
 
 from epnas_tf.workdir import storage
 
+# The folder of final trainings below a work_dir.
+FINAL = "final"
 # What a search reads once: each has a copy of its own, named as the setting.
 COPIES = ("initial_specs", "prior")
 
@@ -75,6 +77,19 @@ class WorkDir:
         """The weights of the trial `slot`, for instance e01s03b5."""
         return os.path.join(self.models, f"{slot}.weights.h5")
 
+    @property
+    def final(self) -> str:
+        """The folder of final trainings; no file of the search, which never deletes it."""
+        return os.path.join(self.path, FINAL)
+
+    def final_dir(self, name: str) -> FinalDir:
+        """The files of the final training of this name, for instance e01s03b5-default-0."""
+        return FinalDir(os.path.join(self.final, name))
+
+    def trial(self, trial_id: str) -> str:
+        """What Keras Tuner keeps of a trial, by its own name of it."""
+        return os.path.join(self.path, f"trial_{trial_id}", "trial.json")
+
     def clear(self) -> None:
         """Deletes a search's files and no others; whoever calls it holds the lock.
 
@@ -103,6 +118,69 @@ class WorkDir:
             for file in storage.names(folder):
                 if _CUT_SHORT.search(file) and inside.fullmatch(file):
                     storage.remove(os.path.join(folder, file))
+
+
+@dataclasses.dataclass(frozen=True)
+class FinalDir:
+    """The names of a final training's files, all in `path`."""
+
+    path: str
+
+    @property
+    def flags(self) -> str:
+        """The configuration, one flag per line; reloads exactly."""
+        return os.path.join(self.path, "flags.txt")
+
+    @property
+    def state(self) -> str:
+        """Where the training stands after its last epoch; gone once all is done."""
+        return os.path.join(self.path, "state.npz")
+
+    @property
+    def history(self) -> str:
+        """A line per epoch."""
+        return os.path.join(self.path, "history.csv")
+
+    @property
+    def model(self) -> str:
+        """The trained network as a Keras model of pixels."""
+        return os.path.join(self.path, "model.keras")
+
+    @property
+    def confusion(self) -> str:
+        """How many images of each class were taken for which."""
+        return os.path.join(self.path, "confusion.csv")
+
+    @property
+    def result(self) -> str:
+        """What came of it; the last file to be written."""
+        return os.path.join(self.path, "result.json")
+
+    @property
+    def lock(self) -> str:
+        """Held by the one process that trains here."""
+        return os.path.join(self.path, "lock")
+
+    def clear(self) -> None:
+        """Deletes the training's files and no others; whoever calls it holds the lock.
+
+        The result goes first: what a kill left half deleted is not taken for whole.
+        """
+        for path in self._files:
+            if storage.exists(path):
+                storage.remove(path)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Deletes what writes that a kill cut short left behind; the lock is held."""
+        own = {os.path.basename(path) for path in self._files}
+        for name in storage.names(self.path):
+            if _CUT_SHORT.search(name) and _CUT_SHORT.sub("", name) in own:
+                storage.remove(os.path.join(self.path, name))
+
+    @property
+    def _files(self) -> tuple[str, ...]:
+        return (self.result, self.flags, self.state, self.history, self.model, self.confusion)
 
 
 # What a search writes: files in its work_dir, and folders with the files in each.

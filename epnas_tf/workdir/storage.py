@@ -114,14 +114,24 @@ def exclusive(path: str) -> Iterator[None]:
             file.truncate(0)
 
 
-def used_bytes(folder: str) -> int:
-    """Returns the bytes of all files below a folder; what vanishes meanwhile counts nothing."""
+def used_bytes(folder: str, without: str = "") -> int:
+    """Returns the bytes of all files below a folder; what vanishes meanwhile counts nothing.
+
+    Args:
+      folder: the folder.
+      without: name of a folder in it that does not count.
+    """
+    beside = os.path.join(folder, without, "") if without else ""
     if is_remote(folder):
         gfile = _gfile()
         files = (os.path.join(at, n) for at, _, found in gfile.walk(folder) for n in found)
-        return sum(gfile.stat(file).length for file in files)
+        return sum(
+            gfile.stat(file).length for file in files if not (beside and file.startswith(beside))
+        )
     total = 0
     for at, _, found in os.walk(folder):
+        if beside and os.path.join(at, "").startswith(beside):
+            continue
         for name in found:
             with contextlib.suppress(FileNotFoundError):
                 total += os.path.getsize(os.path.join(at, name))
@@ -131,15 +141,15 @@ def used_bytes(folder: str) -> int:
 class DiskUse:
     """The bytes below a folder, measured so seldom that it takes 2% of the time at most."""
 
-    def __init__(self, folder: str):
-        self.folder = folder
+    def __init__(self, folder: str, without: str = ""):
+        self.folder, self._without = folder, without
         self._bytes, self._next = 0, 0.0
 
     def bytes(self) -> int:
         """Returns the bytes as they were lately."""
         start = time.monotonic()
         if start >= self._next:
-            self._bytes = used_bytes(self.folder)
+            self._bytes = used_bytes(self.folder, self._without)
             end = time.monotonic()
             self._next = end + 50 * (end - start)
         return self._bytes

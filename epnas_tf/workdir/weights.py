@@ -1,4 +1,4 @@
-"""Files of weights: their one writer and their one reader."""
+"""Files of weights, their one writer and their one reader; and of whole models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import keras
 from epnas_tf import untrusted
 from epnas_tf.workdir import storage
 
-_FILE = "network.weights.h5"  # Keras goes by the name's end
+_FILE, _MODEL = "network.weights.h5", "model.keras"  # Keras goes by the name's end
 
 
 def write(network: keras.Model, path: str) -> None:
@@ -30,3 +30,11 @@ def read_into(network: keras.Model, path: str) -> None:
         storage.write_atomic(local, storage.read_bytes(path))
         with untrusted.reading(path, (ValueError, KeyError, OSError)):
             network.load_weights(local)
+
+
+def write_model(model: keras.Model, path: str) -> None:
+    """Writes a whole model as Keras' own file (.keras), atomically and to any path."""
+    with tempfile.TemporaryDirectory() as folder:
+        local = os.path.join(folder, _MODEL)
+        model.save(local)
+        storage.write_atomic(path, storage.read_bytes(local))

@@ -101,3 +101,18 @@ def test_weights_are_multiplied_and_taken_with_their_images() -> None:
     split = dataset.from_arrays(GOOD_X, GOOD_Y, (255 - GOOD_X, GOOD_Y)).train
     both = split.weighted(np.arange(20)).weighted(np.full((20, 1), 0.5))
     assert list(both.take(np.array([3, 1])).weights) == [1.5, 0.5]
+
+
+@pytest.mark.parametrize("weighted", [(), (0,), (1,), (0, 1)])
+def test_two_splits_are_joined_in_order(weighted: tuple[int, ...]) -> None:
+    whole = Split(GOOD_X[..., None], GOOD_Y.astype(np.int32))
+    parts = [whole.take(np.arange(12)), whole.take(np.arange(12, 20))]
+    for index in weighted:
+        parts[index] = parts[index].weighted(np.full(len(parts[index]), 2 + index))
+    joined = parts[0].joined(parts[1])
+    assert (joined.images == whole.images).all() and (joined.labels == whole.labels).all()
+    if not weighted:
+        assert joined.weights is None and joined.fingerprint == whole.fingerprint
+    else:
+        wanted = [2 if 0 in weighted else 1] * 12 + [3 if 1 in weighted else 1] * 8
+        assert joined.weights.tolist() == wanted

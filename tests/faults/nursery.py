@@ -1,10 +1,10 @@
-"""Runs searches that die by SIGKILL at a chosen event, each in a process of its own.
+"""Runs a command that dies by SIGKILL at a chosen event, each time in a process of its own.
 
-Usage: python nursery.py PLAN.json. The plan is {"flags": [...], "deaths": [[event, count], ...]};
-each death is a process that runs the command with these flags and kills itself at the count-th
-event of this name ("" for any). A last process runs to the end. What they did is printed as JSON:
-the exit code of each, negative for a signal, and the names of the last one's events. `start` and
-`ended` do that for a test.
+Usage: python nursery.py PLAN.json. The plan is {"command": "search", "flags": [...],
+"deaths": [[event, count], ...]}; each death is a process that runs the command with these flags and
+kills itself at the count-th event of this name ("" for any). A last process runs to the end. What
+they did is printed as JSON: the exit code of each, negative for a signal, and the names of the last
+one's events. `start` and `ended` do that for a test.
 
 TensorFlow is imported once and the processes are forked from here before it has started.
 """
@@ -29,15 +29,21 @@ from epnas_tf.tuner.tuner import EPNASTuner
 from epnas_tf.workdir import storage
 
 try:
-    from epnas_tf.tools import search
+    from epnas_tf.tools import retrain, search
 except ImportError:  # from a checkout
-    from tools import search
+    from tools import retrain, search
+
+# By command: what runs it, and the flag of the folder that it writes.
+_COMMANDS = {"search": (search.main, "work_dir"), "retrain": (retrain.main, "out_dir")}
 
 
-def start(work_dir: pathlib.Path, flags: Sequence[str], deaths: list) -> subprocess.Popen[str]:
-    """Starts a search that dies again and again."""
-    plan = work_dir.with_suffix(".json")
-    plan.write_text(json.dumps({"flags": [*flags, f"--work_dir={work_dir}"], "deaths": deaths}))
+def start(
+    folder: pathlib.Path, flags: Sequence[str], deaths: list, command: str = "search"
+) -> subprocess.Popen[str]:
+    """Starts a command that dies again and again."""
+    plan = folder.with_suffix(".json")
+    whole = [*flags, f"--{_COMMANDS[command][1]}={folder}"]
+    plan.write_text(json.dumps({"command": command, "flags": whole, "deaths": deaths}))
     return subprocess.Popen(
         [sys.executable, __file__, str(plan)],
         env=os.environ | {"PYTHONPATH": ":".join(sys.path), "OMP_NUM_THREADS": "1"},
@@ -75,8 +81,10 @@ class Clock:
 
 
 def _kind(path: str) -> str:
-    """Returns which file of a search a path is, whatever its trial."""
+    """Returns which file of a search or a final training a path is, whatever its trial."""
     name = os.path.basename(path)
+    if name == "state.npz":
+        return name
     return "offer" if name.endswith(".npz") else "weights" if name.endswith(".h5") else name
 
 
@@ -134,22 +142,22 @@ def _watch(clock: Clock) -> None:
     _watch_rungs(clock)
 
 
-def _search(flags: list[str], name: str, count: int, report: str) -> int:
+def _run(command: str, flags: list[str], name: str, count: int, report: str) -> int:
     clock = Clock(name, count)
     _watch(clock)
-    code = search.main(["epnas_search", *flags])
+    code = _COMMANDS[command][0]([f"epnas_{command}", *flags])
     pathlib.Path(report).write_text(json.dumps(clock.seen), encoding="utf-8")
     return code
 
 
-def _forked(flags: list[str], name: str, count: int, report: str) -> int:
+def _forked(command: str, flags: list[str], name: str, count: int, report: str) -> int:
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     code = 99
     try:
         os.dup2(2, 1)  # stdout is for the report
-        code = _search(flags, name, count, report)
+        code = _run(command, flags, name, count, report)
     finally:
         os._exit(code)
 
@@ -160,7 +168,8 @@ def main(plan_file: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         report = os.path.join(folder, "events.json")
         deaths = [*plan["deaths"], ["never", 1]]
-        codes = [_forked(plan["flags"], name, count, report) for name, count in deaths]
+        run = (plan["command"], plan["flags"])
+        codes = [_forked(*run, name, count, report) for name, count in deaths]
         events = json.loads(pathlib.Path(report).read_text(encoding="utf-8"))
     json.dump({"codes": codes, "events": events}, sys.stdout)
 

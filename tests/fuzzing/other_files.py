@@ -16,8 +16,14 @@ from epnas_tf import command_line
 from epnas_tf import config as config_lib
 from epnas_tf.data import dataset as data_lib
 from epnas_tf.data import decoding
+from epnas_tf.final import result
 from epnas_tf.sharing.rules import Entry, Run, Values, shapes_of
 from epnas_tf.sharing.store import Offer, ParamStore
+from epnas_tf.training import state
+from epnas_tf.training.schedule import schedule
+from epnas_tf.training.state import State, Training
+from epnas_tf.workdir.layout import WorkDir
+from tests.final.results import made
 from tests.fuzzing.changes import changed_json, changed_member, changed_words
 from tests.fuzzing.targets import Target, write
 
@@ -72,6 +78,33 @@ def store_targets(folder: str) -> list[Target]:
     return [
         Target("index", [index], read_index, [changed_json], 10),
         Target("offer", [content], read_offer, [changed_member], 10),
+    ]
+
+
+def final_targets(folder: str) -> list[Target]:
+    """Returns the targets of what a final training leaves: its result, and its state until then."""
+    own = WorkDir(folder).final_dir("e01s00b0-short-0")
+    result.write(made(own.path))
+    with open(own.result, "rb") as file:
+        content = file.read()
+    variables = (np.ones((3, 3, 2, 4), np.float32), np.zeros(4, np.float32))
+    epochs, sums = np.array([[2.0, 0.25, np.nan]]), np.zeros(2, np.float32)
+    training = Training("n", 1, schedule("plain"), 5, "ab", {"pad": 4})
+    stored = state.to_bytes(State(training.described, 5, epochs, sums, variables))
+    shapes = [each.shape for each in variables]
+
+    def read_result(data: bytes) -> bool:
+        write(own.result, data)
+        found = result.read(own.path)
+        return result.FinalResult.from_dict(found.to_dict(), own.path) == found
+
+    def read_state(data: bytes) -> bool:
+        training.refuse_other(state.from_bytes(data), shapes)
+        return True
+
+    return [
+        Target("final", [content], read_result, [changed_json], 10),
+        Target("state", [stored], read_state, [changed_member], 10),
     ]
 
 

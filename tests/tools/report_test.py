@@ -5,8 +5,10 @@ import sys
 
 import pytest
 
+from epnas_tf.final import result
 from epnas_tf.report import table
 from epnas_tf.workdir import layout, storage
+from tests.final.results import made
 
 try:
     from epnas_tf.tools import report
@@ -36,6 +38,10 @@ def test_the_table_of_the_work_dir_is_printed(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(table, "render", lambda work_dir, top: f"{top} rows of {work_dir}")
     assert report.main(["epnas_report", f"--work_dir={tmp_path}", "--top=3"]) == 0
     assert capsys.readouterr().out == f"3 rows of {tmp_path}\n"
+    result.write(made(layout.WorkDir(str(tmp_path)).final_dir("x").path))
+    assert report.main(["epnas_report", f"--work_dir={tmp_path}"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("| e01s03b2r2 | default | 3 | 100 | 0.8750 |")
 
 
 def test_a_terminal_that_lacks_a_character_gets_an_escape(monkeypatch, tmp_path):

@@ -13,8 +13,11 @@ from epnas_tf.training.schedule import (
     fit_to,
     for_dataset,
     learning_rate_at,
+    of_settings,
+    said_in,
     schedule,
 )
+from epnas_tf.training.settings import ScheduleSettings
 
 
 def test_the_papers_schedules() -> None:
@@ -215,3 +218,28 @@ def test_a_new_batch_size_takes_the_rate_along_unless_one_is_given():
     assert changed(plan, batch_size=64, learning_rate=0.1).learning_rate == 0.1
     assert changed(plan, epochs=3).learning_rate == plan.learning_rate
     assert for_dataset("digits", batch_size=64).learning_rate == pytest.approx(0.1)
+
+
+def test_settings_name_a_schedule_and_change_it() -> None:
+    found = of_settings(ScheduleSettings(schedule="plain", epochs=3, ema_decay=0.5), "cifar10", 999)
+    assert found == schedule("plain", epochs=3, ema_decay=0.5)
+    assert of_settings(ScheduleSettings(), "digits") == for_dataset("digits")
+    assert said_in(ScheduleSettings(schedule="plain", epoch_images=0)) == {"epoch_images": 0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "epochs", "same"),
+    [
+        ({}, 20, 40),
+        ({}, 30, 0),
+        ({"warmup_epochs": 3}, 30, 6),
+        ({"warmup_epochs": 3}, 1, 6),
+        ({"decay": "trapezoid"}, 60, 32),
+        ({"decay": "trapezoid"}, 10, 16),
+        ({"decay": "trapezoid"}, 0, 1),
+        ({"decay": "trapezoid", "low_resolution": 0.5}, 60, 0),
+        ({"decay": "trapezoid", "drop_path": 0.5}, 60, 0),
+    ],
+)
+def test_a_training_of_other_epochs_is_the_same_for_so_many_updates(changes, epochs, same) -> None:
+    assert schedule("plain", **changes).same_until(epochs, steps_per_epoch=2) == same

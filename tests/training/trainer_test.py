@@ -206,6 +206,18 @@ def test_accuracies_come_from_one_count_by_class(digits: Data) -> None:
     assert list(result.hits) == list(hits.hits) == list(right)  # image by image, in their order
 
 
+@pytest.mark.parametrize("batch_size", [64, 1000])
+def test_labels_are_those_of_the_largest_logits_in_the_order_of_the_images(
+    digits: Data, batch_size: int
+) -> None:
+    model = linear_net(digits, "float32")
+    pixels = (digits.test.images / 255.0 - digits.mean) / digits.std
+    labels = trainer.predicted(model, digits.test, digits, NONE, batch_size)
+    assert labels.dtype == np.int32
+    assert labels.tolist() == model.predict(pixels, verbose=0).argmax(1).tolist()
+    assert len(set(labels.tolist())) > 3
+
+
 @pytest.mark.parametrize("batch_size", [64, 359, 1000])
 def test_accuracy_counts_every_example_once(digits: Data, batch_size: int) -> None:
     model = linear_net(digits, "float32")

@@ -5,10 +5,10 @@ import os
 import pytest
 
 from epnas_tf.workdir import storage
-from epnas_tf.workdir.layout import COPIES, WorkDir
+from epnas_tf.workdir.layout import COPIES, FinalDir, WorkDir
 
 _PROPERTIES = [name for name, value in vars(WorkDir).items() if isinstance(value, property)]
-_FOLDERS = ["finals", "models", "shared_params"]
+_FOLDERS = ["final", "finals", "models", "shared_params"]
 
 
 def test_file_names():
@@ -22,6 +22,10 @@ def test_file_names():
     assert work.lock == "gs://bucket/run/lock"
     assert work.copy("prior") == "gs://bucket/run/prior.json"
     assert work.model("e01s03b5") == "gs://bucket/run/models/e01s03b5.weights.h5"
+    assert work.trial("0003") == "gs://bucket/run/trial_0003/trial.json"
+    assert work.final_dir("e01s03b5-short-0").result == (
+        "gs://bucket/run/final/e01s03b5-short-0/result.json"
+    )
     assert work.hits("e01s03b5r2m1") == "gs://bucket/run/finals/e01s03b5r2m1.npz"
 
 
@@ -46,11 +50,12 @@ def test_a_search_is_deleted_and_nothing_else(folder):
         *("finals/e01s00b0r2.npz", "finals/e01s00b0r2m1.npz.0a1b2c3d.tmp"),
     ]
     theirs = ["notes.txt", "models/mine.keras", "trials/trial.json", "trial_x/trial.json"]
+    theirs += ["final/e01s00b0-short-0/flags.txt", "final/e01s00b0-short-0/model.keras"]
     for name in ours + theirs:
         storage.write_atomic(f"{work_dir.path}/{name}", name)
     work_dir.clear()
     assert [n for n in ours + theirs if storage.exists(f"{work_dir.path}/{n}")] == theirs
-    left = ["models", "notes.txt", "trial_x", "trials"]  # folders that are empty go too
+    left = ["final", "models", "notes.txt", "trial_x", "trials"]  # folders that are empty go too
     assert storage.names(work_dir.path) == left
 
 
@@ -95,3 +100,32 @@ def test_a_folder_on_another_disk_is_emptied_and_stays(tmp_path):
     WorkDir(str(tmp_path / "search")).clear()
     assert (tmp_path / "search" / "models").is_symlink()
     assert list((tmp_path / "large").iterdir()) == []
+
+
+_FINAL = [
+    *("result.json", "flags.txt", "state.npz", "history.csv", "model.keras", "confusion.csv"),
+]
+
+
+def test_a_final_training_is_deleted_and_nothing_else(folder):
+    final = FinalDir(f"{folder}/final/x")
+    torn, theirs = [f"{name}.0a1b2c3d.tmp" for name in _FINAL], ["notes.txt", "a.0a1b2c3d.tmp"]
+    own = {value.fget(final) for value in vars(FinalDir).values() if isinstance(value, property)}
+    own = {path for path in own if isinstance(path, str)} - {final.lock}
+    assert own == {f"{final.path}/{name}" for name in _FINAL}
+    for name in [*_FINAL, *torn, *theirs]:
+        storage.write_atomic(f"{final.path}/{name}", name)
+    final.sweep()
+    assert storage.names(final.path) == sorted([*_FINAL, *theirs])
+    final.clear()
+    assert storage.names(final.path) == sorted(theirs)
+
+
+def test_a_deletion_of_a_final_training_that_was_cut_short_leaves_no_result(tmp_path, monkeypatch):
+    final = FinalDir(str(tmp_path))
+    for name in _FINAL:
+        storage.write_atomic(f"{final.path}/{name}", name)
+    removed = []
+    monkeypatch.setattr(storage, "remove", removed.append)
+    final.clear()
+    assert removed[0] == final.result and len(removed) == len(_FINAL)

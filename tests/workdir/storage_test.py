@@ -119,19 +119,22 @@ def test_the_bytes_of_a_folder_are_those_of_all_its_files(folder):
     storage.write_atomic(f"{folder}/sums/inner/deep/b", b"123")
     assert storage.used_bytes(f"{folder}/sums") == 8
     assert storage.used_bytes(f"{folder}/none") == 0
+    storage.write_atomic(f"{folder}/sums/inner_too", b"12")
+    assert storage.used_bytes(f"{folder}/sums", without="inner") == 7
 
 
 def test_disk_use_is_measured_seldom(monkeypatch):
     clock = {"now": 100.0, "measured": 0}
 
-    def used(folder):
+    def used(folder, without):
+        assert (folder, without) == ("somewhere", "in it")
         clock["now"] += 2.0  # a slow disk
         clock["measured"] += 1
         return clock["measured"]
 
     monkeypatch.setattr(storage, "used_bytes", used)
     monkeypatch.setattr(storage.time, "monotonic", lambda: clock["now"])
-    use = storage.DiskUse("somewhere")
+    use = storage.DiskUse("somewhere", without="in it")
     assert [use.bytes(), use.bytes()] == [1, 1]
     clock["now"] += 99.0
     assert use.bytes() == 1

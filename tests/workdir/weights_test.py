@@ -30,3 +30,14 @@ def test_what_is_no_file_of_these_weights_is_named(tmp_path):
     weights.write(_network(4), path)
     with pytest.raises(ValueError, match="e01s00b0.weights.h5 is corrupt or not written by this"):
         weights.read_into(_network(3), path)
+
+
+@pytest.mark.parametrize("scheme", ["", "ram://"])
+def test_a_whole_model_is_written_for_keras_to_load(tmp_path, scheme):
+    path, network = f"{scheme}{tmp_path}/final/model.keras", _network()
+    weights.write_model(network, path)
+    local = tmp_path / "copy.keras"
+    local.write_bytes(storage.read_bytes(path))
+    loaded = keras.models.load_model(local)
+    pairs = zip(network.get_weights(), loaded.get_weights(), strict=True)
+    assert all((a == b).all() for a, b in pairs)
