@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 
 import pytest
 
@@ -11,12 +10,10 @@ from epnas_tf.studies import good_networks, named_networks
 from epnas_tf.studies.good_networks import PATTERNS, WITHIN
 from tests.studies import search_files
 
-_FILE = pathlib.Path(__file__).parent.parent / "testdata" / "hand_made.json"
-
 
 @pytest.fixture(name="hand_made", scope="module")
 def _hand_made():
-    return named_networks.read([_FILE])
+    return named_networks.read([named_networks.HAND_MADE])
 
 
 @pytest.fixture(name="found", scope="module")

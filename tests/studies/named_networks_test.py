@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
-
 import pytest
 
 from epnas_tf import command_line, fields
@@ -12,12 +10,10 @@ from epnas_tf.architecture.settings import LimitSettings, SpaceSettings
 from epnas_tf.architecture.space import module_space
 from epnas_tf.studies import named_networks
 
-_FILE = pathlib.Path(__file__).parent.parent / "testdata" / "hand_made.json"
-
 
 @pytest.fixture(name="hand_made", scope="module")
 def _hand_made():
-    return named_networks.read([_FILE])
+    return named_networks.read([named_networks.HAND_MADE])
 
 
 @pytest.fixture(name="config", scope="module")

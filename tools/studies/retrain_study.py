@@ -1,6 +1,6 @@
 """Trains given networks from fresh weights by one recipe, several seeds each, and compares them.
 
-Example: python -m epnas_tf.tools.studies.retrain_study --networks=tests/testdata/hand_made.json \
+Example: python -m epnas_tf.tools.studies.retrain_study --networks=epnas_tf/studies/hand_made.json \
   --work_dirs=epnas_work --data_dir=$TFDS_DATA_DIR --output=retrained.jsonl --against=plain
 
 The recipe is what flags of epnas_search say of images and schedule; by default `plain`, 20 epochs
