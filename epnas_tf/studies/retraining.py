@@ -3,70 +3,132 @@
 from __future__ import annotations
 
 import concurrent.futures
-import math
+import dataclasses
 import multiprocessing
 import pathlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from epnas_tf.architecture.budget import Budget
-from epnas_tf.architecture.spec import Spec
+from epnas_tf import randomness
+from epnas_tf.architecture.budget import NOT_FINITE, TRAINED, Budget
+from epnas_tf.architecture.resources import RESOURCES
+from epnas_tf.data.dataset import Data
 from epnas_tf.report.forecast import duration
-from epnas_tf.studies import cores, rescoring, resumable
+from epnas_tf.studies import cores, networks, resumable
+from epnas_tf.studies.networks import Network
 from epnas_tf.studies.recipes import Recipe
 from epnas_tf.studies.resumable import Row
 from epnas_tf.terminal import say
-from epnas_tf.training import devices
-from epnas_tf.training.evaluate import Evaluator
+from epnas_tf.training import devices, memory, trainer
+from epnas_tf.training.schedule import Schedule
+from epnas_tf.training.trainer import TrainResult
 
-Unit = tuple[str, Spec, int]  # a network's name, the network, a seed
+Unit = tuple[str, Network, int]  # a network's name, the network, a seed
+
+
+@dataclasses.dataclass(frozen=True)
+class _Loaded:
+    """What all trainings of a process use."""
+
+    recipe: Recipe
+    data: Data
+    plan: Schedule
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """What came of a training from fresh weights.
+
+    Attributes:
+      result: losses and accuracies.
+      test: accuracy on the test images; None without any, and where a loss was not finite.
+      seconds: from building the network to its last validation.
+    """
+
+    result: TrainResult
+    test: float | None
+    seconds: float
+
 
 # Of a worker process.
-_evaluator: Evaluator
-_recipe: Recipe
+_loaded: _Loaded
+
+
+def load(recipe: Recipe) -> tuple[Data, Schedule]:
+    """Returns a recipe's images and schedule; TensorFlow has one thread from then on.
+
+    Raises:
+      ConfigError: there are no such images, or the schedule does not fit.
+      SettingError: TensorFlow has started with more threads.
+    """
+    devices.use_threads(1)
+    return recipe.load()
 
 
 def start_worker(recipe: Recipe) -> None:
     """Loads the images that all trainings of this process use."""
-    global _evaluator, _recipe
-    devices.use_threads(1)
-    data, plan = recipe.load()
-    budget = Budget(data.input_shape, data.num_classes)
-    strategy = devices.make_strategy("none")
-    policy = recipe.config.dtype_policy
-    _evaluator = Evaluator(data, plan, strategy, budget, dtype_policy=policy)
-    _recipe = recipe
+    global _loaded
+    _loaded = _Loaded(recipe, *load(recipe))
 
 
-def train(name: str, spec: Spec, seed: int) -> list[Row]:
+def trained(network: Network, data: Data, plan: Schedule, seed: int, dtype_policy: str) -> Trained:
+    """Trains a network from fresh weights and measures it on the test images too.
+
+    Args:
+      network: what is trained.
+      data: the images.
+      plan: fitted to them (`schedule.fit_to`).
+      seed: decides the initial weights, the order of the images and their variation.
+      dtype_policy: what the network computes in, by Keras' name.
+    """
+    strategy, seed = devices.make_strategy("none"), randomness.seed_of(seed, "rescore")
+    begun = time.perf_counter()
+    with memory.child_graphs():
+        model = networks.build(
+            network,
+            data.input_shape,
+            data.num_classes,
+            seed=seed,
+            dtype_policy=dtype_policy,
+            identity_init=plan.identity_init,
+        )
+        result = trainer.train(model, data, plan, strategy, seed=seed)
+        seconds = time.perf_counter() - begun
+        test = None
+        if result.finite and data.test is not None:
+            test = trainer.accuracy(model, data.test, data, strategy)
+        del model
+    return Trained(result, test, seconds)
+
+
+def train(name: str, network: Network, seed: int) -> list[Row]:
     """Trains a network once and returns what came of it, a row."""
-    found = rescoring.trained(spec, _evaluator, seed)
-    cost, evaluation = _evaluator.budget.cost(spec), found.evaluation
-    epochs = evaluation.training.epochs if evaluation.training else ()
+    recipe, data = _loaded.recipe, _loaded.data
+    found = trained(network, data, _loaded.plan, seed, recipe.config.dtype_policy)
+    cost, result = networks.cost(network, data.input_shape, data.num_classes), found.result
     row = {
         "network": name,
-        "key": spec.key,
-        "recipe": _recipe.text,
+        "key": network.key,
+        "recipe": recipe.text,
         "seed": seed,
-        "params": cost.params,
-        "flops": cost.flops,
-        "status": evaluation.status,
-        "accuracy": round(evaluation.accuracy, 6),
-        "test": None if math.isnan(found.test) else round(found.test, 6),
-        "losses": [round(epoch.loss, 5) for epoch in epochs],
-        "training_accuracies": [round(epoch.accuracy, 5) for epoch in epochs],
-        "seconds": round(evaluation.seconds, 3),
+        **{each.column: each.plain(each.of(cost)) for each in RESOURCES.values()},
+        "status": TRAINED if result.finite else NOT_FINITE,
+        "accuracy": round(result.validation_accuracy, 6),
+        "test": None if found.test is None else round(found.test, 6),
+        "losses": [round(epoch.loss, 5) for epoch in result.epochs],
+        "training_accuracies": [round(epoch.accuracy, 5) for epoch in result.epochs],
+        "seconds": round(result.train_seconds, 3),
         "all_seconds": round(found.seconds, 3),
     }
     return [row]
 
 
 def rows_of(
-    path: pathlib.Path, recipe: Recipe, networks: Mapping[str, Spec], seeds: Sequence[int]
+    path: pathlib.Path, recipe: Recipe, given: Mapping[str, Network], seeds: Sequence[int]
 ) -> list[Row]:
     """Returns the rows of these networks by this recipe, each named as it is called here."""
-    wanted = {(spec.key, seed): name for name, spec in networks.items() for seed in seeds}
+    wanted = {(network.key, seed): name for name, network in given.items() for seed in seeds}
     found = {
         (row["key"], row["seed"]): row
         for row in resumable.read(path)
@@ -78,7 +140,7 @@ def rows_of(
 def train_missing(
     path: pathlib.Path,
     recipe: Recipe,
-    networks: Mapping[str, Spec],
+    given: Mapping[str, Network],
     seeds: Sequence[int],
     jobs: int = 1,
 ) -> None:
@@ -89,22 +151,22 @@ def train_missing(
     Args:
       path: of the rows.
       recipe: how the networks are trained.
-      networks: by name.
+      given: the networks by name.
       seeds: a training each.
       jobs: processes of one thread each, pinned to a core each; 1 trains in this process.
 
     Raises:
       ConfigError: the recipe's images are not there.
     """
-    known = {(row["key"], row["seed"]) for row in rows_of(path, recipe, networks, seeds)}
-    different: dict[Spec, str] = {}
-    for name, spec in networks.items():
-        different.setdefault(spec, name)
+    known = {(row["key"], row["seed"]) for row in rows_of(path, recipe, given, seeds)}
+    different: dict[Network, str] = {}
+    for name, network in given.items():
+        different.setdefault(network, name)
     missing = [
-        (name, spec, seed)
+        (name, network, seed)
         for seed in seeds
-        for spec, name in different.items()
-        if (spec.key, seed) not in known
+        for network, name in different.items()
+        if (network.key, seed) not in known
     ]
     say(f"{recipe.text}: {len(missing)} of {len(different) * len(seeds)} trainings to do")
     if missing:
@@ -135,7 +197,7 @@ def _told(
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Row]:
     """Yields the rows; says what each was, and for how long the others will take."""
-    left = {(spec.key, seed): _work(spec) for _, spec, seed in units}
+    left = {(network.key, seed): _work(network) for _, network, seed in units}
     whole, begun = sum(left.values()), clock()
     for done, row in enumerate(rows, start=1):
         del left[row["key"], row["seed"]]
@@ -150,7 +212,6 @@ def _told(
         yield row
 
 
-def _work(spec: Spec) -> float:
+def _work(network: Network) -> float:
     """Returns what the time of a training is about in proportion to, whatever the images' size."""
-    budget = Budget((32, 32, 3), 10)
-    return budget.work(budget.cost(spec))
+    return Budget.work(networks.cost(network, (32, 32, 3), 10))

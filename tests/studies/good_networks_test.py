@@ -58,7 +58,7 @@ def test_the_better_half_of_a_search_comes_evenly_before_any_change(
     rows.append(search_files.row("e01s01b0", 8, 0.9, status="failed"))
     work_dir = search_files.write(tmp_path / "search", rows)
     monkeypatch.setattr(
-        *(good_networks.rescoring, "chosen"),
+        *(good_networks.search_networks, "chosen"),
         lambda found, slot: (slot, specs[8 + int(slot[-1])]) if found == work_dir else None,
     )
     monkeypatch.setattr(good_networks, "STARTS", 1)

@@ -86,3 +86,9 @@ def test_a_name_stands_for_one_network(hand_made, tmp_path):
     with pytest.raises(ValueError, match=r"two\.json: 'plain': plain must be one network"):
         named_networks.read(files)
     assert list(named_networks.read([files[0], files[0]])) == ["plain"]
+
+
+def test_names_are_picked_by_patterns():
+    names = ["plain", "plain_deep", "cell"]
+    assert named_networks.matching(names, ["plain_*", "c*"]) == ["plain_deep", "cell"]
+    assert named_networks.matching(names, []) == []

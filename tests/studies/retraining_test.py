@@ -1,4 +1,4 @@
-"""Networks trained by one recipe: what is trained, what goes on, and what is noted."""
+"""Networks trained by one recipe: how, what goes on, and what is noted."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import json
 
 import pytest
 
+from epnas_tf import randomness
+from epnas_tf.architecture.budget import Budget
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
-from epnas_tf.studies import cores, recipes, rescoring, resumable, retraining
-from epnas_tf.training.evaluate import Evaluation, Evaluator
+from epnas_tf.studies import cores, known_networks, recipes, resumable, retraining
+from epnas_tf.training import devices
+from epnas_tf.training.evaluate import Evaluator
 from tests.studies.pools import DirectPool
 
 
@@ -42,11 +45,11 @@ def _trained(monkeypatch):
     asked = []
 
     def start(recipe):
-        monkeypatch.setattr(retraining, "_recipe", recipe, raising=False)
+        monkeypatch.setattr(retraining, "_loaded", recipe, raising=False)
 
     def train(name, spec, seed):
         asked.append((name, seed))
-        known = {"key": spec.key, "recipe": retraining._recipe.text, "seed": seed}
+        known = {"key": spec.key, "recipe": retraining._loaded.text, "seed": seed}
         numbers = {"accuracy": 0.5, "test": None, "all_seconds": 2.0}
         return [{"network": name} | known | numbers]
 
@@ -68,20 +71,42 @@ def test_a_network_is_trained_measured_and_noted(recipe, tmp_path, capsys):
     assert "1 of 1: a, seed 0: validation 0." in capsys.readouterr().out
 
 
-def test_a_seed_gives_the_figures_of_rescore(recipe, monkeypatch):
-    seeds = []
+def test_a_spec_is_trained_as_a_search_trains_it(recipe):
+    """To the bit: figures of studies are of the footing of a search's."""
+    data, plan = recipe.load()
+    budget, strategy = Budget(data.input_shape, data.num_classes), devices.make_strategy("none")
+    seed = randomness.seed_of(0, "rescore")
+    expected = Evaluator(data, plan, strategy, budget).evaluate(_NETWORKS["b"], seed)
+    found = retraining.trained(_NETWORKS["b"], data, plan, 0, "float32")
+    assert found.result.epochs == expected.training.epochs
+    assert found.result.validation_accuracy == expected.accuracy
+    other = retraining.trained(_NETWORKS["b"], data, plan, 1, "float32")
+    assert other.result.epochs != found.result.epochs
 
-    def evaluate(self, spec, seed, keep):
-        seeds.append((seed, self.data.name, self.schedule.epochs))
-        return Evaluation(0.5, 0.5, "failed")
 
-    monkeypatch.setattr(Evaluator, "evaluate", evaluate)
+def test_a_network_of_blocks_learns_by_the_same_recipe(tmp_path):
+    recipe = recipes.parse(["--train_fraction=0.3", "--schedule=plain", "--epochs=6"])
+    path = tmp_path / "rows.jsonl"
+    network = known_networks.resnet8(4)
+    retraining.train_missing(path, recipe, {"resnet8": network}, [0])
+    (row,) = resumable.read(path)
+    assert (row["network"], row["key"], row["status"]) == ("resnet8", network.key, "trained")
+    cost = network.cost((8, 8, 1), 10)
+    assert (row["params"], row["flops"]) == (cost.params, cost.flops)
+    assert (row["traffic_bytes"], row["intensity"]) == (cost.traffic_bytes, cost.intensity)
+    assert row["test"] > 0.5
+    assert row["losses"][-1] < row["losses"][0] / 2
+
+
+def test_what_has_no_finite_loss_is_told(recipe, monkeypatch):
+    class Diverged:
+        finite, validation_accuracy, epochs, train_seconds = False, 0.1, (), 1.0
+
+    monkeypatch.setattr(retraining.trainer, "train", lambda *_, **__: Diverged)
     retraining.start_worker(recipe)
     (row,) = retraining.train("a", _NETWORKS["a"], 0)
-    assert (row["accuracy"], row["test"], row["losses"]) == (0.5, None, [])
-    data, plan = recipe.load()
-    rescoring.scores(_NETWORKS["a"], data, plan, 1)
-    assert seeds == [seeds[0]] * 2
+    assert (row["status"], row["accuracy"], row["test"]) == ("not_finite", 0.1, None)
+    assert row["losses"] == []
 
 
 def test_only_what_is_missing_is_trained_seed_by_seed(recipe, other, trained, tmp_path):
