@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import functools
 import math
@@ -19,7 +20,7 @@ from epnas_tf.studies.networks import Network
 LIMITS = ("--max_params=100k", "--max_flops=25M")
 
 # Scaled networks: channels of the first stage, blocks of each stage, the side of the last map.
-_WIDTHS = range(4, 257, 2)
+_WIDTHS = range(4, 513)
 _DEPTHS = range(1, 13)
 _LAST_SIDE = 8
 
@@ -125,7 +126,7 @@ class Family:
 
 
 def _separable_member(width: int, depth: int, stages: int) -> BlockNetwork:
-    return separable_net(width // 2, _doubling(width, depth, stages))
+    return separable_net(-(-width // 2), _doubling(width, depth, stages))
 
 
 def _inverted_member(width: int, depth: int, stages: int) -> BlockNetwork:
@@ -164,34 +165,37 @@ def scaled(
     """
     if not constraints:
         raise ValueError(f"{family.what} must have a limit that they are scaled to, got none")
-    costs = _costs(family, input_shape, num_classes)
-    widest: dict[int, int] = {}
-    for (width, depth), cost in costs.items():
-        if limits.feasible(cost, constraints):
-            widest[depth] = max(width, widest.get(depth, 0))
+    stages = _stages(input_shape)
+
+    def cost(depth: int, width: int) -> Cost:
+        return family.member(width, depth, stages).cost(input_shape, num_classes)
+
+    every = {d: _widest(functools.partial(cost, d), constraints) for d in _DEPTHS}
+    widest = {depth: width for depth, width in every.items() if width is not None}
     if not widest:
-        least = costs[_WIDTHS[0], _DEPTHS[0]]
+        least = cost(_DEPTHS[0], _WIDTHS[0])
         raise ValueError(
             f"limits must leave one of the {family.what}, whose smallest has {least.params} "
             f"parameters and {least.flops / 1e6:.2g} MFLOPs"
         )
-
-    def distortion(depth: int) -> float:
-        return abs(math.log(widest[depth] / depth / family.proportion))
-
-    depth = min(widest, key=distortion)
-    return family.member(widest[depth], depth, _stages(input_shape))
+    depth = min(widest, key=lambda d: abs(math.log(widest[d] / d / family.proportion)))
+    return family.member(widest[depth], depth, stages)
 
 
-@functools.cache
-def _costs(family: Family, input_shape: Shape, num_classes: int) -> dict[tuple[int, int], Cost]:
-    """Returns the cost of each member by width and depth."""
-    stages = _stages(input_shape)
-    return {
-        (width, depth): family.member(width, depth, stages).cost(input_shape, num_classes)
-        for depth in _DEPTHS
-        for width in _WIDTHS
-    }
+def _widest(cost: Callable[[int], Cost], constraints: Sequence[Constraint]) -> int | None:
+    """Returns the largest width within the limits, None where there is none.
+
+    Args:
+      cost: of a width; the wider, the more of each resource.
+      constraints: the limits.
+    """
+
+    def too_wide(width: int) -> bool:
+        return limits.excess(cost(width), constraints)[0] > 1
+
+    kept = bisect.bisect_left(_WIDTHS, True, key=too_wide)
+    width = _WIDTHS[max(kept - 1, 0)]
+    return width if limits.feasible(cost(width), constraints) else None
 
 
 def _stages(input_shape: Shape) -> int:

@@ -46,9 +46,15 @@ def build(
       dtype_policy: Keras' name of what the layers compute in.
       identity_init: whether convolutions begin as the identity on the channels that they share.
     """
-    traits = {"seed": seed, "dtype_policy": dtype_policy, "identity_init": identity_init}
     if not isinstance(network, BlockNetwork):
-        return build_model(network, input_shape, num_classes, **traits)
+        return build_model(
+            network,
+            input_shape,
+            num_classes,
+            seed=seed,
+            dtype_policy=dtype_policy,
+            identity_init=identity_init,
+        )
     context = BuildContext(seed, dtype_policy=dtype_policy)
     with global_state.set_aside(dtype_policy):
         image = keras.Input(tuple(input_shape), dtype=context.variable_dtype, name="image")

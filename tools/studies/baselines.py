@@ -82,11 +82,11 @@ def main(argv: Sequence[str]) -> None:
 
 def _chosen(recipe: Recipe) -> dict[str, Network]:
     """Returns the networks to train by name; raises ConfigError where there are none."""
-    networks: dict[str, Network] = {}
     try:
-        for chosen in (_baselines(recipe), _found()):
-            for name, network in chosen.items():
-                named_networks.add(networks, name, network)
+        found = _found()
+        networks = _baselines(recipe)
+        for name, spec in found.items():
+            named_networks.add(networks, name, spec)
     except (OSError, ValueError) as error:
         raise ConfigError(str(error)) from error
     if not networks:
@@ -111,7 +111,7 @@ def _baselines(recipe: Recipe) -> dict[str, Network]:
     return known_networks.named(wanted, constraints, images)
 
 
-def _found() -> dict[str, Network]:
+def _found() -> named_networks.Networks:
     found = named_networks.read(_NETWORKS.value)
     for folder in _WORK_DIRS.value:
         _, spec = search_networks.chosen(WorkDir(folder), _TRIAL.value, _MINUTES.value)

@@ -107,7 +107,7 @@ def test_networks_are_really_trained_and_told(run, tmp_path, capsys):
         (["--baselines=nobody"], "--baselines=nobody: must name baselines, which are resnet8,"),
         ([*_DIGITS, "--max_params=9"], "must leave one of the depthwise-separable nets"),
         (["--baselines=plain", "--against=x"], "--against=x: must be one of plain, own, owner"),
-        (["--networks=nowhere.json"], r"nowhere\.json"),
+        (["--baselines=plain", "--networks=nowhere.json"], r"nowhere\.json"),
         (["--seeds=0"], "seeds"),
         (["--nosuch=1"], "Unknown command line flag 'nosuch'"),
     ],
