@@ -33,7 +33,11 @@ setuptools.setup(
     ],
     # Both stand at the top of a checkout; installed there, they would clash with other packages.
     package_dir={"epnas_tf.flags": "flags", "epnas_tf.tools": "tools"},
-    package_data={"epnas_tf": ["py.typed"], "epnas_tf.flags": ["*.flags"]},
+    package_data={
+        "epnas_tf": ["py.typed"],
+        "epnas_tf.studies": ["*.json"],
+        "epnas_tf.flags": ["*.flags"],
+    },
     install_requires=[
         "absl-py>=2.1",
         "grpcio>=1.60",  # comes with tensorflow and keras-tuner

@@ -49,7 +49,7 @@ _LAZY = {
         "epnas_tf/studies/comparison_plot.py",
     ),
     *("tools/checks/bench_memory.py", "tools/checks/soak.py"),
-    *("tools/studies/compare.py", "tools/studies/proxy_study.py", "tools/studies/retrain_study.py"),
+    *("tools/studies/compare.py", "tools/studies/proxy_study.py", "tools/studies/baselines.py"),
 }
 
 

@@ -47,7 +47,7 @@ def test_every_module_of_the_checkout_is_installed(wheel):
         f"{home}/{path.relative_to(_ROOT / folder).as_posix()}"
         for folder, home in homes.items()
         for path in (_ROOT / folder).rglob("*")
-        if path.suffix in (".py", ".flags", ".typed")
+        if path.suffix in (".py", ".flags", ".json", ".typed")
     }
     installed = {file.as_posix() for file in wheel.files if file.parts[0] == "epnas_tf"}
     assert {name for name in installed if not name.endswith(".pyc")} == expected

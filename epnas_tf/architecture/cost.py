@@ -51,7 +51,8 @@ def _stem(input_shape: Shape, filters: int) -> tuple[Cost, Shape]:
     return _conv_bn(input_shape, out, (3, 3)), out
 
 
-def _head(shape: Shape, num_classes: int) -> Cost:
+def head(shape: Shape, num_classes: int) -> Cost:
+    """Returns the cost of global average pooling and the dense layer that ends a network."""
     pooled = cost_rules.pool_cost(shape, (shape[2],), (shape[0], shape[1]))
     return pooled + cost_rules.dense_cost(shape[2], num_classes)
 
@@ -75,7 +76,7 @@ def _layerwise_costs(
     for index, layer in enumerate(spec.layers, start=1):
         own = op_def(layer.op, ops).cost(layer, shapes[index - 1])
         found.append(own + _skip_cost(layer, shapes, shapes[index]))
-    return [*found, _head(shapes[-1], num_classes)]
+    return [*found, head(shapes[-1], num_classes)]
 
 
 def _skip_cost(layer: LayerSpec, shapes: list[Shape], out: Shape) -> Cost:
@@ -135,7 +136,7 @@ def _cell_network_costs(spec: CellSpec, input_shape: Shape, num_classes: int) ->
     for stage, reduces in stages(spec):
         added, shape = _cell_cost(spec, shape, stage, reduces)
         found.append(added)
-    return [*found, _head(shape, num_classes)]
+    return [*found, head(shape, num_classes)]
 
 
 def _cell_cost(spec: CellSpec, shape: Shape, stage: int, reduces: bool) -> tuple[Cost, Shape]:

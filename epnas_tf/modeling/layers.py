@@ -74,13 +74,36 @@ class BuildContext:
 Builder = Callable[[LayerSpec, keras.KerasTensor, BuildContext], keras.KerasTensor]
 
 
-def _batch_norm(inputs: keras.KerasTensor, context: BuildContext) -> keras.KerasTensor:
+def batch_norm(inputs: keras.KerasTensor, context: BuildContext) -> keras.KerasTensor:
+    """Adds batch norm."""
     return keras.layers.BatchNormalization(
         momentum=BATCH_NORM_MOMENTUM,
         epsilon=BATCH_NORM_EPSILON,
         synchronized=context.synchronized,
         axis=-1,
         **context.layer("bn"),
+    )(inputs)
+
+
+def conv(
+    inputs: keras.KerasTensor,
+    filters: int,
+    kernel: tuple[int, int],
+    context: BuildContext,
+    strides: int | tuple[int, int] = 1,
+    use_bias: bool = False,
+    padding: str = "same",
+) -> keras.KerasTensor:
+    """Adds a convolution."""
+    return keras.layers.Conv2D(
+        filters,
+        kernel,
+        strides=strides,
+        padding=padding,
+        use_bias=use_bias,
+        data_format=DATA_FORMAT,
+        kernel_initializer=context.initializer("conv"),
+        **context.layer("conv"),
     )(inputs)
 
 
@@ -93,25 +116,17 @@ def conv_bn(
     padding: str = "same",
 ) -> keras.KerasTensor:
     """Adds a convolution (no bias: batch norm has one) and batch norm, no activation."""
-    outputs = keras.layers.Conv2D(
-        filters,
+    outputs = conv(inputs, filters, kernel, context, strides, padding=padding)
+    return batch_norm(outputs, context)
+
+
+def depthwise(
+    inputs: keras.KerasTensor, kernel: tuple[int, int], context: BuildContext, strides: int = 1
+) -> keras.KerasTensor:
+    """Adds a depthwise convolution (SAME, no bias)."""
+    return keras.layers.DepthwiseConv2D(
         kernel,
         strides=strides,
-        padding=padding,
-        use_bias=False,
-        data_format=DATA_FORMAT,
-        kernel_initializer=context.initializer("conv"),
-        **context.layer("conv"),
-    )(inputs)
-    return _batch_norm(outputs, context)
-
-
-def separable_bn(
-    inputs: keras.KerasTensor, filters: int, kernel: tuple[int, int], context: BuildContext
-) -> keras.KerasTensor:
-    """Adds a depthwise and a pointwise convolution and batch norm, no activation."""
-    outputs = keras.layers.DepthwiseConv2D(
-        kernel,
         padding="same",
         use_bias=False,
         # Keras takes all input channels for the fan-in; each output sees but one of them.
@@ -119,6 +134,13 @@ def separable_bn(
         data_format=DATA_FORMAT,
         **context.layer("depthwise"),
     )(inputs)
+
+
+def separable_bn(
+    inputs: keras.KerasTensor, filters: int, kernel: tuple[int, int], context: BuildContext
+) -> keras.KerasTensor:
+    """Adds a depthwise and a pointwise convolution and batch norm, no activation."""
+    outputs = depthwise(inputs, kernel, context)
     outputs = keras.layers.Conv2D(
         filters,
         1,
@@ -127,7 +149,7 @@ def separable_bn(
         kernel_initializer=context.initializer("pointwise"),
         **context.layer("pointwise"),
     )(outputs)
-    return _batch_norm(outputs, context)
+    return batch_norm(outputs, context)
 
 
 def activation(

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from epnas_tf.report import markdown
-from epnas_tf.studies import means, named_networks, rescoring, timeline
+from epnas_tf.studies import means, named_networks, search_networks, timeline
 from epnas_tf.studies.comparison import Search
 from epnas_tf.studies.named_networks import Networks
 from epnas_tf.workdir import storage
@@ -150,7 +150,7 @@ def _interval(mean: float, margin: float, sign: str = "") -> str:
 
 
 def winners(curves: Mapping[str, Sequence[Curve]], minutes: float = 0) -> Networks:
-    """Returns the best network of each search by the search's name, for `retrain_study`.
+    """Returns the best network of each search by the search's name, for `baselines`.
 
     Args:
       curves: by variant.
@@ -160,7 +160,7 @@ def winners(curves: Mapping[str, Sequence[Curve]], minutes: float = 0) -> Networ
     for curve in (curve for mine in curves.values() for curve in mine):
         if not math.isnan(curve.at(60 * minutes if minutes else math.inf)):
             search = curve.search
-            found[search.folder.name] = rescoring.chosen(search.work_dir, minutes=minutes)[1]
+            found[search.folder.name] = search_networks.chosen(search.work_dir, minutes=minutes)[1]
     return found
 
 

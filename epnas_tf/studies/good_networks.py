@@ -19,7 +19,7 @@ from epnas_tf.architecture.neighbours import mutate
 from epnas_tf.architecture.settings import LimitSettings, SpaceSettings
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Spec
-from epnas_tf.studies import named_networks, rescoring
+from epnas_tf.studies import named_networks, search_networks
 from epnas_tf.studies.named_networks import Networks
 from epnas_tf.workdir import trials_csv
 from epnas_tf.workdir.layout import WorkDir
@@ -121,7 +121,7 @@ def _of_searches(searches: Sequence[str], where: Pattern) -> list[tuple[str, Spe
         rows.sort(key=lambda row: row.rank)
         for place, row in enumerate(rows[: -(-len(rows) // 2)]):
             name = f"{pathlib.Path(folder).name}_{row.slot.name}"
-            found.append((place, name, rescoring.chosen(work_dir, row.slot.name)[1]))
+            found.append((place, name, search_networks.chosen(work_dir, row.slot.name)[1]))
     found.sort(key=lambda each: each[0])  # stable: by place, then as the searches are named
     return [(name, spec) for _, name, spec in found]
 

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import pathlib
 from collections.abc import Iterable, Mapping
+from typing import Protocol, TypeVar
 
 from epnas_tf import untrusted
 from epnas_tf.architecture.spec import Spec, spec_from_dict
 from epnas_tf.workdir import storage
 
 Networks = dict[str, Spec]
+
+# Networks that a person would write by hand, within the limits of the preset for CIFAR-10.
+HAND_MADE = pathlib.Path(__file__).with_name("hand_made.json")
+
+
+class _HasKey(Protocol):
+    @property
+    def key(self) -> str: ...
+
+
+_Keyed = TypeVar("_Keyed", bound=_HasKey)
 
 
 def read(paths: Iterable[str | pathlib.Path]) -> Networks:
@@ -32,10 +45,11 @@ def read(paths: Iterable[str | pathlib.Path]) -> Networks:
     return found
 
 
-def add(networks: Networks, name: str, spec: Spec) -> None:
+def add(networks: dict[str, _Keyed], name: str, network: _Keyed) -> None:
     """Adds a network; raises ValueError where the name stands for another one."""
-    if networks.setdefault(name, spec) != spec:
-        raise ValueError(f"{name} must be one network, got {networks[name].key} and {spec.key}")
+    if networks.setdefault(name, network) != network:
+        both = f"{networks[name].key} and {network.key}"
+        raise ValueError(f"{name} must be one network, got {both}")
 
 
 def write(path: pathlib.Path, networks: Mapping[str, Spec]) -> None:
@@ -43,3 +57,9 @@ def write(path: pathlib.Path, networks: Mapping[str, Spec]) -> None:
     lines = (f" {json.dumps(name)}: {spec.to_json()}" for name, spec in networks.items())
     text = "{\n" + ",\n".join(lines) + "\n}\n"
     storage.write_atomic(str(path), text)
+
+
+def matching(names: Iterable[str], patterns: Iterable[str]) -> list[str]:
+    """Returns the names that one of some patterns fits, patterns as of a shell."""
+    patterns = list(patterns)
+    return [name for name in names if any(fnmatch.fnmatchcase(name, each) for each in patterns)]

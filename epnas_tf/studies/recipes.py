@@ -8,10 +8,13 @@ from collections.abc import Sequence
 
 from epnas_tf import command_line, fields, resolve
 from epnas_tf import config as config_lib
+from epnas_tf.architecture.limits import Constraint
+from epnas_tf.architecture.settings import LimitSettings
 from epnas_tf.data import augment
 from epnas_tf.data.dataset import Data
 from epnas_tf.data.settings import DataSettings, VariationSettings
 from epnas_tf.fields import flag, settings_in
+from epnas_tf.studies.courses import SearchCourse
 from epnas_tf.training import schedule
 from epnas_tf.training.schedule import Schedule
 from epnas_tf.training.settings import Precision, ScheduleSettings
@@ -38,6 +41,15 @@ class Recipe:
 
     text: str
     config: config_lib.SearchConfig
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """What scaled baselines keep."""
+        return tuple(fields.pick(self.config, LimitSettings).constraints())
+
+    def course(self) -> SearchCourse:
+        """Returns how networks are trained by it; raises as `load` does."""
+        return SearchCourse(*self.load(), self.config.dtype_policy)
 
     def load(self) -> tuple[Data, Schedule]:
         """Returns its images and its schedule, fitted to them.

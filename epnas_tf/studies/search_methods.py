@@ -1,4 +1,4 @@
-"""The searchers that are compared: baselines, and progressive searches that differ in one thing."""
+"""The searchers that are compared: known ones, and progressive ones that differ in one thing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from epnas_tf.searching.progressive import ProgressiveSearch
 from epnas_tf.searching.proposer import Policy
 from epnas_tf.searching.settings import PAPER, PAPER_LSTM, Learning, LSTMSettings, Sizes
 from epnas_tf.searching.trials import Result
-from epnas_tf.studies import baselines, priors
+from epnas_tf.studies import priors, searchers
 from epnas_tf.studies.priors import Known
 from epnas_tf.studies.tables import Table
 
@@ -34,14 +34,14 @@ class Method:
       log: what it notes of its steps, filled as it goes.
     """
 
-    queries: baselines.Searcher
+    queries: searchers.Searcher
     log: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
 
 Policies = Callable[[Table, int], Policy]
 
 
-def _baseline(name: str, search: Callable[..., baselines.Searcher], **options: int) -> Factory:
+def _baseline(name: str, search: Callable[..., searchers.Searcher], **options: int) -> Factory:
     def make(table: Table, seed: int) -> Method:
         rng = randomness.generator(seed, "bench_search", name)
         return Method(_limits_first(search(table.space, rng, **options), table))
@@ -49,7 +49,7 @@ def _baseline(name: str, search: Callable[..., baselines.Searcher], **options: i
     return make
 
 
-def _limits_first(searcher: baselines.Searcher, table: Table) -> baselines.Searcher:
+def _limits_first(searcher: searchers.Searcher, table: Table) -> searchers.Searcher:
     """Ranks what breaks the limit last, and the lower the further it is beyond."""
     spec = next(searcher)
     while True:
@@ -119,7 +119,7 @@ _TRACED: dict[tuple[SearchSpace, LSTMSettings], Any] = {}
 
 def _queries(
     search: ProgressiveSearch, table: Table, log: list[dict[str, Any]]
-) -> baselines.Searcher:
+) -> searchers.Searcher:
     while True:
         results = []
         proposals = search.ask()
@@ -176,17 +176,17 @@ UNSCREENED_RANDOM = Learning(screen=1, imagined_updates=0)
 
 # Names that start with "evolution_" are reported as one.
 METHODS: dict[str, Factory] = {
-    "random_sampling": _baseline("random_sampling", baselines.random_sampling),
+    "random_sampling": _baseline("random_sampling", searchers.random_sampling),
     "evolution_20_5": _baseline(
-        "evolution", baselines.regularised_evolution, population=20, sample=5
+        "evolution", searchers.regularised_evolution, population=20, sample=5
     ),
     "evolution_50_10": _baseline(
-        "evolution", baselines.regularised_evolution, population=50, sample=10
+        "evolution", searchers.regularised_evolution, population=50, sample=10
     ),
     "evolution_100_25": _baseline(
-        "evolution", baselines.regularised_evolution, population=100, sample=25
+        "evolution", searchers.regularised_evolution, population=100, sample=25
     ),
-    "local_search": _baseline("local_search", baselines.local_search),
+    "local_search": _baseline("local_search", searchers.local_search),
     "random": functools.partial(_progressive, policy=_random, learning=UNSCREENED_RANDOM),
     "lstm_paper": functools.partial(
         _progressive, policy=functools.partial(_lstm, PAPER_LSTM), learning=PAPER, branches=8

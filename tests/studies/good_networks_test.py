@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 
 import pytest
 
@@ -11,12 +10,10 @@ from epnas_tf.studies import good_networks, named_networks
 from epnas_tf.studies.good_networks import PATTERNS, WITHIN
 from tests.studies import search_files
 
-_FILE = pathlib.Path(__file__).parent.parent / "testdata" / "hand_made.json"
-
 
 @pytest.fixture(name="hand_made", scope="module")
 def _hand_made():
-    return named_networks.read([_FILE])
+    return named_networks.read([named_networks.HAND_MADE])
 
 
 @pytest.fixture(name="found", scope="module")
@@ -61,7 +58,7 @@ def test_the_better_half_of_a_search_comes_evenly_before_any_change(
     rows.append(search_files.row("e01s01b0", 8, 0.9, status="failed"))
     work_dir = search_files.write(tmp_path / "search", rows)
     monkeypatch.setattr(
-        *(good_networks.rescoring, "chosen"),
+        *(good_networks.search_networks, "chosen"),
         lambda found, slot: (slot, specs[8 + int(slot[-1])]) if found == work_dir else None,
     )
     monkeypatch.setattr(good_networks, "STARTS", 1)

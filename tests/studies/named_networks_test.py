@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
-
 import pytest
 
 from epnas_tf import command_line, fields
@@ -12,12 +10,10 @@ from epnas_tf.architecture.settings import LimitSettings, SpaceSettings
 from epnas_tf.architecture.space import module_space
 from epnas_tf.studies import named_networks
 
-_FILE = pathlib.Path(__file__).parent.parent / "testdata" / "hand_made.json"
-
 
 @pytest.fixture(name="hand_made", scope="module")
 def _hand_made():
-    return named_networks.read([_FILE])
+    return named_networks.read([named_networks.HAND_MADE])
 
 
 @pytest.fixture(name="config", scope="module")
@@ -90,3 +86,9 @@ def test_a_name_stands_for_one_network(hand_made, tmp_path):
     with pytest.raises(ValueError, match=r"two\.json: 'plain': plain must be one network"):
         named_networks.read(files)
     assert list(named_networks.read([files[0], files[0]])) == ["plain"]
+
+
+def test_names_are_picked_by_patterns():
+    names = ["plain", "plain_deep", "cell"]
+    assert named_networks.matching(names, ["plain_*", "c*"]) == ["plain_deep", "cell"]
+    assert named_networks.matching(names, []) == []

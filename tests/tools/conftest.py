@@ -25,7 +25,7 @@ def _load(name):
 
 @pytest.fixture
 def run_command():
-    """Runs a command such as "studies.rescore": arguments as they are, flags by their names."""
+    """Runs a command such as "search": arguments as they are, flags by their names."""
 
     def run(name, *arguments, **values):
         module, own = _load(name)

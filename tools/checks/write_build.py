@@ -32,6 +32,9 @@ _PYPI = {
     "tensorflow_datasets": "tensorflow-datasets",
 }
 
+# Files that rooms read besides their own.
+_DATA = {"config": "flags/*.flags", "studies": "epnas_tf/studies/*.json"}
+
 # Bazel wants a target's main program among its sources, so that every test lists this one.
 RUNNER = "tests/run_pytest.py"
 
@@ -124,9 +127,9 @@ def targets(sources: Sequence[sources_lib.Source]) -> list[Target]:
     """Returns what BUILD holds: rooms, the front, commands, the tests' helpers, tests."""
     rooms = sorted({source.room for source in sources} - {"tools", "tests", "epnas_tf"})
     found = [_target("py_library", room, [s for s in sources if s.room == room]) for room in rooms]
-    found[rooms.index("config")] = dataclasses.replace(
-        found[rooms.index("config")], more=('data = glob(["flags/*.flags"])',)
-    )
+    for room, files in _DATA.items():
+        place = rooms.index(room)
+        found[place] = dataclasses.replace(found[place], more=(f'data = glob(["{files}"])',))
     front = _target("py_library", "epnas_tf", [s for s in sources if s.room == "epnas_tf"], rooms)
     found.append(dataclasses.replace(front, more=('visibility = ["//visibility:public"]',)))
     commands = [source for source in sources if source.room == "tools"]

@@ -7,7 +7,7 @@ Example: python -m epnas_tf.tools.studies.compare --preset=cifar10_layerwise_sea
 Each variant is a name and the flags that it has beside those of all, which are flags of
 epnas_search. Every search runs in a process of one thread, pinned to a core; what was cut short
 goes on where it was, what is done is not run again. Writes report.md, curves.png (where matplotlib
-is installed), and winners.json, winners_10.json, ... for retrain_study --networks.
+is installed), and winners.json, winners_10.json, ... for baselines --networks.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Asks which cheap training ranks good networks as a long one on all images does.
 
-Example: python -m epnas_tf.tools.studies.proxy_study --networks=tests/testdata/hand_made.json \
+Example: python -m epnas_tf.tools.studies.proxy_study --networks=epnas_tf/studies/hand_made.json \
   --searches=epnas_work --data_dir=$TFDS_DATA_DIR --jobs=2 --output=proxies
 
 Of each pattern so many good networks of about the same cost are trained by each proxy and by the

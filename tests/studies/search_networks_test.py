@@ -1,4 +1,4 @@
-"""Training the winners of searches again: which network is meant, and what is printed."""
+"""Which network of a search is meant."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ import json
 
 import pytest
 
-from epnas_tf import config as config_lib
 from epnas_tf.architecture.resources import RESOURCES
 from epnas_tf.architecture.spec import LayerSpec, LayerwiseSpec
-from epnas_tf.config import SearchConfig
-from epnas_tf.data import dataset as data_lib
 from epnas_tf.searching.trials import Slot
-from epnas_tf.studies import rescoring
-from epnas_tf.training import schedule
+from epnas_tf.studies import search_networks
 from epnas_tf.workdir import best_json, trials_csv
 from epnas_tf.workdir.best_json import Best
 from epnas_tf.workdir.layout import WorkDir
@@ -46,19 +42,15 @@ def _work_dir(tmp_path) -> WorkDir:
         row = Row(Slot.parse(slot), spec.key, 0.5, reward, uses, bool(feasible), status, 20, 10)
         rows.append(dataclasses.replace(row, trial_id=name))
     trials_csv.write(WorkDir(str(tmp_path)), sorted(rows, key=lambda row: row.slot))
-    config = SearchConfig(
-        work_dir=str(tmp_path), dataset="digits", train_fraction=0.2, image_size=8
-    )
-    (tmp_path / "flags.txt").write_text(config_lib.to_flags_text(config))
     return WorkDir(str(tmp_path))
 
 
 def test_the_best_is_trained_feasible_and_in_time(work_dir):
-    assert rescoring.best_within(work_dir, 0) == ("e01s00b0r1", _spec(5))
-    assert rescoring.best_within(work_dir, 2.4) == ("e01s01b1", _spec(4))
-    assert rescoring.best_within(work_dir, 1.9) == ("e01s00b0", _spec(1))
+    assert search_networks.best_within(work_dir, 0) == ("e01s00b0r1", _spec(5))
+    assert search_networks.best_within(work_dir, 2.4) == ("e01s01b1", _spec(4))
+    assert search_networks.best_within(work_dir, 1.9) == ("e01s00b0", _spec(1))
     with pytest.raises(ValueError, match=r"no network was trained in 0\.1 minutes"):
-        rescoring.best_within(work_dir, 0.1)
+        search_networks.best_within(work_dir, 0.1)
 
 
 def test_an_infeasible_network_is_better_than_none(work_dir):
@@ -68,35 +60,16 @@ def test_an_infeasible_network_is_better_than_none(work_dir):
     with open(path, "w") as file:
         infeasible = next(line for line in lines if line.startswith("e01s00b1,"))
         file.write(f"{lines[0]}\n{infeasible}\n")
-    assert rescoring.best_within(work_dir, 0)[0] == "e01s00b1"
+    assert search_networks.best_within(work_dir, 0)[0] == "e01s00b1"
 
 
 def test_a_trial_is_chosen_by_its_slot_and_else_the_best(work_dir):
-    assert rescoring.chosen(work_dir, "e01s00b1") == ("e01s00b1", _spec(2))
-    assert rescoring.chosen(work_dir, minutes=1.9) == ("e01s00b0", _spec(1))
+    assert search_networks.chosen(work_dir, "e01s00b1") == ("e01s00b1", _spec(2))
+    assert search_networks.chosen(work_dir, minutes=1.9) == ("e01s00b0", _spec(1))
     with pytest.raises(ValueError, match="has no trial e01s07b0"):
-        rescoring.chosen(work_dir, "e01s07b0")
+        search_networks.chosen(work_dir, "e01s07b0")
     with pytest.raises(ValueError, match=r"has no best\.json"):
-        rescoring.chosen(work_dir)
+        search_networks.chosen(work_dir)
     best = Best("e01s00b1", _spec(7), 0.5, 0.5, True, dict.fromkeys(RESOURCES, 0.0), ())
     best_json.write(work_dir, best)
-    assert rescoring.chosen(work_dir) == ("e01s00b1", _spec(7))
-
-
-def test_a_network_is_trained_once_a_seed():
-    data = data_lib.load("digits", train_fraction=0.1)
-    plan = schedule.schedule("plain", epochs=4)
-    found = rescoring.scores(_spec(2), data, plan, 2)
-    assert len(found) == 2
-    assert found[0] != found[1]
-    assert all(0 <= value <= 1 for pair in found for value in pair)
-
-
-def test_a_search_is_told_in_a_line(work_dir, monkeypatch):
-    monkeypatch.setattr(rescoring, "scores", lambda *_: [(0.5, 0.25), (0.75, 0.5)])
-    params = (3 * 3 * 4 + 2 * 4) + (4 * 5 + 2 * 5) + (5 * 10 + 10)
-    flops = "0.0"
-    assert rescoring.line(work_dir.path, schedule.schedule("plain"), 2) == (
-        f"| {work_dir.path} | e01s00b0r1 | {params} | {flops} | 0.6250 (0.5000, 0.7500) "
-        "| 0.3750 (0.2500, 0.5000) |"
-    )
+    assert search_networks.chosen(work_dir) == ("e01s00b1", _spec(7))

@@ -10,7 +10,7 @@ import pytest
 from epnas_tf import randomness
 from epnas_tf.architecture.neighbours import neighbours
 from epnas_tf.architecture.spec import Spec
-from epnas_tf.studies import baselines, tables
+from epnas_tf.studies import searchers, tables
 from epnas_tf.studies.tables import Table
 
 
@@ -23,14 +23,14 @@ def _aside() -> Table:
     return tables.kept_aside()
 
 
-def _asked(searcher: baselines.Searcher, table: Table, count: int) -> list[Spec]:
+def _asked(searcher: searchers.Searcher, table: Table, count: int) -> list[Spec]:
     specs = [next(searcher)]
     while len(specs) < count:
         specs.append(searcher.send(table.accuracy(specs[-1])))
     return specs
 
 
-def _best(searcher: baselines.Searcher, table: Table, queries: int) -> float:
+def _best(searcher: searchers.Searcher, table: Table, queries: int) -> float:
     """Returns the best accuracy of the first distinct networks."""
     known: dict[str, float] = {}
     spec = next(searcher)
@@ -43,10 +43,10 @@ def _best(searcher: baselines.Searcher, table: Table, queries: int) -> float:
 
 
 _SEARCHERS = {
-    "random": baselines.random_sampling,
-    "evolution": lambda space, rng: baselines.regularised_evolution(space, rng, 20, 5),
-    "first": baselines.local_search,
-    "best": lambda space, rng: baselines.local_search(space, rng, first_improvement=False),
+    "random": searchers.random_sampling,
+    "evolution": lambda space, rng: searchers.regularised_evolution(space, rng, 20, 5),
+    "first": searchers.local_search,
+    "best": lambda space, rng: searchers.local_search(space, rng, first_improvement=False),
 }
 
 
@@ -70,7 +70,7 @@ def test_a_searcher_beats_random_sampling(aside, name):
 
 
 def test_evolution_starts_with_its_population_and_then_makes_children(aside):
-    evolution = baselines.regularised_evolution(aside.space, _rng(1), 8, 3)
+    evolution = searchers.regularised_evolution(aside.space, _rng(1), 8, 3)
     specs = _asked(evolution, aside, 60)
     for born, child in enumerate(specs[8:], start=8):
         living = specs[born - 8 : born]  # the last eight: the oldest leaves
@@ -79,13 +79,13 @@ def test_evolution_starts_with_its_population_and_then_makes_children(aside):
 
 @pytest.mark.parametrize(("population", "sample"), [(0, 1), (1, 0)])
 def test_evolution_needs_a_population_and_a_sample(aside, population, sample):
-    evolution = baselines.regularised_evolution(aside.space, _rng(0), population, sample)
+    evolution = searchers.regularised_evolution(aside.space, _rng(0), population, sample)
     with pytest.raises(ValueError, match="must be at least 1, got 0"):
         next(evolution)
 
 
 def test_local_search_moves_at_the_first_better_neighbour(aside):
-    specs = _asked(baselines.local_search(aside.space, _rng(2)), aside, 100)
+    specs = _asked(searchers.local_search(aside.space, _rng(2)), aside, 100)
     here = specs[0]
     for spec, following in itertools.pairwise(specs[1:]):
         assert spec in neighbours(here, aside.space)
@@ -98,7 +98,7 @@ def test_local_search_moves_at_the_first_better_neighbour(aside):
 
 
 def test_local_search_may_look_at_all_neighbours_before_it_moves(aside):
-    search = baselines.local_search(aside.space, _rng(3), first_improvement=False)
+    search = searchers.local_search(aside.space, _rng(3), first_improvement=False)
     specs = _asked(search, aside, 1 + 16 + 16)
     assert set(specs[1:17]) == set(neighbours(specs[0], aside.space))
     best = max(specs[1:17], key=aside.accuracy)
