@@ -63,6 +63,7 @@ setuptools.setup(
     },
     entry_points={
         "console_scripts": [
+            "epnas_predict=epnas_tf.tools.predict:run",
             "epnas_report=epnas_tf.tools.report:run",
             "epnas_search=epnas_tf.tools.search:run",
         ]
