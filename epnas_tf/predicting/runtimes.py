@@ -5,6 +5,7 @@ from __future__ import annotations
 import epnas_tf.backend
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from epnas_tf.predicting import export_files
 
 try:
     import ai_edge_litert.interpreter as litert
-except ImportError:  # an extra; TensorFlow still has an interpreter of its own
+except ImportError:  # an extra; TensorFlow still has an interpreter of its own, and warns of it
     litert = tf.lite
 try:
     import onnxruntime
@@ -146,7 +147,9 @@ def _saved_model(path: Path) -> _Loaded:
 
 
 def _litert(path: Path) -> _Loaded:
-    interpreter = litert.Interpreter(str(path))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter is deprecated")
+        interpreter = litert.Interpreter(str(path))
     interpreter.allocate_tensors()
     (given,), (found,) = interpreter.get_input_details(), interpreter.get_output_details()
     step, origin = found["quantization"]

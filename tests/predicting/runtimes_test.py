@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pathlib
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -131,3 +134,38 @@ def test_a_library_that_is_missing_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(runtimes, "onnxruntime", None)
     with pytest.raises(ValueError, match="pip install onnxruntime"):
         runtimes.load(tmp_path / "m.onnx", export_files.ONNX, 255.0)
+
+
+class _Session:
+    """As onnxruntime's: an axis without a length has a name."""
+
+    def __init__(self, path, providers):
+        assert providers == ["CPUExecutionProvider"]
+        self._dtype = "uint8" if "bytes" in str(path) else "float"
+
+    def get_inputs(self):
+        shape = ["unk__6", *SIZE, 3]
+        return [types.SimpleNamespace(name="pixels", shape=shape, type=f"tensor({self._dtype})")]
+
+    def get_outputs(self):
+        return [types.SimpleNamespace(name="odds", shape=["unk__7", 3], type="tensor(float)")]
+
+    def run(self, names, given):
+        assert names == ["odds"] and given["pixels"].dtype.name.startswith(self._dtype)
+        return [given["pixels"].mean((1, 2), np.float32)]
+
+
+@pytest.mark.parametrize("name", ["floats.onnx", "bytes.onnx"])
+def test_onnx_is_run_by_its_own_library(monkeypatch, images, name):
+    monkeypatch.setattr(runtimes, "onnxruntime", types.SimpleNamespace(InferenceSession=_Session))
+    loaded = runtimes.load(pathlib.Path(name), export_files.ONNX, 255.0)
+    assert (loaded.size, loaded.channels, loaded.classes) == (SIZE, 3, 3)
+    np.testing.assert_allclose(loaded.run(images), images.mean((1, 2)), rtol=1e-5)
+
+
+def test_onnx_as_keras_writes_it(tmp_path, images):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    network().export(str(tmp_path / "model.onnx"), format="onnx", verbose=False)
+    loaded = runtimes.load(tmp_path / "model.onnx", export_files.ONNX, 255.0)
+    np.testing.assert_allclose(loaded.run(images), images.mean((1, 2)) / 255 * 8, rtol=1e-4)
