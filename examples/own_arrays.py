@@ -16,7 +16,7 @@ def tell(record):
         print(f"{record.done}/{record.total}: {record.accuracy:.3f}, limits {kept}: {record.slot}")
 
 
-def main(directory="epnas_work", episodes=2, steps=3, epochs=3):
+def main(directory="epnas_work", epochs=3, **sizes):
     """Searches networks for 8x8 digits of at most 20,000 parameters and keeps the best."""
     digits = load_digits()
     x, y = digits.images[:-300], digits.target[:-300]  # arrays as `fit` takes them
@@ -25,10 +25,8 @@ def main(directory="epnas_work", episodes=2, steps=3, epochs=3):
     oracle = epnas_tf.EPNASOracle(
         epnas_tf.layerwise_space((8, 8), channels=(8, 16, 32), max_layers=6),
         constraints=[epnas_tf.Constraint("params", upper=20e3)],
-        branches=4,
-        episodes=episodes,
-        steps=steps,
         stop_hopeless=0.1,  # in place of keras.callbacks.EarlyStopping
+        **{"branches": 4, "episodes": 2, "steps": 3} | sizes,
     )
     tuner = epnas_tf.EPNASTuner(oracle, directory=directory, project_name="own_arrays")
     tuner.search(x, y, validation_split=0.2, epochs=epochs, on_trial_end=tell)
@@ -46,7 +44,7 @@ def main(directory="epnas_work", episodes=2, steps=3, epochs=3):
         x,
         tuner.encode_labels(y),
         validation_split=0.2,
-        epochs=3 * epochs,
+        epochs=5 * epochs,
         callbacks=[patience],
         verbose=0,
     )

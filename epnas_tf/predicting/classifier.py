@@ -46,11 +46,12 @@ class Classifier:
         """
         export = export_files.find(model, labels)
         described = export.described
-        full_scale = described.full_scale if described else _BYTES
+        full_scale = _BYTES if described is None else described.full_scale
         self.path = export.path
         self._model = runtimes.load(export.path, export.format, full_scale)
-        self._size = self._model.size or (described and described.size)
-        self._logits = described and described.logits
+        size = None if described is None else described.size
+        self._size = self._model.size or size
+        self._logits = None if described is None else described.logits
         self.is_named = export.names is not None
         self.names = export.names or tuple(map(str, range(self._model.classes)))
         if len(self.names) != self._model.classes:

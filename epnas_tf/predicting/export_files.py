@@ -75,7 +75,9 @@ def find(model: str | Path, labels: str | Path = "") -> Export:
     found = _described(beside / _DESCRIPTION)
     places = [Path(labels)] if labels else [beside / _LABELS, path / "assets" / _LABELS]
     names = next((_lines(place) for place in places if labels or place.is_file()), None)
-    return Export(path, kind, found, names or (found and found.classes))
+    if names is None and found is not None:
+        names = found.classes
+    return Export(path, kind, found, names)
 
 
 def _model_in(path: Path) -> Path:

@@ -81,9 +81,10 @@ def memory(
     process, used = psutil.Process(), []
 
     def note(record: epnas_tf.TrialRecord) -> None:
-        if not record.reused:
-            used.append(process.memory_info().rss)
-        if not record.reused and not len(used) % max(1, children // 10):
+        if record.done == len(used):  # repeated, risen or of the end: none of `children`
+            return
+        used.append(process.memory_info().rss)
+        if not len(used) % max(1, children // 10):
             print(f"{len(used)} children: {used[-1] / 2**20:.0f} MiB", flush=True)
 
     epnas_tf.search(config, on_trial_end=note)
