@@ -29,7 +29,7 @@ def main(directory="epnas_work", epochs=3, **sizes):
         **{"branches": 4, "episodes": 2, "steps": 3} | sizes,
     )
     tuner = epnas_tf.EPNASTuner(oracle, directory=directory, project_name="own_arrays")
-    tuner.search(x, y, validation_split=0.2, epochs=epochs, on_trial_end=tell)
+    tuner.search(x, y, validation_split=0.2, epochs=epochs, verbose=0, on_trial_end=tell)
     tuner.results_summary(3)
 
     # Trained and compiled: takes pixels as they came, gives logits.

@@ -8,7 +8,7 @@ import sys
 import epnas_tf
 
 
-def main(photos, images, work_dir="epnas_work/own_images", search=None, training=None):
+def main(photos, images, work_dir="epnas_work/own_images", search=None, training=None, files=None):
     """Finds a network for the photographs, trains it to the end and names images with it."""
     settings = {"image_size": 64, "max_params": 100e3, "max_flops": 25e6, "max_hours": 1.0}
     settings |= {"dataset": f"folder:{photos}", "work_dir": work_dir} | (search or {})
@@ -18,7 +18,7 @@ def main(photos, images, work_dir="epnas_work/own_images", search=None, training
     final = epnas_tf.retrain(work_dir=work_dir, **(training or {"recipe": "default"}))
     print(f"{final.measured_on} accuracy {final.accuracy:.3f}")
 
-    (export,) = epnas_tf.export(work_dir=work_dir)
+    (export,) = epnas_tf.export(work_dir=work_dir, **(files or {}))
     print(f"files for other programs: {export.folder}")
 
     for prediction in epnas_tf.Classifier(export.folder).predict(images, top=1):
