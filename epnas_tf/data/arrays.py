@@ -153,10 +153,10 @@ def resized(images: np.ndarray, image_size: int) -> np.ndarray:
     return np.concatenate(chunks)
 
 
-def resize(images: Any, image_size: int) -> tf.Tensor:
-    """Resizes a tensor [h, w, c] or [n, h, w, c] and keeps its type."""
+def resize(images: Any, height: int, width: int = 0) -> tf.Tensor:
+    """Resizes a tensor [h, w, c] or [n, h, w, c], antialiased, and keeps its type; 0: a square."""
     images = tf.convert_to_tensor(images)
-    pixels = tf.image.resize(images, (image_size, image_size), antialias=True)
+    pixels = tf.image.resize(images, (height, width or height), antialias=True)
     if images.dtype == tf.uint8:
         pixels = tf.round(pixels)
     return tf.cast(pixels, images.dtype)

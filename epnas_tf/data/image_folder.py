@@ -161,11 +161,16 @@ def _files(root: Path, classes: Sequence[str]) -> Files:
     labels: list[int] = []
     for label, name in enumerate(classes):
         if (root / name).is_dir():
-            paths.extend(sorted(_all_files(root / name)))
+            paths.extend(visible_files(root / name))
         labels.extend([label] * (len(paths) - len(labels)))
     if not paths:
         raise ValueError(f"{root} must hold images, got none")
     return Files(paths, np.array(labels, np.int32))
+
+
+def visible_files(folder: Path) -> list[Path]:
+    """Returns the files in a folder and the folders below, hidden ones left out, in order."""
+    return sorted(_all_files(folder))
 
 
 def _all_files(folder: Path) -> Iterator[Path]:

@@ -20,6 +20,7 @@ from epnas_tf.data.dataset import Data
 from epnas_tf.data.labels import shortened
 from epnas_tf.fields import SettingError
 from epnas_tf.training.schedule import Schedule
+from epnas_tf.tuner import keras_callbacks
 
 VALIDATION_SPLIT = 0.2
 
@@ -73,10 +74,13 @@ def data_of(x: Any, y: Any, arguments: dict[str, Any], seed: int) -> Data:
     validation_data = given.pop("validation_data", None)
     split = given.pop("validation_split", VALIDATION_SPLIT)
     weights, by_label = given.pop("sample_weight", None), given.pop("class_weight", None)
+    callbacks = given.pop("callbacks", None)
+    if callbacks:
+        raise ValueError(keras_callbacks.refusal(callbacks))
     if given:
         raise ValueError(
             "search() takes x, y, validation_data, validation_split, sample_weight, class_weight, "
-            f"epochs, batch_size and verbose, got {sorted(given)}"
+            f"epochs, batch_size, verbose and on_trial_end, got {sorted(given)}"
         )
     if weights is not None and isinstance(x, Data | tf.data.Dataset | keras.utils.PyDataset):
         raise ValueError(

@@ -37,6 +37,7 @@ from epnas_tf.tuner import durable, inputs, last_measures, outcomes, session
 from epnas_tf.tuner.durable import DurableTuner, Trial
 from epnas_tf.tuner.listeners.console import Console
 from epnas_tf.tuner.listeners.results import ResultsWriter
+from epnas_tf.tuner.listeners.told import Told, telling
 from epnas_tf.tuner.models import Models, SpecHyperModel
 from epnas_tf.tuner.oracle import EPNASOracle
 from epnas_tf.tuner.run_limits import RunWatch
@@ -152,13 +153,15 @@ class EPNASTuner(DurableTuner):
 
     # Searching
 
-    def search(self, x: Any, y: Any = None, **kwargs: Any) -> None:
+    def search(self, x: Any, y: Any = None, *, on_trial_end: Told = None, **kwargs: Any) -> None:
         """Searches networks for the data.
 
         Args:
           x: images, a finite tf.data.Dataset of (image, label), batched or not, a
             `keras.utils.PyDataset` of such batches, or a `data.dataset.Data`.
           y: labels, where x holds images alone.
+          on_trial_end: called with a `TrialRecord` after each trial, once its files are written;
+            what it raises ends the search. A worker calls none, its chief does.
           **kwargs: as `fit` knows them: `validation_data`, `validation_split` (default 0.2),
             `sample_weight`, `class_weight` (a weight by label, or "balanced"), `epochs`,
             `batch_size`, `verbose`. Weights act on the training loss alone.
@@ -169,13 +172,11 @@ class EPNASTuner(DurableTuner):
           BlockingIOError: another process searches in this project.
         """
         devices.refuse_scope()
-        verbose = kwargs.pop("verbose", None)
-        if verbose is not None:
-            self.console.verbose = 1 if verbose == "auto" else int(verbose)
+        self.console.speak(kwargs.pop("verbose", None))
         overrides = inputs.overrides_of(kwargs)
         data = inputs.data_of(x, y, kwargs, self._oracle.settings.seed)
         plan = self.plan(data, overrides)
-        with self.session.claimed():
+        with self.session.claimed(), telling(self._oracle, on_trial_end):
             self.run(plan)
             last_measures.store(self, data)
 

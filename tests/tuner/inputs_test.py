@@ -48,8 +48,8 @@ def test_nothing_is_as_good_as_not_said(images):
 
 
 def test_other_arguments_are_named(images):
-    with pytest.raises(ValueError, match=r"search\(\) takes x, y, .* got \['a', 'callbacks'\]"):
-        data_of(*images, {"callbacks": [], "a": 1}, 0)
+    with pytest.raises(ValueError, match=r"search\(\) takes x, y, .* got \['a', 'b'\]"):
+        data_of(*images, {"callbacks": [], "b": 2, "a": 1}, 0)
 
 
 @pytest.mark.parametrize("batch", [0, 7, 36])

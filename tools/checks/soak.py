@@ -21,11 +21,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from absl import app, flags
 
+import epnas_tf
 from epnas_tf import command_line
 from epnas_tf.report.trajectory import trajectory
 
@@ -75,20 +75,19 @@ def memory(
     """
     import psutil
 
-    from epnas_tf import run
-
     episodes = children  # more than enough
     arguments = [*networks, "--epochs=1", f"--episodes={episodes}", f"--max_trials={children}"]
     config = command_line.parse(["", *arguments, f"--work_dir={work_dir}", "--verbosity=0"])
     process, used = psutil.Process(), []
 
-    def note(oracle: Any, finished: Any) -> None:
-        if not finished.proposal.reuse:
-            used.append(process.memory_info().rss)
-        if not finished.proposal.reuse and not len(used) % max(1, children // 10):
+    def note(record: epnas_tf.TrialRecord) -> None:
+        if record.done == len(used):  # repeated, risen or of the end: none of `children`
+            return
+        used.append(process.memory_info().rss)
+        if not len(used) % max(1, children // 10):
             print(f"{len(used)} children: {used[-1] / 2**20:.0f} MiB", flush=True)
 
-    run.search(config, listeners=[note])
+    epnas_tf.search(config, on_trial_end=note)
     early, late = used[since - 1], used[-1]
     print(f"growth from child {since} to {len(used)}: {late / early - 1:+.1%}")
     return late / early - 1 < growth

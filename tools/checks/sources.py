@@ -25,7 +25,7 @@ LAYERS = (
     ("tuner",),
     ("config",),
     ("command_line", "resolve", "result"),
-    ("final", "run"),
+    ("final", "run", "predicting"),
     ("epnas_tf", "studies"),
     ("tools",),
 )
@@ -33,12 +33,13 @@ _BASE = frozenset(LAYERS[0])
 _KERAS = frozenset({"backend", "global_state"})
 
 # Rooms that may import fewer than all lower ones: images know no networks, training knows no
-# search and no files, a report reads files alone.
+# search and no files, a report reads files alone, predictions need no search.
 NARROWER: Mapping[str, Set[str]] = {
     "data": _BASE | {"backend"},
     "sharing": _BASE | _KERAS | {"architecture", "modeling", "workdir"},
     "training": _BASE | _KERAS | {"architecture", "modeling", "data", "sharing"},
     "report": frozenset({"architecture", "searching", "workdir"}),
+    "predicting": _BASE | _KERAS | {"data"},
     "epnas_tf": frozenset({"version"}),
 }
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from epnas_tf.data import arrays, copies, decoding, image_folder, image_header
+from epnas_tf.data import arrays, copies, image_file, image_folder
 from epnas_tf.data.arrays import Split
 from epnas_tf.data.decoding import UnreadableImageError
 from epnas_tf.data.image_folder import Files, Folder
@@ -20,9 +18,6 @@ from epnas_tf.data.sources.common import DEFAULT_SIZE, Raw, Request
 
 # Files named one by one in the warning about those that were skipped.
 _MAX_NAMED = 20
-# Of larger images than this, one is decoded at a time.
-_LARGE_PIXELS = 2**22
-_one_large = threading.Lock()
 
 
 def load(path: str, request: Request) -> Raw:
@@ -86,10 +81,7 @@ class _Reader:
     def _read(self, path: Path) -> np.ndarray | str:
         """Returns the resized image, or why the file is none that can be taken."""
         try:
-            content = path.read_bytes()
-            large = image_header.pixels(content) > _LARGE_PIXELS
-            with _one_large if large else contextlib.nullcontext():
-                return arrays.resize(decoding.decode(content), self._size).numpy()
+            return image_file.read(path, (self._size, self._size))
         except (UnreadableImageError, OSError) as error:
             return str(error)
 

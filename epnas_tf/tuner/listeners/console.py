@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import textwrap
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.report import forecast
@@ -36,6 +37,11 @@ class Console:
         self._said = ""
         self._timing = Timing()
         self.progress = Progress(self._timing)
+
+    def speak(self, verbose: Any) -> None:
+        """Takes `verbose` as `fit` knows it: a number, or "auto"; None changes nothing."""
+        if verbose is not None:
+            self.verbose = 1 if verbose == "auto" else int(verbose)
 
     @contextlib.contextmanager
     def watching(
