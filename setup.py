@@ -67,6 +67,7 @@ setuptools.setup(
     },
     entry_points={
         "console_scripts": [
+            "epnas_export=epnas_tf.tools.export:run",
             "epnas_report=epnas_tf.tools.report:run",
             "epnas_retrain=epnas_tf.tools.retrain:run",
             "epnas_search=epnas_tf.tools.search:run",
