@@ -63,7 +63,8 @@ def of_any_size(model: keras.Model) -> keras.Model:
         dtype=float32,
         name="resize",
     )
-    return keras.Model(pixels, model(resize(pixels)), name=model.name)
+    # Said, since the layer that resizes would have those behind it run in training mode.
+    return keras.Model(pixels, model(resize(pixels), training=False), name=model.name)
 
 
 @global_state.set_aside()
@@ -80,3 +81,29 @@ def of_one_size(model: keras.Model, dtype: str, batch: int | None) -> keras.Mode
     if dtype != global_state.FLOAT32:
         as_float = keras.ops.cast(pixels, global_state.FLOAT32)
     return keras.Model(pixels, model(as_float), name=model.name)
+
+
+# Klambauer et al., https://arxiv.org/abs/1706.02515: selu(x) = scale * (x if x > 0, else alpha *
+# (exp(x) - 1)).
+_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
+
+@global_state.set_aside()
+def for_integers(model: keras.Model) -> keras.Model:
+    """Returns the model with its selus as sums of elu and relu, for a converter to integers.
+
+    LiteRT knows no selu. As its converter takes it apart, the exponential of a large input decides
+    how fine the steps of all others are, and nothing is left of the network.
+    """
+
+    def in_its_place(layer: keras.Layer) -> keras.Layer:
+        if getattr(layer, "activation", None) is not keras.activations.selu:
+            return layer
+        return keras.layers.Lambda(_selu, dtype=layer.dtype_policy, name=layer.name)
+
+    return keras.models.clone_model(model, clone_function=in_its_place, recursive=True)
+
+
+def _selu(inputs: keras.KerasTensor) -> keras.KerasTensor:
+    negative = _SELU_SCALE * _SELU_ALPHA  # where elu(x) is exp(x) - 1 and relu(x) is 0
+    return negative * keras.ops.elu(inputs) + (_SELU_SCALE - negative) * keras.ops.relu(inputs)

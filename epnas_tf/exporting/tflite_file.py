@@ -3,38 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+import re
 
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
 _FLOATS = (schema.TensorType.FLOAT32, schema.TensorType.FLOAT16)
-
-# At its ends a file of integers changes the type of what goes in and comes out.
+# They compute nothing: they stand at a file's ends, and about what computes with floats.
 _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 
 
 @dataclasses.dataclass(frozen=True)
 class FloatOperation:
-    """An operation that reads or gives floating-point numbers.
+    """An operation that computes with floating-point numbers.
 
     Attributes:
       kind: such as CONV_2D.
-      output: name of what it gives, which tells the Keras layer.
+      layer: name of the Keras layer that it comes from.
     """
 
     kind: str
-    output: str
+    layer: str
 
     def __str__(self) -> str:
-        return f"{self.kind} ({self.output})"
+        return f"{self.kind} of {self.layer}"
 
 
 def float_operations(content: bytes) -> tuple[FloatOperation, ...]:
-    """Returns what a file of integers still computes with floats, in the order of its operations.
-
-    What turns its input into integers and its output into floats is left out.
+    """Returns what a file computes with floats, in the order of its operations.
 
     Args:
       content: of the file.
@@ -42,20 +39,29 @@ def float_operations(content: bytes) -> tuple[FloatOperation, ...]:
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     found = []
     for graph in model.subgraphs:
-        ends = {*graph.inputs, *graph.outputs}
         for operation in graph.operators:
             kind = flatbuffer_utils.opcode_to_name(model, operation.opcodeIndex)
-            touched = [index for index in (*operation.inputs, *operation.outputs) if index >= 0]
-            if kind in _CONVERSIONS and not ends.isdisjoint(touched):
-                continue
-            if any(graph.tensors[index].type in _FLOATS for index in touched):
-                output = graph.tensors[operation.outputs[0]].name
-                found.append(FloatOperation(kind, _text(output)))
+            touched = [*operation.inputs, *operation.outputs]
+            types = [graph.tensors[index].type for index in touched if index >= 0]
+            if kind not in _CONVERSIONS and any(each in _FLOATS for each in types):
+                name = graph.tensors[operation.outputs[0]].name
+                found.append(FloatOperation(kind, layer_of(name.decode(errors="replace"))))
     return tuple(found)
 
 
+def layer_of(tensor: str) -> str:
+    """Returns the Keras layer that a tensor comes from, the tensor's own name where it says none.
+
+    A tensor's name is the path of its operation through models and layers, each numbered; of what
+    was fused the last is the one with weights. Example: net_1/stem_relu_1/Relu;net_1/stem_conv_1/
+    convolution comes from stem_conv.
+    """
+    path = tensor.rpartition(";")[2].split("/")
+    return re.sub(r"_\d+$", "", path[-2]) if len(path) > 1 else tensor
+
+
 def input_scale(content: bytes) -> tuple[float, int] | None:
-    """Returns what a step of the file's integer input is worth, and which stands for 0.
+    """Returns what a step of a file's integer input is worth, and which integer stands for 0.
 
     Args:
       content: of the file.
@@ -65,11 +71,7 @@ def input_scale(content: bytes) -> tuple[float, int] | None:
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     (graph,) = model.subgraphs
-    quantised = graph.tensors[graph.inputs[0]].quantization
-    if quantised is None or quantised.scale is None or not len(quantised.scale):
+    steps = graph.tensors[graph.inputs[0]].quantization
+    if steps is None or steps.scale is None or not len(steps.scale):
         return None
-    return float(np.float32(quantised.scale[0])), int(quantised.zeroPoint[0])
-
-
-def _text(name: Any) -> str:
-    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+    return float(np.float32(steps.scale[0])), int(steps.zeroPoint[0])

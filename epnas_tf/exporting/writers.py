@@ -68,8 +68,14 @@ def _write_saved_model(network: Network, path: str) -> None:
     model = models.of_any_size(network.model)
     archive = keras.export.ExportArchive()
     archive.track(tf.saved_model.Asset(network.labels))
-    archive.track_and_add_endpoint("serve", model, [keras.InputSpec(shape=model.input_shape)])
+    archive.track_and_add_endpoint("serve", model, [_spec(model)])
     archive.write_out(path, verbose=False)
+
+
+def _spec(model: keras.Model) -> keras.InputSpec:
+    """Returns what a model takes, as Keras' exports ask for it."""
+    pixels = model.inputs[0]
+    return keras.InputSpec(dtype=pixels.dtype, shape=pixels.shape, name="pixels")
 
 
 def _write_litert(network: Network, path: str) -> None:
@@ -90,10 +96,8 @@ def _write_int8(network: Network, path: str) -> None:
       ValueError: the converter has made something else of a pixel than its value.
     """
     of_bytes = network.source.of_bytes
-    # Pixels come in as float32 here: as bytes the converter would leave their cast among floats.
-    model = models.of_one_size(network.model, global_state.FLOAT32, batch=1)
     _convert(
-        model,
+        integer_model(network),
         path,
         {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
         optimizations=[tf.lite.Optimize.DEFAULT],
@@ -106,6 +110,14 @@ def _write_int8(network: Network, path: str) -> None:
 
 
 _BUILT_IN = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
+
+
+def integer_model(network: Network) -> keras.Model:
+    """Returns the model that is turned into integers.
+
+    It takes pixels as float32: the converter would leave a cast of bytes among floats.
+    """
+    return models.of_one_size(models.for_integers(network.model), global_state.FLOAT32, batch=1)
 
 
 def samples(network: Network) -> Iterator[list[np.ndarray]]:
@@ -128,7 +140,7 @@ def _convert(model: keras.Model, path: str, target_spec: dict[str, Any], **setti
 def _write_onnx(network: Network, path: str) -> None:
     model = models.of_one_size(network.model, network.source.dtype, batch=None)
     with global_state.set_aside():
-        model.export(path, format="onnx", verbose=False)
+        model.export(path, format="onnx", verbose=False, input_signature=[_spec(model)])
 
 
 FORMATS: Mapping[str, Format] = {
