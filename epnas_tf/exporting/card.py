@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 
 from epnas_tf.architecture.limits import Constraint
@@ -54,7 +55,14 @@ def text(export: Export, source: Source, versions: Mapping[str, str]) -> str:
         _usage(export),
         _making(source, versions),
     )
-    return "\n".join(line for part in parts for line in [*part, ""]).rstrip() + "\n"
+    lines = "\n".join(line for part in parts for line in [*part, ""]).rstrip() + "\n"
+    return _without_home(lines)
+
+
+def _without_home(text: str) -> str:
+    """Returns a text that does not tell whose machine it comes from."""
+    home = os.path.expanduser("~")
+    return text if len(home) < 2 else text.replace(home, "~")
 
 
 def _head(export: Export, source: Source) -> Iterator[str]:
@@ -148,13 +156,17 @@ def _shape(file: ExportedFile) -> str:
 def _usage(export: Export) -> Iterator[str]:
     yield "## Use"
     yield ""
-    yield f"`epnas_predict {export.name} IMAGE...` in the folder above; from a program of your own:"
-    for file in export.files:
-        snippet = _USES[file.format.partition("_")[0] if "litert" in file.format else file.format]
-        filled = snippet.format(
-            path=file.path, dtype=file.dtype, shape=_shape(file), channels=export.input_shape[2]
-        )
-        yield from ("", "```python", filled, "```")
+    yield "`epnas_predict FOLDER IMAGE...` with this folder; from a program of your own:"
+    by_runtime = {_runtime(file): file for file in reversed(export.files)}
+    for runtime, file in reversed(by_runtime.items()):
+        channels = export.input_shape[2]
+        values = {"path": file.path, "dtype": file.dtype, "shape": _shape(file)}
+        yield from ("", "```python", _USES[runtime].format(channels=channels, **values), "```")
+
+
+def _runtime(file: ExportedFile) -> str:
+    """Returns what `_USES` calls the program that runs a file."""
+    return "litert" if file.format.startswith("litert") else file.format
 
 
 def _making(source: Source, versions: Mapping[str, str]) -> Iterator[str]:

@@ -10,7 +10,7 @@ import tempfile
 
 import keras
 
-from epnas_tf.exporting import card, checks, export_json, files, models, versions
+from epnas_tf.exporting import card, checks, export_json, files, models, versions, writers
 from epnas_tf.exporting.result import Export, ExportedFile
 from epnas_tf.exporting.settings import FileSettings
 from epnas_tf.exporting.source import Images, Source
@@ -35,10 +35,12 @@ def write(
       folder: that is to hold them; what an earlier export left there goes.
 
     Raises:
+      SettingError: a format needs an extra that is not installed.
       ValueError: the folder holds files of these names that no export wrote.
       ReloadError: a file cannot be loaded or run by another program.
       DisagreementError: a file of floats does not agree with the network.
     """
+    writers.check_installed(settings.formats)
     refuse_foreign(folder)
     with tempfile.TemporaryDirectory() as draft:
         labels = os.path.join(draft, LABELS)

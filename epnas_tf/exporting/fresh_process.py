@@ -15,6 +15,8 @@ import numpy as np
 _PROGRAM = pathlib.Path(__file__).with_name("reload.py")
 # Of what a process that failed has said.
 _MOST_LINES = 20
+# For so long single runs are timed.
+TIMED_SECONDS = 2.0
 
 # The processor alone: there an accelerator's shorter floats cannot blur the comparison, and there
 # the latency is measured. TensorFlow's notes on its build help nobody.
@@ -54,15 +56,17 @@ def run(runtime: str, path: str, images: np.ndarray, *, one_at_a_time: bool) -> 
     """
     with tempfile.TemporaryDirectory() as folder:
         here = pathlib.Path(folder)
+        images_file = here / "images.npy"
         job = {
             "runtime": runtime,
             "path": os.path.abspath(path),
-            "images": str(here / "images.npy"),
+            "images": str(images_file),
             "outputs": str(here / "outputs.npy"),
             "answer": str(here / "answer.json"),
             "one_at_a_time": one_at_a_time,
+            "seconds": TIMED_SECONDS,
         }
-        np.save(job["images"], images)
+        np.save(images_file, images)
         (here / "job.json").write_text(json.dumps(job), encoding="utf-8")
         # -P: what lies beside the program is not importable, as its whole package else would be.
         finished = subprocess.run(

@@ -63,7 +63,7 @@ def of_any_size(model: keras.Model) -> keras.Model:
         dtype=float32,
         name="resize",
     )
-    # Said, since the layer that resizes would have those behind it run in training mode.
+    # Said, since the layer that resizes has those behind it train where nobody says otherwise.
     return keras.Model(pixels, model(resize(pixels), training=False), name=model.name)
 
 

@@ -22,9 +22,9 @@ Predict = Callable[[np.ndarray], np.ndarray]
 # Images at once where the file takes several, for outputs; it is timed on one at a time.
 _BATCH = 256
 
-# A runtime's first runs make its plans; then it is timed for so long, within these numbers of runs.
-_WARM_UP_SECONDS = 0.3
-_TIMED_SECONDS = 2.0
+# A runtime's first runs make its plans: the share of the time that goes before what is timed.
+_WARM_UP = 0.15
+# Runs that are timed, whatever the time.
 _LEAST_RUNS, _MOST_RUNS = 30, 2000
 
 
@@ -102,7 +102,7 @@ def _one_thread_of_tensorflow() -> Any:
     return tf
 
 
-def _latencies(predict: Predict, images: np.ndarray) -> list[float]:
+def _latencies(predict: Predict, images: np.ndarray, seconds: float) -> list[float]:
     """Returns the seconds of runs on one image each, in turn, once the runtime is warm."""
     run = 0
 
@@ -114,11 +114,11 @@ def _latencies(predict: Predict, images: np.ndarray) -> list[float]:
         predict(image)
         return time.perf_counter() - start
 
-    warm = time.perf_counter() + _WARM_UP_SECONDS
+    warm = time.perf_counter() + _WARM_UP * seconds
     while time.perf_counter() < warm:
         timed()
     found: list[float] = []
-    enough = time.perf_counter() + _TIMED_SECONDS
+    enough = time.perf_counter() + seconds
     while len(found) < _LEAST_RUNS or (time.perf_counter() < enough and len(found) < _MOST_RUNS):
         found.append(timed())
     return found
@@ -137,7 +137,7 @@ def main(job_path: str) -> None:
     outputs = [predict(np.array(images[start : start + batch])) for start in starts]
     np.save(job["outputs"], np.concatenate(outputs))
     # What only carries pixels must not cost time that is taken for the network's.
-    latencies = _latencies(predict, np.array(images[:_BATCH]))
+    latencies = _latencies(predict, np.array(images[:_BATCH]), job["seconds"])
     with open(job["answer"], "w", encoding="utf-8") as file:
         json.dump({"runtime": runtime, "latencies": latencies}, file)
 

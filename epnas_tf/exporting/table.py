@@ -16,7 +16,7 @@ def render(exports: Sequence[Export]) -> str:
     Args:
       exports: of one or more networks.
     """
-    rows = [_HEADS]
+    rows: list[tuple[str, ...]] = [_HEADS]
     for export in exports:
         params, flops = (_use(export, name) for name in ("params", "flops"))
         rows.append(
@@ -40,7 +40,7 @@ def _cells(file: ExportedFile, params: str, flops: str) -> tuple[str, ...]:
         flops,
         _share(file.accuracy),
         f"{file.difference:.1g}",
-        *(f"{1e3 * seconds:.2f} ms" for seconds in (file.latency.median, file.latency.p95)),
+        *(f"{1e3 * seconds:.3g} ms" for seconds in (file.latency.median, file.latency.p95)),
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import epnas_tf.backend
 
 import dataclasses
+import importlib.util
 import pathlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -16,6 +17,7 @@ import tensorflow as tf
 from epnas_tf import global_state
 from epnas_tf.exporting import models, tflite_file
 from epnas_tf.exporting.source import Images, Source
+from epnas_tf.fields import SettingError
 
 LABELS = "labels.txt"
 
@@ -65,11 +67,16 @@ def _write_keras(network: Network, path: str) -> None:
 
 
 def _write_saved_model(network: Network, path: str) -> None:
+    """Writes what Keras' own export writes, and the classes' names as an asset, which it cannot."""
     model = models.of_any_size(network.model)
-    archive = keras.export.ExportArchive()
-    archive.track(tf.saved_model.Asset(network.labels))
-    archive.track_and_add_endpoint("serve", model, [_spec(model)])
-    archive.write_out(path, verbose=False)
+    served = tf.Module()
+    served.labels = tf.saved_model.Asset(network.labels)
+    served.network = [variable.value for variable in model.variables]
+    specs = [tf.TensorSpec(model.input_shape, model.inputs[0].dtype, name="pixels")]
+    with global_state.set_aside():
+        served.serve = tf.function(model, input_signature=specs, autograph=False)
+        signatures = {"serving_default": served.serve, "serve": served.serve}
+        tf.saved_model.save(served, path, signatures=signatures)
 
 
 def _spec(model: keras.Model) -> keras.InputSpec:
@@ -135,6 +142,15 @@ def samples(network: Network) -> Iterator[list[np.ndarray]]:
 def _convert(model: keras.Model, path: str, target_spec: dict[str, Any], **settings: Any) -> None:
     """Writes a LiteRT file; its settings are those of TensorFlow's converter."""
     model.export(path, format="litert", verbose=False, target_spec=target_spec, **settings)
+
+
+def check_installed(formats: Collection[str]) -> None:
+    """Raises SettingError where a format needs an extra that is not installed."""
+    missing = [name for name in ("tf2onnx", "onnxruntime") if not importlib.util.find_spec(name)]
+    if "onnx" in formats and missing:
+        raise SettingError(
+            "formats", f"must leave out onnx without {missing[0]}: pip install epnas_tf[onnx]"
+        )
 
 
 def _write_onnx(network: Network, path: str) -> None:

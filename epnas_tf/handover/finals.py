@@ -66,9 +66,9 @@ def _source(values: Mapping[str, Any]) -> Source:
     height, width, channels = (int(untrusted.number(size)) for size in data["input_shape"])
     trained = (
         f"trained to the end by the recipe {values['recipe']} with seed {values['seed']}, "
-        f"in {values['epochs']} epochs, on {data['train_images']} images: {values['accuracy']:.4f} of "
-        f" {values['images']} {values['measured_on']} images (95% interval {low:.4f} to "
-        f"{high:.4f})"
+        f"in {values['epochs']} epochs, on {data['train_images']} images: {values['accuracy']:.4f} "
+        f"of {values['images']} {values['measured_on']} images (95% interval {low:.4f} "
+        f"to {high:.4f})"
     )
     return Source(
         name=values["slot"] or "network",

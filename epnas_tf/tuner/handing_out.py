@@ -77,12 +77,12 @@ class HandsOutModels(DurableTuner):
 
     def _images(self, x: Any, y: Any, arguments: dict[str, Any]) -> Data:
         """Returns the images of the search; raises ValueError for others, or without any."""
-        if x is None and self._evaluator is None:
-            raise ValueError(
-                "export() needs images to make and to measure files with: give x and y as search() "
-                "took them"
-            )
         if x is None:
+            if self._evaluator is None:
+                raise ValueError(
+                    "export() needs images to make and to measure files with: give x and y as "
+                    "search() took them"
+                )
             return self._evaluator.data
         data = inputs.data_of(x, y, arguments, self._oracle.settings.seed)
         self.session.check_images(data)
