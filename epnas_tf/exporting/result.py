@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -59,10 +60,13 @@ class ExportedFile:
         """Returns the file that export.json describes; raises as `untrusted.reading` expects."""
         if values["format"] not in FORMATS:
             raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {values['format']}")
+        path = str(values["path"])
+        if os.path.isabs(path) or os.pardir in path.split("/"):
+            raise ValueError(f"path must be within the folder, got {path!r:.80}")
         latency = values["latency"]
         return cls(
             format=values["format"],
-            path=str(values["path"]),
+            path=path,
             bytes=int(untrusted.number(values["bytes"])),
             dtype=str(values["dtype"]),
             shape=tuple(None if n is None else int(untrusted.number(n)) for n in values["shape"]),

@@ -76,5 +76,6 @@ def _notes(exports: Sequence[Export]) -> list[str]:
 def _float_text(operations: Sequence[str]) -> str:
     if not operations:
         return "no operation is left that computes with floats"
-    named = ", ".join(operations)
-    return f"{len(operations)} operations are left that compute with floats: {named}"
+    named, count = ", ".join(operations), len(operations)
+    words = "operation is left that computes" if count == 1 else "operations are left that compute"
+    return f"{count} {words} with floats: {named}"

@@ -50,14 +50,14 @@ def float_operations(content: bytes) -> tuple[FloatOperation, ...]:
 
 
 def layer_of(tensor: str) -> str:
-    """Returns the Keras layer that a tensor comes from, the tensor's own name where it says none.
+    """Returns the Keras layer that a tensor comes from, "outputs" where it is the file's last.
 
     A tensor's name is the path of its operation through models and layers, each numbered; of what
     was fused the last is the one with weights. Example: net_1/stem_relu_1/Relu;net_1/stem_conv_1/
     convolution comes from stem_conv.
     """
     path = tensor.rpartition(";")[2].split("/")
-    return re.sub(r"_\d+$", "", path[-2]) if len(path) > 1 else tensor
+    return re.sub(r"_\d+$", "", path[-2]) if len(path) > 1 else "outputs"
 
 
 def input_scale(content: bytes) -> tuple[float, int] | None:
