@@ -34,7 +34,8 @@ def main(argv: Sequence[str]) -> int:
         return 0
     try:
         with terminal.escaping(), interrupts.listening():
-            epnas_tf.export(**_said(argv))
+            said = _said(argv)  # before TensorFlow is imported for what comes next
+            epnas_tf.export(**said)
     except ConfigError as error:
         return _say(str(error), 2)
     except interrupts.Stopped as stopped:
@@ -58,7 +59,7 @@ def _said(argv: Sequence[str]) -> dict[str, Any]:
     if leftovers:
         raise ConfigError(f"{leftovers[0]!r} is no flag; flags are written --name=value")
     said = {name: read(known[name], values[name].value) for name in known if values[name].present}
-    ExportConfig(**said)  # before TensorFlow is imported
+    ExportConfig(**said)
     return said
 
 

@@ -126,11 +126,13 @@ def selected(config: ExportConfig, search: Search) -> Iterator[Trained]:
 
 
 def _of_final(final: Final, search: Search) -> Trained:
-    """Returns the network of a final training; raises ValueError where it is of other images."""
+    """Returns the network of a final training; raises ConfigError where it is of other images."""
     source, data = final.source, search.data
     theirs = (source.input_shape, source.full_scale, source.class_names)
     if theirs != (data.input_shape, data.full_scale, data.classes.names):
-        raise ValueError(f"{final.folder} must be a final training on the images of the search")
+        raise ConfigError(
+            f"{flag('final', final.folder)}: must be a final training on the images of the search"
+        )
     return Trained(lambda: _load(final.model_file), source, f"its final training in {final.folder}")
 
 

