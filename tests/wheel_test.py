@@ -68,7 +68,8 @@ def test_presets_are_found_in_the_package(wheel):
 def test_the_commands_exist(wheel, tmp_path):
     scripts = pathlib.Path(sysconfig.get_path("scripts"))
     names = [entry.name for entry in wheel.entry_points.select(group="console_scripts")]
-    assert sorted(names) == ["epnas_predict", "epnas_report", "epnas_retrain", "epnas_search"]
+    commands = ["export", "predict", "report", "retrain", "search"]
+    assert sorted(names) == [f"epnas_{command}" for command in commands]
     finished = subprocess.run(
         [scripts / "epnas_search", "--preset=nope"],
         cwd=tmp_path,

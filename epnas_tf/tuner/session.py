@@ -223,6 +223,14 @@ class Session:
         """Raises ValueError where the folder holds another search than the planned one."""
         self._compare(plan.project)
 
+    def check_images(self, data: Data) -> None:
+        """Raises ValueError where these are not the images that the project's networks know."""
+        if self.known_project().settings.get("data") != splits_of(data):
+            raise ValueError(
+                f"the images and labels must be those of the search in {self.work_dir.path}, split "
+                "alike; they have changed"
+            )
+
     def _compare(self, asked: Project) -> None:
         if self.project is None:
             return

@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import keras
-import numpy as np
 import tensorflow as tf
 from keras_tuner import errors
 
@@ -34,7 +32,8 @@ from epnas_tf.training.schedule import Schedule
 from epnas_tf.training.settings import EarlyStopping
 from epnas_tf.training.trainer import Updates
 from epnas_tf.tuner import durable, inputs, last_measures, outcomes, session
-from epnas_tf.tuner.durable import DurableTuner, Trial
+from epnas_tf.tuner.durable import Trial
+from epnas_tf.tuner.handing_out import HandsOutModels
 from epnas_tf.tuner.listeners.console import Console
 from epnas_tf.tuner.listeners.results import ResultsWriter
 from epnas_tf.tuner.listeners.told import Told, telling
@@ -64,7 +63,7 @@ EXPECTED_FAILURES = (
 POLL_SECONDS = 0.05
 
 
-class EPNASTuner(DurableTuner):
+class EPNASTuner(HandsOutModels):
     """Trains and measures the networks of an EPNASOracle.
 
     Used as any Keras Tuner tuner: `search(x, y, validation_data=...)`, `results_summary()`,
@@ -285,23 +284,6 @@ class EPNASTuner(DurableTuner):
         """Returns the epochs of a rung; raises RuntimeError before the data are known."""
         rungs = self._oracle.settings.rung_epochs
         return self.schedule.epochs * rungs[rung] // rungs[0]
-
-    # Models
-
-    def load_model(self, trial: Trial) -> keras.Model:
-        """Returns a trial's trained model of the images as `search` took them, compiled."""
-        return self.models.of_pixels(self.models.trained(trial))
-
-    def encode_labels(self, y: Any) -> np.ndarray:
-        """Returns labels as the models take them: int32 [n] from 0, or one-hot where y was so.
-
-        Args:
-          y: labels as `search` was given them: text, numbers, truth values or one-hot rows.
-
-        Raises:
-          ValueError: one stands for no class of the search.
-        """
-        return self.models.encode_labels(y)
 
     # What a person reads
 

@@ -10,6 +10,7 @@ import contextlib
 import datetime
 import os
 import secrets
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -77,6 +78,16 @@ def names(folder: str) -> list[str]:
 def remove(path: str) -> None:
     """Deletes a file."""
     _gfile().remove(path) if is_remote(path) else os.remove(path)
+
+
+def remove_all(path: str) -> None:
+    """Deletes a file, or a folder with all that is in it."""
+    if is_remote(path):
+        _gfile().rmtree(path) if _gfile().isdir(path) else _gfile().remove(path)
+    elif os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    else:
+        os.remove(path)
 
 
 def remove_folder(folder: str) -> None:

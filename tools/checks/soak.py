@@ -78,7 +78,8 @@ def memory(
     episodes = children  # more than enough
     arguments = [*networks, "--epochs=1", f"--episodes={episodes}", f"--max_trials={children}"]
     config = command_line.parse(["", *arguments, f"--work_dir={work_dir}", "--verbosity=0"])
-    process, used = psutil.Process(), []
+    process = psutil.Process()
+    used: list[int] = []
 
     def note(record: epnas_tf.TrialRecord) -> None:
         if record.done == len(used):  # repeated, risen or of the end: none of `children`

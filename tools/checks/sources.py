@@ -22,10 +22,12 @@ LAYERS = (
     ("sharing",),
     ("training",),
     ("report",),
+    ("exporting",),
     ("tuner",),
     ("config",),
     ("command_line", "resolve", "result"),
     ("final", "run", "predicting"),
+    ("handover",),
     ("epnas_tf", "studies"),
     ("tools",),
 )
@@ -33,13 +35,15 @@ _BASE = frozenset(LAYERS[0])
 _KERAS = frozenset({"backend", "global_state"})
 
 # Rooms that may import fewer than all lower ones: images know no networks, training knows no
-# search and no files, a report reads files alone, predictions need no search.
+# search and no files, a report reads files alone, an exported network may come from anywhere,
+# predictions need no search.
 NARROWER: Mapping[str, Set[str]] = {
     "data": _BASE | {"backend"},
     "sharing": _BASE | _KERAS | {"architecture", "modeling", "workdir"},
     "training": _BASE | _KERAS | {"architecture", "modeling", "data", "sharing"},
     "report": frozenset({"architecture", "searching", "workdir"}),
     "predicting": _BASE | _KERAS | {"data"},
+    "exporting": _BASE | _KERAS | {"architecture", "data", "workdir", "report"},
     "epnas_tf": frozenset({"version"}),
 }
 
@@ -57,6 +61,7 @@ PURE: Mapping[str, Set[str]] = {
     "searching": {"numpy"},
     "workdir": set(),
     "report": {"numpy"},
+    "exporting": {"numpy"},
     "config": set(),
     "command_line": {"absl"},
     "final": {"numpy"},
@@ -70,6 +75,14 @@ NOT_PURE = frozenset(
         "epnas_tf/final/run.py",
         "epnas_tf/final/settled.py",
         "epnas_tf/final/training.py",
+        "epnas_tf/exporting/checks.py",
+        "epnas_tf/exporting/files.py",
+        "epnas_tf/exporting/folder.py",
+        "epnas_tf/exporting/losses.py",
+        "epnas_tf/exporting/models.py",
+        "epnas_tf/exporting/reload.py",
+        "epnas_tf/exporting/tflite_file.py",
+        "epnas_tf/exporting/writers.py",
         "epnas_tf/searching/policies/lstm.py",
         "epnas_tf/searching/policies/network.py",
         "epnas_tf/workdir/weights.py",
