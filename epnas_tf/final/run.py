@@ -22,6 +22,7 @@ from epnas_tf.fields import ConfigError, SettingError, flag
 from epnas_tf.final import found, measurement, recipes, result, settled, table, training
 from epnas_tf.final.found import Found
 from epnas_tf.final.history import History
+from epnas_tf.final.progress import Progress
 from epnas_tf.final.result import FinalResult, TrainedData
 from epnas_tf.final.settings import Recipe, RetrainConfig
 from epnas_tf.final.training import Parts, Trained
@@ -104,25 +105,28 @@ class _Task:
         storage.write_atomic(self.folder.flags, fields.flags_text(settings))
         if self.config.verbosity:
             say(self._introduction())
-        history = History(self.folder.history, self.plan.epochs)
+        history, progress = History(self.folder.history, self.plan.epochs), Progress()
+        drawn = progress.shown() if self.config.verbosity else contextlib.nullcontext()
 
         def on_epochs(epochs: Sequence[EpochResult]) -> None:
             history.add(epochs)
             if self.config.verbosity:
-                say(history.line(epochs))
+                progress.write(history.line(epochs))
 
         data, seed = self.parts.data, randomness.seed_of(self.config.seed, "final")
         with memory.child_graphs():
             network = self._built(seed)
-            trained = training.train(
-                network,
-                self.parts,
-                self.plan,
-                seed=seed,
-                strategy=self.strategy,
-                state_file=self.folder.state,
-                on_epochs=on_epochs,
-            )
+            with drawn:
+                trained = training.train(
+                    network,
+                    self.parts,
+                    self.plan,
+                    seed=seed,
+                    strategy=self.strategy,
+                    state_file=self.folder.state,
+                    on_epochs=on_epochs,
+                    on_updates=progress.on_updates,
+                )
             with self.strategy.scope():
                 model = with_normalisation(network, data.full_scale, data.mean, data.std)
             weights.write_model(model, self.folder.model)

@@ -72,6 +72,7 @@ NOT_PURE = frozenset(
     {
         "epnas_tf/final/found.py",
         "epnas_tf/final/measurement.py",
+        "epnas_tf/final/progress.py",
         "epnas_tf/final/run.py",
         "epnas_tf/final/settled.py",
         "epnas_tf/final/training.py",

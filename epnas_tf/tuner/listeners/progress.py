@@ -26,7 +26,7 @@ from epnas_tf.tuner.oracle import EPNASOracle
 _SECONDS = 0.2
 
 
-class _Bar(tqdm):
+class Bar(tqdm):
     """A line with a bar that is drawn when it is told to, and leaves nothing behind."""
 
     monitor_interval = 0  # no thread that draws by itself
@@ -54,7 +54,7 @@ class _Bar(tqdm):
         self.refresh()
 
 
-_Bar.set_lock(threading.RLock())  # tqdm's own is one of processes, which not every system has
+Bar.set_lock(threading.RLock())  # tqdm's own is one of processes, which not every system has
 
 
 class Progress:
@@ -62,8 +62,8 @@ class Progress:
 
     def __init__(self, timing: Timing):
         self._timing = timing
-        self._search: _Bar | None = None
-        self._child: _Bar | None = None
+        self._search: Bar | None = None
+        self._child: Bar | None = None
         self._oracle: EPNASOracle | None = None
         self._done, self._text = 0, ""
         self._left: float | None = None
@@ -78,7 +78,7 @@ class Progress:
         with interrupts.drawing():
             try:
                 self._oracle = oracle
-                self._search = _Bar("search", oracle.total)
+                self._search = Bar("search", oracle.total)
                 self._count(oracle)
                 self._draw_search()
                 yield
@@ -93,13 +93,13 @@ class Progress:
         if self._search is None:
             terminal.say(text)
         else:
-            _Bar.write(terminal.shown(text, sys.stdout), file=sys.stdout)
+            Bar.write(terminal.shown(text, sys.stdout), file=sys.stdout)
 
     def child(self, name: str) -> None:
         """Begins the bar of a trial's child."""
         self._close_child()
         if self._search is not None:
-            self._child = _Bar(f"  {name}", 1)
+            self._child = Bar(f"  {name}", 1)
             self._child.draw(0, "building")
             self._next = 0.0
 
