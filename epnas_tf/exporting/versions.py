@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 
-# Their distributions' names.
-_LIBRARIES = ("epnas_tf", "tensorflow", "keras", "numpy")
+from epnas_tf.version import __version__
+
+_LIBRARIES = ("tensorflow", "keras", "numpy")
 
 
 def known() -> dict[str, str]:
     """Returns the version of each library by name, and of Python."""
     found = {name: importlib.metadata.version(name) for name in _LIBRARIES}
-    return found | {"python": platform.python_version()}
+    return {"epnas_tf": __version__, **found, "python": platform.python_version()}
