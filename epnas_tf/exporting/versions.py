@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+import epnas_tf.backend
+
 import platform
 
-from epnas_tf.version import __version__
+import keras
+import numpy as np
+import tensorflow as tf
 
-_LIBRARIES = ("tensorflow", "keras", "numpy")
+from epnas_tf.version import __version__
 
 
 def known() -> dict[str, str]:
     """Returns the version of each library by name, and of Python."""
-    found = {name: importlib.metadata.version(name) for name in _LIBRARIES}
-    return {"epnas_tf": __version__, **found, "python": platform.python_version()}
+    return {
+        "epnas_tf": __version__,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }

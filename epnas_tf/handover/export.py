@@ -7,7 +7,7 @@ import epnas_tf.backend
 import os
 from typing import Any
 
-from epnas_tf import fields
+from epnas_tf import fields, resolve
 from epnas_tf.data.dataset import Data
 from epnas_tf.exporting import folder, source, table
 from epnas_tf.exporting.result import Export
@@ -43,8 +43,10 @@ def export(work_dir: str = "", *, data: Data | None = None, **settings: Any) -> 
     exports = []
     for trained in networks.selected(config, data):
         say(f"{trained.source.name}: {trained.origin}")
-        images = source.images_of(trained.data, trained.source, files)
         place = _place(config, trained.source.name)
+        with resolve.blamed_on(config, "output"):
+            folder.check(files, place)
+        images = source.images_of(trained.data, trained.source, files)
         exports.append(folder.write(trained.load(), trained.source, images, files, place))
     say(table.render(exports))
     return tuple(exports)

@@ -176,7 +176,7 @@ def _source(result: FinalResult) -> Source:
         class_names=data.classes,
         trained=(
             f"trained to the end by the recipe {result.recipe} with seed {result.seed}, "
-            f"{result.epochs} epochs on {data.train_images} images: {result.accuracy:.4f} of "
+            f"{result.epochs} epoch{'s' * (result.epochs != 1)} on {data.train_images} images: {result.accuracy:.4f} of "
             f"{result.images} {result.measured_on} images (95% interval {low:.4f} to {high:.4f})"
         ),
         uses=resources.uses_of(result.costs),

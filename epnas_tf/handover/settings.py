@@ -28,8 +28,8 @@ class Selection(Settings):
     )
     output: str = setting(
         "",
-        "folder of the files (empty: WORK_DIR/export/TRIAL, or FINAL/export without a work_dir); with "
-        "--top of the networks' folders",
+        "folder of the files (empty: WORK_DIR/export/TRIAL, or FINAL/export without --work_dir); "
+        "with --top of the networks' folders",
         common=True,
     )
     top: int = setting(1, "best networks of the search to export", least=1, common=True)
