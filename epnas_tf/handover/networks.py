@@ -168,6 +168,7 @@ def _settings_of(result: FinalResult, work_dir: str) -> RetrainConfig:
 
 def _source(result: FinalResult) -> Source:
     data, (low, high) = result.data, result.interval
+    epochs = f"{result.epochs} epoch{'s' * (result.epochs != 1)}"
     return Source(
         name=result.slot or result.spec.key,
         dataset=data.name,
@@ -176,7 +177,7 @@ def _source(result: FinalResult) -> Source:
         class_names=data.classes,
         trained=(
             f"trained to the end by the recipe {result.recipe} with seed {result.seed}, "
-            f"{result.epochs} epoch{'s' * (result.epochs != 1)} on {data.train_images} images: {result.accuracy:.4f} of "
+            f"{epochs} on {data.train_images} images: {result.accuracy:.4f} of "
             f"{result.images} {result.measured_on} images (95% interval {low:.4f} to {high:.4f})"
         ),
         uses=resources.uses_of(result.costs),
