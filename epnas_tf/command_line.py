@@ -83,7 +83,7 @@ class Command:
     Attributes:
       usage: how it is called.
       config: the class of its configuration, composed of the rooms' settings.
-      files: title and names of the shipped flagfiles that it offers.
+      files: title and names of the files that it offers: flagfiles to read, formats to write.
       words: what the help of all flags explains first.
     """
 

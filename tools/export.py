@@ -13,15 +13,18 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
-
-from absl import flags
 
 import epnas_tf
-from epnas_tf import interrupts, terminal
-from epnas_tf.fields import ConfigError, flag, read, settings_in
+from epnas_tf import command_line, interrupts, terminal
+from epnas_tf.exporting.settings import FORMATS
+from epnas_tf.fields import ConfigError
 from epnas_tf.handover.settings import ExportConfig
 
+_USAGE = "epnas_export --work_dir=FOLDER [--trial=SLOT] [--flagfile=PATH] [--name=value ...]"
+_WORDS = (
+    "Pixels go in as they are: normalisation is inside, and in keras and saved_model files so is "
+    "resizing. Each file is run by a program without epnas_tf and held against the trained network."
+)
 _KEPT = "every export that is there is whole"
 
 
@@ -29,12 +32,11 @@ def main(argv: Sequence[str]) -> int:
     """Carries out the export that argv describes and returns its exit code."""
     # TensorFlow reads this when it is first imported: its notes on the build help nobody here.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if "--help" in argv:
-        terminal.say("\n".join(_help()))
-        return 0
     try:
         with terminal.escaping(), interrupts.listening():
-            said = _said(argv)  # before TensorFlow is imported for what comes next
+            command = command_line.Command(_USAGE, ExportConfig, ("Formats", FORMATS), _WORDS)
+            said = command_line.said(argv, command)
+            ExportConfig(**said)  # before TensorFlow is imported
             epnas_tf.export(**said)
     except ConfigError as error:
         return _say(str(error), 2)
@@ -44,31 +46,6 @@ def main(argv: Sequence[str]) -> int:
         traceback.print_exc()
         return _say(f"stopped by the error above; {_KEPT}", 1)
     return 0
-
-
-def _said(argv: Sequence[str]) -> dict[str, Any]:
-    """Returns by name what the flags of a command line say; raises ConfigError."""
-    values = flags.FlagValues()  # of our own, not absl's global ones: libraries add theirs to those
-    known = {field.name: field for field in settings_in(ExportConfig)}
-    for field in known.values():
-        flags.DEFINE_string(field.name, None, field.metadata["help"], values)
-    try:
-        leftovers = values(argv)[1:]
-    except flags.Error as error:
-        raise ConfigError(str(error)) from error
-    if leftovers:
-        raise ConfigError(f"{leftovers[0]!r} is no flag; flags are written --name=value")
-    said = {name: read(known[name], values[name].value) for name in known if values[name].present}
-    ExportConfig(**said)
-    return said
-
-
-def _help() -> list[str]:
-    fields = settings_in(ExportConfig)
-    lines = [
-        f"  {flag(field.name, field.default)}\n      {field.metadata['help']}" for field in fields
-    ]
-    return [str(__doc__), *lines]
 
 
 def _say(message: str, code: int) -> int:

@@ -40,8 +40,7 @@ def write(
       ReloadError: a file cannot be loaded or run by another program.
       DisagreementError: a file of floats does not agree with the network.
     """
-    writers.check_installed(settings.formats)
-    refuse_foreign(folder)
+    check(settings, folder)
     with tempfile.TemporaryDirectory() as draft:
         labels = os.path.join(draft, LABELS)
         storage.write_atomic(labels, "".join(f"{_line(name)}\n" for name in source.class_names))
@@ -86,8 +85,14 @@ def _said(file: ExportedFile) -> str:
 _OWN = (export_json.NAME, CARD, LABELS, *(kind.path for kind in FORMATS.values()))
 
 
-def refuse_foreign(folder: str) -> None:
-    """Raises ValueError where a folder holds files that no export wrote and one would replace."""
+def check(settings: FileSettings, folder: str) -> None:
+    """Refuses an export before anything is done for it.
+
+    Raises:
+      SettingError: a format needs an extra that is not installed.
+      ValueError: the folder holds files of an export's names that no export wrote.
+    """
+    writers.check_installed(settings.formats)
     there = [name for name in _OWN if storage.exists(os.path.join(folder, name))]
     if there and export_json.NAME not in there:
         raise ValueError(
@@ -101,7 +106,6 @@ def _deliver(draft: str, folder: str) -> None:
 
     Until all are there export.json says so: a kill leaves nothing that is taken for whole.
     """
-    refuse_foreign(folder)
     about = os.path.join(folder, export_json.NAME)
     storage.write_atomic(about, export_json.UNFINISHED)
     for name in _OWN:

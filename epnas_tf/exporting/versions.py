@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+import epnas_tf.backend
+
 import platform
 
-# Their distributions' names.
-_LIBRARIES = ("epnas_tf", "tensorflow", "keras", "numpy")
+import keras
+import numpy as np
+import tensorflow as tf
+
+from epnas_tf.version import __version__
 
 
 def known() -> dict[str, str]:
     """Returns the version of each library by name, and of Python."""
-    found = {name: importlib.metadata.version(name) for name in _LIBRARIES}
-    return found | {"python": platform.python_version()}
+    return {
+        "epnas_tf": __version__,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }

@@ -7,17 +7,16 @@ import epnas_tf.backend
 import contextlib
 import dataclasses
 import datetime
-import platform
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from epnas_tf import fields, randomness
 from epnas_tf.architecture.budget import Budget
 from epnas_tf.data.dataset import Data
+from epnas_tf.exporting import versions
 from epnas_tf.fields import ConfigError, SettingError, flag
 from epnas_tf.final import found, measurement, recipes, result, settled, table, training
 from epnas_tf.final.found import Found
@@ -34,7 +33,6 @@ from epnas_tf.training import devices, evaluate, memory
 from epnas_tf.training.epochs import EpochResult
 from epnas_tf.training.schedule import Schedule
 from epnas_tf.training.state import StateError
-from epnas_tf.version import __version__
 from epnas_tf.workdir import storage, weights
 from epnas_tf.workdir.layout import FinalDir
 
@@ -191,13 +189,7 @@ class _Task:
             ),
             limits=self.network.limits,
             command=self.command,
-            versions={
-                "epnas_tf": __version__,
-                "tensorflow": tf.__version__,
-                "keras": keras.__version__,
-                "numpy": np.__version__,
-                "python": platform.python_version(),
-            },
+            versions=versions.known(),
             seconds=seconds,
             finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             folder=self.folder.path,

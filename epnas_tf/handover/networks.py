@@ -5,26 +5,30 @@ from __future__ import annotations
 import epnas_tf.backend
 
 import dataclasses
+import functools
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import keras
 
 from epnas_tf import config as config_lib
-from epnas_tf import resolve, run
+from epnas_tf import fields, resolve, run
+from epnas_tf.architecture import resources
 from epnas_tf.data.dataset import Data
 from epnas_tf.exporting.source import Source
 from epnas_tf.fields import ConfigError, flag, settings_in
-from epnas_tf.handover import finals
-from epnas_tf.handover.finals import Final
+from epnas_tf.final import found
+from epnas_tf.final import result as final_result
+from epnas_tf.final.found import Found
+from epnas_tf.final.result import FinalResult
+from epnas_tf.final.settings import RetrainConfig
 from epnas_tf.handover.settings import ExportConfig
 from epnas_tf.tuner import handing_out
 from epnas_tf.tuner.trial_data import CompletedTrial
 from epnas_tf.tuner.tuner import EPNASTuner
 from epnas_tf.workdir import storage
-from epnas_tf.workdir.layout import WorkDir
+from epnas_tf.workdir.layout import FinalDir, WorkDir
 
 # Settings of a search that say where files are on its machine, and nothing of the network.
 _PLACES = ("work_dir", "data_dir")
@@ -37,11 +41,13 @@ class Trained:
     Attributes:
       load: returns it as a model that takes pixels and returns logits.
       source: what is known of it.
+      data: its images.
       origin: where its weights come from, for a person to read.
     """
 
     load: Callable[[], keras.Model]
     source: Source
+    data: Data
     origin: str
 
 
@@ -50,14 +56,14 @@ class Search:
     """A search in its folder, which is only read.
 
     Attributes:
-      config: that it began with.
       data: its images.
       tuner: with its trials.
+      command: that began it.
     """
 
-    config: Any
     data: Data
     tuner: EPNASTuner
+    command: str
 
     def trained(self, trial: CompletedTrial) -> Trained:
         """Returns a trial's network with the weights that the search kept."""
@@ -65,7 +71,8 @@ class Search:
         kept = self.tuner.oracle.trials[trial.trial_id]
         return Trained(
             lambda: self.tuner.load_model(kept),
-            dataclasses.replace(source, command=command_of(self.config)),
+            dataclasses.replace(source, command=self.command),
+            self.data,
             "the weights that the search kept (epnas_retrain would train it to the end)",
         )
 
@@ -77,8 +84,12 @@ def open_search(work_dir: str) -> Search:
       ConfigError: there is none, or its images are not there or have changed.
     """
     files, where = WorkDir(work_dir), flag("work_dir", work_dir)
-    if not storage.exists(files.flags) or not storage.exists(files.project):
-        raise ConfigError(f"{where}: must be the folder of a search, has no flags.txt of one")
+    if not storage.exists(files.project):
+        raise ConfigError(f"{where}: must hold a search, has no project.json of one")
+    if not storage.exists(files.flags):
+        raise ConfigError(
+            f"{where}: its images were given in Python, where EPNASTuner.export writes its networks"
+        )
     try:
         stored = config_lib.from_flags_text(storage.read_text(files.flags))
     except ValueError as error:
@@ -89,56 +100,96 @@ def open_search(work_dir: str) -> Search:
     with resolve.blamed_on(config, "work_dir"):
         tuner = run.make_tuner(resolve.to_be_read(config, config), data)
         tuner.session.check_images(data)
-    return Search(stored, data, tuner)
-
-
-def command_of(config: Any) -> str:
-    """Returns the command of a search, but for where its files are."""
     said = (
-        flag(field.name, getattr(config, field.name))
-        for field in settings_in(config)
-        if field.name not in _PLACES and getattr(config, field.name) != field.default
+        flag(field.name, getattr(stored, field.name))
+        for field in settings_in(stored)
+        if field.name not in _PLACES and getattr(stored, field.name) != field.default
     )
-    return " ".join(["epnas_search", *said])
+    return Search(data, tuner, " ".join(["epnas_search", *said]))
 
 
-def selected(config: ExportConfig, search: Search) -> Iterator[Trained]:
-    """Yields the networks of a search that an export asks for, best first.
+def selected(config: ExportConfig, given: Data | None = None) -> Iterator[Trained]:
+    """Yields the networks that an export asks for, best first.
+
+    Args:
+      config: names them.
+      given: the images of the search, where they were given as arrays.
 
     Raises:
-      ConfigError: there is no such network.
+      ConfigError: there is no such network, or its images are not those of the search.
     """
     if config.final:
         with resolve.blamed_on(config, "final"):
-            yield _of_final(finals.read(config.final), search)
+            yield _of_final(final_result.read(config.final), config, given)
         return
     with resolve.blamed_on(config, "work_dir"):
-        ended = finals.of_search(config.work_dir)
-    if ended and not config.trial and config.top == 1:
-        yield _of_final(ended[0], search)
-        return
+        ended = final_result.of_search(config.work_dir)
+    if config.top == 1:
+        of_it = [each for each in ended if config.trial in ("", each.slot)]
+        if of_it:
+            yield _of_final(of_it[0], config, given)
+            return
+    search = open_search(config.work_dir)
     oracle = search.tuner.oracle
     with resolve.blamed_on(config, "trial" if config.trial else "work_dir"):
         best = handing_out.find(oracle, config.trial)
     for trial in [best] if config.top == 1 else oracle.best()[: config.top]:
-        own = [final for final in ended if final.slot == trial.slot.name]
-        yield _of_final(own[0], search) if own else search.trained(trial)
+        own = [result for result in ended if result.slot == trial.slot.name]
+        yield _of_final(own[0], config, search.data) if own else search.trained(trial)
 
 
-def _of_final(final: Final, search: Search) -> Trained:
-    """Returns the network of a final training; raises ConfigError where it is of other images."""
-    source, data = final.source, search.data
-    theirs = (source.input_shape, source.full_scale, source.class_names)
-    if theirs != (data.input_shape, data.full_scale, data.classes.names):
-        raise ConfigError(
-            f"{flag('final', final.folder)}: must be a final training on the images of the search"
-        )
-    return Trained(lambda: _load(final.model_file), source, f"its final training in {final.folder}")
+def _of_final(result: FinalResult, config: ExportConfig, given: Data | None) -> Trained:
+    """Returns the network of a final training.
+
+    Raises:
+      ConfigError: its images are not there or have changed.
+    """
+    training = _settings_of(result, config.work_dir)
+    network = Found(result.spec, limits=result.limits)
+    if training.work_dir:
+        network = found.in_search(training.work_dir, result.slot or "")
+    data = found.images_for(network, training, given)
+    return Trained(
+        functools.partial(_load, result.model_file),
+        _source(result),
+        data,
+        f"its final training in {result.folder}",
+    )
+
+
+def _settings_of(result: FinalResult, work_dir: str) -> RetrainConfig:
+    """Returns the settings of a final training; its search may have moved to another folder."""
+    text = storage.read_text(FinalDir(result.folder).flags)
+    values = fields.read_flags(text, RetrainConfig)
+    if values["work_dir"] and work_dir:
+        values["work_dir"] = work_dir
+    return RetrainConfig(**values)
+
+
+def _source(result: FinalResult) -> Source:
+    data, (low, high) = result.data, result.interval
+    epochs = f"{result.epochs} epoch{'s' * (result.epochs != 1)}"
+    return Source(
+        name=result.slot or result.spec.key,
+        dataset=data.name,
+        input_shape=data.input_shape,
+        full_scale=data.full_scale,
+        class_names=data.classes,
+        trained=(
+            f"trained to the end by the recipe {result.recipe} with seed {result.seed}, "
+            f"{epochs} on {data.train_images} images: {result.accuracy:.4f} of "
+            f"{result.images} {result.measured_on} images (95% interval {low:.4f} to {high:.4f})"
+        ),
+        uses=resources.uses_of(result.costs),
+        constraints=result.limits,
+        spec=result.spec.to_json(),
+        command=result.command,
+    )
 
 
 def _load(path: str) -> keras.Model:
     """Returns the model in a file of any place."""
     with tempfile.TemporaryDirectory() as folder:  # Keras reads from a local path alone
-        local = os.path.join(folder, finals.MODEL)
+        local = os.path.join(folder, os.path.basename(path))
         storage.write_atomic(local, storage.read_bytes(path))
         return keras.models.load_model(local, compile=False)

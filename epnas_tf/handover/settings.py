@@ -28,16 +28,18 @@ class Selection(Settings):
     )
     output: str = setting(
         "",
-        "folder of the files (empty: WORK_DIR/export/TRIAL); with --top of the networks' folders",
+        "folder of the files (empty: WORK_DIR/export/TRIAL, or FINAL/export without --work_dir); "
+        "with --top of the networks' folders",
         common=True,
     )
     top: int = setting(1, "best networks of the search to export", least=1, common=True)
 
     def check_together(self) -> None:
         """Refuses no network, and one that is named twice."""
-        if not self.work_dir:
+        if not self.work_dir and not self.final:
             raise ConfigError(
-                "--work_dir=FOLDER (of a search) must be given: its images are needed"
+                "--work_dir=FOLDER (of a search) or --final=FOLDER (of a final training) must be "
+                "given, got neither"
             )
         for name in ("trial", "final"):
             if self.top > 1 and getattr(self, name):

@@ -32,6 +32,7 @@ def all_targets(folder: str) -> list[Target]:
         *search_files.table_targets(folder, oracle),
         *other_files.store_targets(folder),
         *other_files.final_targets(folder),
+        other_files.export_target(folder),
         *other_files.flags_targets(folder),
         other_files.npz_target(folder),
         other_files.image_target(),

@@ -29,7 +29,7 @@ def test_every_reader_gives_data_or_its_documented_error(tmp_path):
         tallies = running.fuzz(fuzz.all_targets(str(tmp_path)), 4000, seed=0)
     readers = (
         "spec json trial module_trial values metrics project starts prior steps trials_csv best "
-        "index offer final state"
+        "index offer final state export"
     )
     assert list(tallies) == [*readers.split(), "flags", "flagfile", "arguments", "npz", "image"]
     for name, tally in tallies.items():

@@ -16,6 +16,7 @@ from epnas_tf import command_line
 from epnas_tf import config as config_lib
 from epnas_tf.data import dataset as data_lib
 from epnas_tf.data import decoding
+from epnas_tf.exporting import export_json
 from epnas_tf.final import result
 from epnas_tf.sharing.rules import Entry, Run, Values, shapes_of
 from epnas_tf.sharing.store import Offer, ParamStore
@@ -23,6 +24,7 @@ from epnas_tf.training import state
 from epnas_tf.training.schedule import schedule
 from epnas_tf.training.state import State, Training
 from epnas_tf.workdir.layout import WorkDir
+from tests.exporting import described
 from tests.final.results import made
 from tests.fuzzing.changes import changed_json, changed_member, changed_words
 from tests.fuzzing.targets import Target, write
@@ -106,6 +108,21 @@ def final_targets(folder: str) -> list[Target]:
         Target("final", [content], read_result, [changed_json], 10),
         Target("state", [stored], read_state, [changed_member], 10),
     ]
+
+
+def export_target(folder: str) -> Target:
+    """Returns the target of what an export says of its files."""
+    own = os.path.join(folder, "export")
+    os.makedirs(own)
+
+    def read(data: bytes) -> bool:
+        write(os.path.join(own, export_json.NAME), data)
+        found = export_json.read(own)
+        write(os.path.join(own, export_json.NAME), export_json.text(found).encode())
+        return export_json.read(own) == found
+
+    seed = export_json.text(described.export()).encode()
+    return Target("export", [seed], read, [changed_json], 10)
 
 
 def _read_flags(data: bytes) -> bool:

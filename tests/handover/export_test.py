@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 import epnas_tf
+from epnas_tf import randomness
 from epnas_tf.architecture.spec import spec_from_json
 from epnas_tf.config import SearchConfig
+from epnas_tf.data import dataset as data_lib
 from epnas_tf.exporting import export_json, folder, fresh_process
 from epnas_tf.fields import ConfigError
-from epnas_tf.modeling.build import build_model, with_normalisation
-from epnas_tf.workdir import project_file
-from epnas_tf.workdir.layout import WorkDir
+from epnas_tf.final import result as final_result
 from tests.exporting import described
 from tests.tiny_search import TINY
 
@@ -42,54 +42,27 @@ def _written(monkeypatch):
     return calls
 
 
+@pytest.fixture(name="trained", scope="module")
+def _trained(result):
+    """Final trainings of an epoch, of the best network and of the second best."""
+    slots = [network.slot for network in result.networks[:2]]
+    options = {"recipe": "short", "epochs": 1, "verbosity": 0}
+    found = {slot: epnas_tf.retrain(result.work_dir, trial=slot, **options) for slot in slots}
+    away = f"{result.work_dir}-final"
+    os.rename(os.path.join(result.work_dir, "final"), away)  # the search stays one without
+    return {slot: os.path.join(away, os.path.basename(each.folder)) for slot, each in found.items()}
+
+
 @pytest.fixture(name="with_finals")
-def _with_finals(result, tmp_path):
+def _with_finals(result, trained, tmp_path):
     """Returns a copy of the search, and a function that adds a final training to it."""
     work_dir = tmp_path / "copy"
     shutil.copytree(result.work_dir, work_dir)
 
     def add(slot: str, finished: str, name: str = "", **changes) -> pathlib.Path:
         place = work_dir / "final" / (name or f"{slot}-short-0")
-        place.mkdir(parents=True)
-        known = project_file.read(WorkDir(str(work_dir))).images
-        network = next(each for each in result.networks if each.slot == slot)
-        model = build_model(network.spec, known.shape, known.num_classes, seed=9)
-        with_normalisation(model, known.full_scale, known.mean, known.std).save(
-            place / "model.keras"
-        )
-        data = {
-            "name": "digits",
-            "input_shape": known.shape,
-            "full_scale": known.full_scale,
-            "mean": known.mean,
-            "std": known.std,
-            "classes": known.class_names,
-            "train_images": 1437,
-            "fingerprint": "0",
-        }
-        cost = network.cost
-        values = {
-            "format": 1,
-            "slot": slot,
-            "spec": network.spec.to_dict(),
-            "recipe": "short",
-            "seed": 0,
-            "epochs": 20,
-            "costs": {
-                "params": cost.params,
-                "flops": cost.flops,
-                "intensity": cost.intensity,
-                "traffic_bytes": cost.traffic_bytes,
-            },
-            "measured_on": "test",
-            "images": 360,
-            "accuracy": 0.9,
-            "interval": [0.86, 0.93],
-            "data": data,
-            "limits": [{"metric": "params", "lower": None, "upper": 10000.0, "base": 0.9}],
-            "command": "epnas_retrain --recipe=short",
-            "finished": finished,
-        }
+        shutil.copytree(trained[slot], place)
+        values = json.loads((place / "result.json").read_text()) | {"finished": finished}
         (place / "result.json").write_text(json.dumps(values | changes))
         return place
 
@@ -148,14 +121,14 @@ def test_the_newest_final_training_is_taken(with_finals, result, written, capsys
     model, source, images, _, place = written[0]
     assert (source.name, place) == (second, os.path.join(work_dir, "export", second))
     assert f"{second}: its final training in {newest}" in capsys.readouterr().out
-    assert "by the recipe short with seed 0, in 20 epochs, on 1437 images" in source.trained
-    assert source.command == "epnas_retrain --recipe=short"
+    final = final_result.read(str(newest))
+    assert "by the recipe short with seed 0, 1 epoch on 1438 images" in source.trained
+    assert source.command == final.command
     assert source.uses["params"] == result.networks[1].cost.params
-    known = project_file.read(WorkDir(work_dir)).images
-    again = build_model(result.networks[1].spec, known.shape, known.num_classes, seed=9)
-    again = with_normalisation(again, known.full_scale, known.mean, known.std)
-    pixels = images.evaluation[:4].astype(np.float32)
-    assert (model.predict(pixels, verbose=0) == again.predict(pixels, verbose=0)).all()
+    # Measured on the test images, as result.json says.
+    predicted = model.predict(images.evaluation, verbose=0).argmax(axis=1)
+    assert np.mean(predicted == images.labels) == pytest.approx(final.accuracy)
+    assert images.measured_on == final.measured_on == "test"
 
 
 def test_each_of_the_best_has_its_own_final_training(with_finals, result, written, capsys):
@@ -193,14 +166,48 @@ def test_a_final_training_that_cannot_be_read_is_an_error(with_finals, result, c
         epnas_tf.export(work_dir)
 
 
-def test_a_final_training_on_other_images_is_an_error(with_finals, result):
+def test_a_final_training_stands_for_itself(trained, result, written, tmp_path):
+    place = trained[result.best.slot]  # of a work_dir that is named in its flags.txt
+    (export,) = epnas_tf.export(final=place)
+    assert export.folder == os.path.join(place, "export")
+    epnas_tf.export(final=place, output=str(tmp_path))
+    assert written[1][-1] == str(tmp_path)
+
+
+def test_a_named_trial_has_its_own_final_training(with_finals, result, written, capsys):
     work_dir, add = with_finals
-    place = add(result.best.slot, "2026-01-03T00:00:00+00:00")
-    values = json.loads((place / "result.json").read_text())
-    values["data"]["classes"][0] = "none"
-    (place / "result.json").write_text(json.dumps(values))
-    with pytest.raises(ConfigError, match="^--final=.*/copy/final/.* on the images of the search"):
-        epnas_tf.export(work_dir)
+    best, second = (network.slot for network in result.networks[:2])
+    add(best, "2026-01-03T00:00:00+00:00")
+    epnas_tf.export(work_dir, trial=second)
+    assert f"{second}: the weights that the search kept" in capsys.readouterr().out
+    epnas_tf.export(work_dir, trial=best)
+    assert f"{best}: its final training" in capsys.readouterr().out
+    assert [told[1].name for told in written] == [second, best]
+
+
+def test_images_of_arrays_are_given_again(with_finals, result, written):
+    work_dir, add = with_finals
+    add(result.best.slot, "2026-01-03T00:00:00+00:00")
+    data = data_lib.load("digits", train_fraction=0.2, seed=randomness.seed_of(0, "data"))
+    epnas_tf.export(work_dir, data=data)
+    assert (written[0][2].evaluation == data.test.images).all()
+    other = data_lib.load("digits", train_fraction=0.2, seed=9)
+    with pytest.raises(ConfigError, match="must be the images of the search"):
+        epnas_tf.export(work_dir, data=other)
+
+
+def test_a_search_of_arrays_alone_says_where_its_networks_are_exported(result, tmp_path):
+    shutil.copytree(result.work_dir, tmp_path / "copy")
+    (tmp_path / "copy" / "flags.txt").unlink()
+    with pytest.raises(ConfigError, match="^--work_dir=.*given in Python, where EPNASTuner.export"):
+        epnas_tf.export(str(tmp_path / "copy"))
+
+
+def test_a_folder_of_other_files_is_refused_in_a_line(result, written, tmp_path):
+    (tmp_path / "labels.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="^--output=.*: .* must not hold labels.txt, which no"):
+        epnas_tf.export(result.work_dir, output=str(tmp_path))
+    assert not written
 
 
 @pytest.mark.parametrize(
@@ -216,7 +223,7 @@ def test_what_is_not_there_is_an_error_that_names_its_flag(result, settings, mes
 
 
 def test_a_folder_without_a_search_is_an_error(tmp_path):
-    with pytest.raises(ConfigError, match="^--work_dir=.*: must be the folder of a search"):
+    with pytest.raises(ConfigError, match="^--work_dir=.*: must hold a search"):
         epnas_tf.export(str(tmp_path))
 
 

@@ -11,7 +11,7 @@ from epnas_tf.handover.settings import ExportConfig
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({}, r"^--work_dir=FOLDER \(of a search\) must be given"),
+        ({}, r"^--work_dir=FOLDER \(of a search\) or --final=FOLDER .* must be given, got neither"),
         ({"work_dir": "w", "top": 0}, "^--top=0: must be at least 1"),
         ({"work_dir": "w", "top": 2, "trial": "e01s01b0"}, "^--trial=e01s01b0: .* with --top=2"),
         ({"work_dir": "w", "top": 2, "final": "f"}, "^--final=f: names one network"),

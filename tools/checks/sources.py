@@ -83,6 +83,7 @@ NOT_PURE = frozenset(
         "epnas_tf/exporting/models.py",
         "epnas_tf/exporting/reload.py",
         "epnas_tf/exporting/tflite_file.py",
+        "epnas_tf/exporting/versions.py",
         "epnas_tf/exporting/writers.py",
         "epnas_tf/searching/policies/lstm.py",
         "epnas_tf/searching/policies/network.py",
