@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from epnas_tf import command_line, fields, flagfiles, randomness
@@ -16,7 +16,12 @@ from epnas_tf.fields import ConfigError, Settings, flag, setting, settings_in
 from epnas_tf.final import recipes, training
 from epnas_tf.final.settings import Recipe
 from epnas_tf.resolve import blamed_on
+from epnas_tf.studies.block_networks import BlockNetwork
 from epnas_tf.studies.courses import FinalCourse
+from epnas_tf.studies.networks import Network
+
+# Settings of what is added to a network where its layers' names tell the place, as a spec's do.
+_OF_SPECS = ("drop_path", "auxiliary_weight")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,6 +56,15 @@ class FinalRecipe:
     def constraints(self) -> tuple[Constraint, ...]:
         """What scaled baselines keep."""
         return tuple(fields.pick(self.config, LimitSettings).constraints())
+
+    def refuse_unfit(self, given: Mapping[str, Network]) -> None:
+        """Raises ConfigError where the recipe asks for what networks of blocks cannot have."""
+        blocks = [name for name, network in given.items() if isinstance(network, BlockNetwork)]
+        for name in _OF_SPECS:
+            value = getattr(self.config, name)
+            if value and blocks:
+                rule = f"must be 0 for networks without a spec, got {', '.join(blocks)}"
+                self.config.refuse(name, f"{rule} (--baselines=plain leaves them out)", value)
 
     def course(self) -> FinalCourse:
         """Returns its images and its schedule, fitted to them.

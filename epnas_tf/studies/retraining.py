@@ -154,8 +154,10 @@ def train_missing(
       jobs: processes of one thread each, pinned to a core each; 1 trains in this process.
 
     Raises:
-      ConfigError: the recipe's images are not there.
+      ConfigError: the recipe's images are not there, or it fits no network of blocks.
     """
+    if isinstance(recipe, FinalRecipe):
+        recipe.refuse_unfit(given)
     known = {(row["key"], row["seed"]) for row in rows_of(path, recipe, given, seeds)}
     different: dict[Network, str] = {}
     for name, network in given.items():

@@ -7,7 +7,7 @@ import pytest
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.fields import ConfigError
 from epnas_tf.final import recipes
-from epnas_tf.studies import final_recipes
+from epnas_tf.studies import final_recipes, known_networks
 
 
 def test_a_recipe_is_known_by_its_name_and_what_is_changed():
@@ -51,6 +51,18 @@ def test_a_batch_that_is_asked_for_is_kept():
     assert fitted.plan.batch_size == 8
     asked = final_recipes.parse("short", [*flags, "--batch_size=40"]).course()
     assert asked.plan.batch_size == 40
+
+
+def test_what_is_added_to_a_spec_alone_is_refused_for_networks_of_blocks():
+    recipe = final_recipes.parse("short", ["--dataset=digits", "--drop_path=0.2"])
+    plain = known_networks.named(["plain"], (), lambda: ((8, 8, 1), 10))
+    recipe.refuse_unfit(plain)
+    words = r"--drop_path=0\.2: must be 0 for networks without a spec, got resnet8 \("
+    with pytest.raises(ConfigError, match=words):
+        recipe.refuse_unfit(plain | {"resnet8": known_networks.resnet8()})
+    final_recipes.parse("short", ["--dataset=digits"]).refuse_unfit(
+        {"resnet8": known_networks.resnet8()}
+    )
 
 
 def test_images_that_are_not_there_are_told():
