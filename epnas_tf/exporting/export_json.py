@@ -10,6 +10,7 @@ from typing import Any
 
 from epnas_tf import untrusted
 from epnas_tf.exporting.result import Export, ExportedFile
+from epnas_tf.exporting.settings import LOGITS, PROBABILITIES
 from epnas_tf.workdir import storage
 
 NAME = "export.json"
@@ -56,7 +57,15 @@ def read(folder: str) -> Export:
 
 
 def _export(folder: str, values: Mapping[str, Any]) -> Export:
-    height, width, channels = (int(untrusted.number(n)) for n in values["input"]["shape"])
+    given, outputs, classes = values["input"], values["outputs"], values["classes"]
+    height, width, channels = (int(untrusted.number(n)) for n in given["shape"])
+    full_scale = untrusted.number(given["full_scale"])
+    if min(height, width, channels) < 1 or not full_scale > 0:
+        raise ValueError(f"input must have a size and a scale above 0, got {given!r:.80}")
+    if outputs not in (PROBABILITIES, LOGITS):
+        raise ValueError(f"outputs must be {PROBABILITIES} or {LOGITS}, got {outputs!r:.80}")
+    if not isinstance(classes, list):
+        raise ValueError(f"classes must be a list of names, got {classes!r:.80}")
     files = [
         ExportedFile.from_dict({**described, "format": name})
         for name, described in values["files"].items()
@@ -64,10 +73,10 @@ def _export(folder: str, values: Mapping[str, Any]) -> Export:
     return Export(
         folder=folder,
         name=str(values["name"]),
-        outputs=str(values["outputs"]),
-        class_names=tuple(map(str, values["classes"])),
+        outputs=outputs,
+        class_names=tuple(map(str, classes)),
         input_shape=(height, width, channels),
-        full_scale=untrusted.number(values["input"]["full_scale"]),
+        full_scale=full_scale,
         accuracy=untrusted.number(values["accuracy"]),
         images=int(untrusted.number(values["images"])),
         measured_on=str(values["measured_on"]),

@@ -11,6 +11,7 @@ import numpy as np
 
 from epnas_tf.data import image_file, image_folder
 from epnas_tf.data.decoding import UnreadableImageError
+from epnas_tf.exporting.settings import LOGITS
 from epnas_tf.predicting import export_files, probabilities, runtimes
 from epnas_tf.predicting.predictions import Guess, Prediction
 
@@ -44,16 +45,16 @@ class Classifier:
           ValueError: the model cannot be loaded, or the names do not fit it.
           OSError: a file cannot be read.
         """
-        export = export_files.find(model, labels)
-        described = export.described
+        found = export_files.find(model, labels)
+        described = found.described
         full_scale = _BYTES if described is None else described.full_scale
-        self.path = export.path
-        self._model = runtimes.load(export.path, export.format, full_scale)
-        size = None if described is None else described.size
+        self.path = found.path
+        self._model = runtimes.load(found.path, found.format, full_scale)
+        size = None if described is None else described.input_shape[:2]
         self._size = self._model.size or size
-        self._logits = None if described is None else described.logits
-        self.is_named = export.names is not None
-        self.names = export.names or tuple(map(str, range(self._model.classes)))
+        self._logits = None if described is None else described.outputs == LOGITS
+        self.is_named = found.names is not None
+        self.names = found.names or tuple(map(str, range(self._model.classes)))
         if len(self.names) != self._model.classes:
             raise ValueError(
                 f"{labels or 'what stands beside the model'} must name the {self._model.classes} "

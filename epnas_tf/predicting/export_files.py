@@ -4,45 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 from epnas_tf import untrusted
-
-FORMAT = 1
+from epnas_tf.exporting import export_json
+from epnas_tf.exporting.result import Export
+from epnas_tf.exporting.writers import FORMATS, LABELS
 
 KERAS, SAVED_MODEL, LITERT, ONNX = "keras", "saved_model", "litert", "onnx"
-_FORMATS = {".keras": KERAS, ".tflite": LITERT, ".onnx": ONNX}
+_ENDINGS = {".keras": KERAS, ".tflite": LITERT, ".onnx": ONNX}
 
 # The models of an export's folder; the first that is there stands for the folder.
-_MODELS = (
-    *("model.keras", "saved_model"),
-    *("model_float32.tflite", "model_float16.tflite", "model_int8.tflite"),
-    "model.onnx",
-)
-_DESCRIPTION, _LABELS = "export.json", "labels.txt"
+_MODELS = tuple(kind.path for kind in FORMATS.values())
 
 _FORMS = "a .keras, .tflite or .onnx file, the folder of a SavedModel or that of an export"
 
 
 @dataclasses.dataclass(frozen=True)
-class Described:
-    """What export.json says of the models beside it.
-
-    Attributes:
-      size: height and width that the network was found at.
-      full_scale: value of a white pixel.
-      logits: whether outputs are logits, rather than probabilities.
-      classes: names, in the order of the outputs.
-    """
-
-    size: tuple[int, int]
-    full_scale: float
-    logits: bool
-    classes: tuple[str, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Export:
+class Model:
     """A model and what is known of it.
 
     Attributes:
@@ -54,11 +32,11 @@ class Export:
 
     path: Path
     format: str
-    described: Described | None
+    described: Export | None
     names: tuple[str, ...] | None
 
 
-def find(model: str | Path, labels: str | Path = "") -> Export:
+def find(model: str | Path, labels: str | Path = "") -> Model:
     """Returns the model that a path means.
 
     Args:
@@ -70,14 +48,16 @@ def find(model: str | Path, labels: str | Path = "") -> Export:
       OSError: a file cannot be read.
     """
     path = _model_in(Path(model))
-    kind = SAVED_MODEL if path.is_dir() else _FORMATS[path.suffix.lower()]
+    kind = SAVED_MODEL if path.is_dir() else _ENDINGS[path.suffix.lower()]
     beside = path.resolve().parent
-    found = _described(beside / _DESCRIPTION)
-    places = [Path(labels)] if labels else [beside / _LABELS, path / "assets" / _LABELS]
+    described = None
+    if (beside / export_json.NAME).is_file():
+        described = export_json.read(str(beside))
+    places = [Path(labels)] if labels else [beside / LABELS, path / "assets" / LABELS]
     names = next((_lines(place) for place in places if labels or place.is_file()), None)
-    if names is None and found is not None:
-        names = found.classes
-    return Export(path, kind, found, names)
+    if names is None and described is not None:
+        names = described.class_names
+    return Model(path, kind, described, names)
 
 
 def _model_in(path: Path) -> Path:
@@ -93,7 +73,7 @@ def _model_in(path: Path) -> Path:
 def _is_model(path: Path) -> bool:
     if path.is_dir():
         return (path / "saved_model.pb").is_file()
-    return path.is_file() and path.suffix.lower() in _FORMATS
+    return path.is_file() and path.suffix.lower() in _ENDINGS
 
 
 def _lines(path: Path) -> tuple[str, ...]:
@@ -101,26 +81,3 @@ def _lines(path: Path) -> tuple[str, ...]:
     with untrusted.reading(str(path), (UnicodeDecodeError,)):
         text = path.read_text(encoding="utf-8")  # which ends each line with \n alone
     return tuple(text.removesuffix("\n").split("\n"))
-
-
-def _described(path: Path) -> Described | None:
-    if not path.is_file():
-        return None
-    with untrusted.reading(str(path)):
-        values = untrusted.parse_object(path.read_bytes())
-        untrusted.check_format(str(path), values, FORMAT)
-        return _description(values)
-
-
-def _description(values: dict[str, Any]) -> Described:
-    """Returns what export.json says; raises one of `untrusted.NO_SUCH_DATA` where it is wrong."""
-    height, width, _ = values["input"]["shape"]
-    full_scale = untrusted.number(values["input"]["full_scale"])
-    classes, outputs = values["classes"], values["outputs"]
-    if not all(type(side) is int and side > 0 for side in (height, width)) or not full_scale > 0:
-        raise ValueError(f"input must have a size and a scale above 0, got {values['input']}")
-    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-        raise ValueError(f"classes must be a list of names, got {classes!r:.80}")
-    if outputs not in ("probabilities", "logits"):
-        raise ValueError(f"outputs must be probabilities or logits, got {outputs!r:.80}")
-    return Described((height, width), full_scale, outputs == "logits", tuple(classes))

@@ -7,9 +7,6 @@ import pathlib
 import re
 import runpy
 
-import pytest
-
-import epnas_tf
 from tests.predicting.colours import save
 from tests.tiny_search import TINY
 
@@ -19,9 +16,6 @@ _EXAMPLE = pathlib.Path(__file__).parents[2] / "examples" / "own_images.py"
 _CLASSES = {"blue": (20, 40, 190), "red": (190, 40, 20)}
 
 
-@pytest.mark.skipif(
-    not {"retrain", "export"} <= {*epnas_tf.__all__}, reason="there is no final training yet"
-)
 def test_the_example_names_photographs(tmp_path, capsys):
     for name, colour in _CLASSES.items():
         for n in range(30):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 import shutil
 
@@ -15,7 +14,7 @@ import epnas_tf
 from epnas_tf.data import dataset
 from epnas_tf.predicting.classifier import Classifier
 from epnas_tf.predicting.predictions import Prediction
-from tests.predicting.colours import NAMES, SIZE, network, odds, of_any_size, save
+from tests.predicting.colours import NAMES, describe, network, odds, of_any_size, save
 
 _RED, _GREEN, _BLUE = (200, 20, 20), (20, 200, 20), (20, 20, 200)
 
@@ -156,13 +155,7 @@ def test_a_grey_image_is_of_a_colour_and_a_coloured_one_has_a_grey(export, tmp_p
 def test_logits_become_odds(logits, tmp_path, beside):
     shutil.copy(logits, tmp_path / "model.keras")
     if beside == "json":
-        description = {
-            "format": 1,
-            "input": {"shape": [*SIZE, 3], "full_scale": 255.0},
-            "outputs": "logits",
-            "classes": ["r", "g", "b"],
-        }
-        (tmp_path / "export.json").write_text(json.dumps(description))
+        describe(tmp_path, outputs="logits", classes=["r", "g", "b"])
     classifier = Classifier(tmp_path)
     assert classifier.names == (("r", "g", "b") if beside == "json" else ("0", "1", "2"))
     assert classifier.is_named == (beside == "json")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.predicting.colours import NAMES, SIZE, network, of_any_size, of_one_size
+from tests.predicting.colours import NAMES, SIZE, describe, network, of_any_size, of_one_size
 
 _INTEGERS = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]}
 
@@ -44,13 +43,7 @@ def _export(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     )
     _write_int8(folder / "model_int8.tflite")
     (folder / "labels.txt").write_text("".join(f"{name}\n" for name in NAMES), encoding="utf-8")
-    description = {
-        "format": 1,
-        "input": {"shape": [*SIZE, 3], "full_scale": 255.0},
-        "outputs": "probabilities",
-        "classes": list(NAMES),
-    }
-    (folder / "export.json").write_text(json.dumps(description), encoding="utf-8")
+    describe(folder)
     return folder
 
 
