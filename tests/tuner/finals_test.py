@@ -50,7 +50,7 @@ def _make(make_tuner, plan):
 
     def make(project="search", **settings):
         # Four networks; the end measures up to three of them, twice each.
-        end = {"rungs": (1, 2), "finals_share": 3.0, "finalists": 2, "steps": 1}
+        end = {"rungs": (1, 2), "finals_share": 5.0, "finalists": 2, "steps": 1}
         return make_tuner(project, schedule=short, **(end | settings))
 
     return make
@@ -138,15 +138,15 @@ def test_each_measurement_has_a_seed_of_its_own(make, data, trained):
 def test_a_project_that_is_only_looked_at_says_the_winner_and_replays_nothing(
     make, data, monkeypatch
 ):
-    tuner = make(seed=2)
+    tuner = make(seed=4)
     tuner.search(data)
     order = [trial.slot for trial in tuner.oracle.best()]
     assert order != [trial.slot for trial in trials.ranked(tuner.oracle.completed())]
     with monkeypatch.context() as patch:
         patch.setattr(Fold, "replay", None)
-        assert [trial.slot for trial in make(seed=2).oracle.best()] == order
+        assert [trial.slot for trial in make(seed=4).oracle.best()] == order
     storage.write_atomic(tuner.work_dir.best, "torn")
-    assert [trial.slot for trial in make(seed=2).oracle.best()] == order
+    assert [trial.slot for trial in make(seed=4).oracle.best()] == order
 
 
 @pytest.mark.parametrize("off", [{"finalists": 0}, {"rungs": (1,)}, {"finals_share": 0.0}])

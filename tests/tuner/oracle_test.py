@@ -549,7 +549,10 @@ def test_a_kill_between_any_two_writes_changes_nothing(quick, make_tuner, data, 
         assert _outcome(resumed) == expected, f"killed before write {number} of {writes}"
 
 
-@pytest.mark.parametrize("more", [{}, {"rungs": (2, 3, 5), "promotion_share": 0.6}])
+_RUNGS = {"rungs": (2, 3, 5), "promotion_share": 0.6, "finalists": 0}
+
+
+@pytest.mark.parametrize("more", [{}, _RUNGS])
 def test_kills_in_a_row_change_nothing(quick, make_tuner, data, die_at, killed, more):
     more = more | {"episodes": 2}
     die_at(-1)

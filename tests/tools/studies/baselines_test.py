@@ -68,6 +68,7 @@ def test_flags_change_the_recipe_and_patterns_name_baselines(run, asked):
     ((recipe, networks, seeds, jobs),) = asked
     assert recipe == f"{_DEFAULT} --epochs=30"
     plain = ["plain", "plain_swish", "plain_elu", "plain_pool3", "plain_deep"]
+    plain += ["plain_swish_pool3", "plain_deep_swish_pool3"]
     assert list(networks) == ["resnet8", *plain, "own"]
     assert (seeds, jobs) == ([0, 1, 2], 1)
 

@@ -132,7 +132,7 @@ def test_files_grow_with_the_trials(quick, make_tuner, data):
 
 @pytest.mark.parametrize("policy", ["random", "lstm"])
 def test_a_step_has_a_line(quick, make_tuner, data, policy):
-    tuner = make_tuner(policy=policy, episodes=2)
+    tuner = make_tuner(policy=policy, episodes=2, near_networks=0)
     tuner.search(data)
     steps = [json.loads(line) for line in storage.read_text(tuner.work_dir.steps).splitlines()]
     assert [(step["episode"], step["step"]) for step in steps] == [
