@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from epnas_tf import fields
 from epnas_tf.architecture.budget import ChildLimits
@@ -22,6 +22,7 @@ from epnas_tf.fields import (
     MAY_GROW,
     OF_ONE_RUN,
     SAME,
+    CommandSettings,
     ConfigError,
     Settings,
     flag,
@@ -88,6 +89,7 @@ class Output(Settings):
 # A dataclass lists the fields of its last base first.
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SearchConfig(
+    CommandSettings,
     Output,
     Results,
     Speed,
@@ -119,10 +121,6 @@ class SearchConfig(
         """Refuses rungs that do not begin with the epochs that are given too."""
         if self.rungs and self.epochs and self.rungs[0] != self.epochs:
             self.refuse("rungs", f"must begin with {flag('epochs', self.epochs)}", self.rungs)
-
-    def refuse(self, name: str, rule: str, value: Any) -> NoReturn:
-        """Raises the error that names a setting's flag."""
-        raise ConfigError(f"{flag(name, value)}: {rule}")
 
 
 def to_flags_text(config: SearchConfig) -> str:

@@ -113,6 +113,15 @@ class Settings:
         raise SettingError(name, f"{rule}, got {text_of(value)}")
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CommandSettings(Settings):
+    """The settings of a command, whose errors name the flag; its class comes first among bases."""
+
+    def refuse(self, name: str, rule: str, value: Any) -> NoReturn:
+        """Raises the error that names a setting's flag."""
+        raise ConfigError(f"{flag(name, value)}: {rule}")
+
+
 def settings_in(kind: Any) -> list[dataclasses.Field[Any]]:
     """Returns the fields of a dataclass, or of a value of one, that are settings."""
     return [field for field in dataclasses.fields(kind) if "help" in field.metadata]

@@ -60,10 +60,24 @@ def blamed_on(config: Settings, name: str) -> Iterator[None]:
 
 
 def load_data(config: SearchConfig) -> Data:
-    """Returns the data set of a configuration; raises ConfigError where there is none."""
+    """Returns the data set of a search; raises ConfigError where there is none."""
+    return load_images(config, config.seed)
+
+
+def load_images(config: Settings, split_seed: int, **changes: Any) -> Data:
+    """Returns the data set that a configuration names.
+
+    Args:
+      config: has the settings of `DataSettings`.
+      split_seed: the root of the split into parts.
+      **changes: of these settings.
+
+    Raises:
+      ConfigError: there is no such data set.
+    """
     with blamed_on(config, "dataset"):
-        asked = fields.values_of(config, DataSettings)
-        seed = randomness.seed_of(config.seed, "data")
+        asked = fields.values_of(config, DataSettings) | changes
+        seed = randomness.seed_of(split_seed, "data")
         return data_lib.load(asked.pop("dataset"), seed=seed, **asked)
 
 

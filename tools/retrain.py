@@ -8,14 +8,12 @@ Exit codes: those of epnas_search. The same command goes on where it was (withou
 
 from __future__ import annotations
 
-import os
 import sys
-import traceback
 from collections.abc import Sequence
 
 import epnas_tf
-from epnas_tf import command_line, flagfiles, interrupts, terminal
-from epnas_tf.fields import ConfigError
+from epnas_tf import command_line, flagfiles
+from epnas_tf.exits import Ending
 from epnas_tf.final.settings import RetrainConfig
 
 _USAGE = "epnas_retrain --work_dir=FOLDER [--recipe=NAME] [--flagfile=PATH] [--name=value ...]"
@@ -27,29 +25,17 @@ _WORDS = (
 
 def main(argv: Sequence[str]) -> int:
     """Runs the final training that argv describes and returns the exit code."""
-    # TensorFlow reads this when it is first imported: its notes on the build help nobody here.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     kept = "whole epochs are kept, the same command goes on"
-    try:
-        with terminal.escaping(), interrupts.listening():
-            files = ("Recipes", flagfiles.recipes())
-            command = command_line.Command(_USAGE, RetrainConfig, files, _WORDS)
-            said = command_line.said(argv, command)
-            kept += " without --overwrite" if said.get("overwrite") else ""
-            epnas_tf.retrain(**said)
-    except ConfigError as error:
-        return _say(str(error), 2)
-    except interrupts.Stopped as stopped:
-        return _say(f"{stopped}; {kept}", 128 + stopped.signum)
-    except Exception:
-        traceback.print_exc()
-        return _say(f"stopped by the error above; {kept} once its cause is gone", 1)
-    return 0
+    ending = Ending("epnas_retrain", kept, " once its cause is gone")
 
+    def retrain() -> None:
+        files = ("Recipes", flagfiles.recipes())
+        command = command_line.Command(_USAGE, RetrainConfig, files, _WORDS)
+        said = command_line.said(argv, command)
+        ending.kept += " without --overwrite" if said.get("overwrite") else ""
+        epnas_tf.retrain(**said)
 
-def _say(message: str, code: int) -> int:
-    print(f"epnas_retrain: {message}", file=sys.stderr)
-    return code
+    return ending.code(retrain)
 
 
 def run() -> None:

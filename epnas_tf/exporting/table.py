@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from epnas_tf.exporting.result import Export, ExportedFile
+from epnas_tf.report import columns
 from epnas_tf.report.units import short
 
 _HEADS = ("network", "file", "size", "params", "FLOPs", "accuracy", "difference", "median", "95%")
@@ -23,9 +24,7 @@ def render(exports: Sequence[Export]) -> str:
             (export.name, "as trained", "", params, flops, _share(export.accuracy), *[""] * 3)
         )
         rows += [(export.name, *_cells(file, params, flops)) for file in export.files]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [_line(row, widths) for row in rows]
-    return "\n".join([*lines, *_notes(exports)])
+    return "\n".join([*columns.aligned(rows, text=2), *_notes(exports)])
 
 
 def _use(export: Export, resource: str) -> str:
@@ -46,16 +45,6 @@ def _cells(file: ExportedFile, params: str, flops: str) -> tuple[str, ...]:
 
 def _share(accuracy: float) -> str:
     return f"{accuracy:.4f}"
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """Returns the cells side by side: text to the left, numbers to the right."""
-    text, numbers = 2, len(cells) - 2
-    padded = [cell.ljust(width) for cell, width in zip(cells[:text], widths[:text], strict=True)]
-    padded += [
-        cell.rjust(width) for cell, width in zip(cells[-numbers:], widths[-numbers:], strict=True)
-    ]
-    return "  ".join(padded).rstrip()
 
 
 def _notes(exports: Sequence[Export]) -> list[str]:

@@ -7,16 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from epnas_tf import config as config_lib
-from epnas_tf import fields, randomness, untrusted
+from epnas_tf import fields, resolve, untrusted
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.spec import Spec
-from epnas_tf.data import dataset as data_lib
 from epnas_tf.data.augment import Augmentation
 from epnas_tf.data.dataset import Data
 from epnas_tf.data.settings import DataSettings, VariationSettings
 from epnas_tf.fields import ConfigError, flag
 from epnas_tf.final.settings import RetrainConfig
-from epnas_tf.resolve import blamed_on
 from epnas_tf.tuner import session
 from epnas_tf.workdir import networks, project_file, specs_file, storage
 from epnas_tf.workdir.layout import WorkDir
@@ -118,10 +116,7 @@ def _refusals(path: str) -> tuple[type[Exception], ...]:
 
 
 def _load(config: RetrainConfig, fraction: float) -> Data:
-    with blamed_on(config, "dataset"):
-        asked = fields.values_of(config, DataSettings) | {"train_fraction": fraction}
-        seed = randomness.seed_of(config.split_seed, "data")
-        return data_lib.load(asked.pop("dataset"), seed=seed, **asked)
+    return resolve.load_images(config, config.split_seed, train_fraction=fraction)
 
 
 def _refuse_others(found: Found, config: RetrainConfig, data: Data) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NoReturn
 
 from epnas_tf.data.settings import DataSettings, VariationSettings
-from epnas_tf.fields import OF_ONE_RUN, ConfigError, Settings, flag, setting
+from epnas_tf.fields import OF_ONE_RUN, CommandSettings, ConfigError, Settings, setting
 from epnas_tf.training.settings import (
     DeviceSettings,
     Precision,
@@ -80,6 +79,7 @@ class Network(Settings):
 # A dataclass lists the fields of its last base first.
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RetrainConfig(
+    CommandSettings,
     DeviceSettings,
     Precision,
     Regularisation,
@@ -102,7 +102,3 @@ class RetrainConfig(
             self.refuse("spec", "needs --out_dir, where the training's files go", self.spec)
         if self.spec and self.trial:
             self.refuse("trial", "needs --work_dir, whose trial it is", self.trial)
-
-    def refuse(self, name: str, rule: str, value: Any) -> NoReturn:
-        """Raises the error that names a setting's flag."""
-        raise ConfigError(f"{flag(name, value)}: {rule}")

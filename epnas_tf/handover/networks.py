@@ -6,8 +6,6 @@ import epnas_tf.backend
 
 import dataclasses
 import functools
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 
 import keras
@@ -27,7 +25,7 @@ from epnas_tf.handover.settings import ExportConfig
 from epnas_tf.tuner import handing_out
 from epnas_tf.tuner.trial_data import CompletedTrial
 from epnas_tf.tuner.tuner import EPNASTuner
-from epnas_tf.workdir import storage
+from epnas_tf.workdir import storage, weights
 from epnas_tf.workdir.layout import FinalDir, WorkDir
 
 # Settings of a search that say where files are on its machine, and nothing of the network.
@@ -150,7 +148,7 @@ def _of_final(result: FinalResult, config: ExportConfig, given: Data | None) -> 
         network = found.in_search(training.work_dir, result.slot or "")
     data = found.images_for(network, training, given)
     return Trained(
-        functools.partial(_load, result.model_file),
+        functools.partial(weights.read_model, result.model_file),
         _source(result),
         data,
         f"its final training in {result.folder}",
@@ -185,11 +183,3 @@ def _source(result: FinalResult) -> Source:
         spec=result.spec.to_json(),
         command=result.command,
     )
-
-
-def _load(path: str) -> keras.Model:
-    """Returns the model in a file of any place."""
-    with tempfile.TemporaryDirectory() as folder:  # Keras reads from a local path alone
-        local = os.path.join(folder, os.path.basename(path))
-        storage.write_atomic(local, storage.read_bytes(path))
-        return keras.models.load_model(local, compile=False)

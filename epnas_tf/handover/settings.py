@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NoReturn
 
 from epnas_tf.exporting.settings import FileSettings
-from epnas_tf.fields import ConfigError, Settings, flag, setting
+from epnas_tf.fields import CommandSettings, ConfigError, Settings, flag, setting
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,9 +50,5 @@ class Selection(Settings):
 
 # A dataclass lists the fields of its last base first.
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ExportConfig(FileSettings, Selection):
+class ExportConfig(CommandSettings, FileSettings, Selection):
     """All settings of an export; raises ConfigError where they cannot be carried out."""
-
-    def refuse(self, name: str, rule: str, value: Any) -> NoReturn:
-        """Raises the error that names a setting's flag."""
-        raise ConfigError(f"{flag(name, value)}: {rule}")

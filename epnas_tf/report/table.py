@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from epnas_tf.architecture.resources import RESOURCES, Resource
-from epnas_tf.report import classes
+from epnas_tf.report import classes, columns
 from epnas_tf.report.units import short
 from epnas_tf.searching.trials import Slot, ranked
 from epnas_tf.workdir import best_json, trials_csv
@@ -38,10 +38,7 @@ def render(work_dir: str, top: int = 10) -> str:
     rungs = any(trial.slot.rung for trial in trials)
     cells = [_header(balanced, rungs)]
     cells += [_cells(rank, trial, balanced, rungs) for rank, trial in enumerate(listed, start=1)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines += [
-        "  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in cells
-    ]
+    lines += columns.aligned(cells)
     lines += _again_lines(rows)
     return "\n".join(lines + ([] if best is None else _best_lines(best)))
 

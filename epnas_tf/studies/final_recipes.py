@@ -5,14 +5,12 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
 
-from epnas_tf import command_line, fields, flagfiles, randomness
+from epnas_tf import command_line, fields, flagfiles, resolve
 from epnas_tf.architecture.limits import Constraint
 from epnas_tf.architecture.settings import LimitSettings
-from epnas_tf.data import dataset
 from epnas_tf.data.settings import DataSettings
-from epnas_tf.fields import ConfigError, Settings, flag, setting, settings_in
+from epnas_tf.fields import CommandSettings, Settings, flag, setting, settings_in
 from epnas_tf.final import recipes, training
 from epnas_tf.final.settings import Recipe
 from epnas_tf.resolve import blamed_on
@@ -30,11 +28,8 @@ class _Split(Settings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class _Config(LimitSettings, Recipe, _Split, DataSettings):
+class _Config(CommandSettings, LimitSettings, Recipe, _Split, DataSettings):
     """Images, recipe, and the limits that scaled baselines keep."""
-
-    def refuse(self, name: str, rule: str, value: Any) -> NoReturn:
-        raise ConfigError(f"{flag(name, value)}: {rule}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,10 +68,8 @@ class FinalRecipe:
           ConfigError: there are no such images, or the schedule does not fit.
         """
         recipe = fields.pick(self.config, Recipe)
+        data = resolve.load_images(self.config, self.config.seed)
         with blamed_on(self.config, "dataset"):
-            asked = fields.values_of(self.config, DataSettings)
-            seed = randomness.seed_of(self.config.seed, "data")
-            data = dataset.load(asked.pop("dataset"), seed=seed, **asked)
             parts = training.parts_of(data, recipe)
         with blamed_on(self.config, "batch_size"):
             plan = training.plan_of(recipe, parts.data, named=self.named)

@@ -9,11 +9,11 @@ import shutil
 import numpy as np
 import pytest
 
-from epnas_tf.exporting import checks, files, fresh_process, losses, models, writers
+from epnas_tf.exporting import checks, files, fresh_process, losses
 from epnas_tf.exporting.checks import DisagreementError
 from epnas_tf.exporting.fresh_process import ReloadError
 from epnas_tf.exporting.losses import Loss
-from epnas_tf.exporting.writers import FORMATS, Network
+from epnas_tf.exporting.writers import FORMATS
 from tests.exporting import networks
 
 
@@ -22,12 +22,6 @@ def _quick():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fresh_process, "TIMED_SECONDS", 0.0)
         yield
-
-
-@pytest.fixture(name="network", scope="module")
-def _network() -> Network:
-    given = models.with_outputs(networks.model(), "probabilities")
-    return Network(given, networks.source(), networks.images(), labels="")
 
 
 @pytest.fixture(name="trained", scope="module")
@@ -94,37 +88,3 @@ def test_a_file_that_cannot_be_loaded_is_an_error_with_the_reason(tmp_path):
     path.write_bytes(b"nothing of the kind")
     with pytest.raises(ReloadError, match=r"(?s)model.tflite could not be loaded .*Error"):
         fresh_process.run("litert", str(path), networks.images().evaluation, one_at_a_time=True)
-
-
-def test_outputs_of_another_number_of_classes_are_no_agreement(trained):
-    with pytest.raises(DisagreementError, match=r"outputs \(20, 3\), gives \(20, 2\)"):
-        checks.difference(trained[:, :2], trained)
-
-
-def test_differences_are_shares_of_logits_and_not_of_probabilities():
-    small, large = np.array([[0.5, 0.25]]), np.array([[-50.0, 20.0]])
-    assert checks.difference(small + 0.01, small) == pytest.approx(0.01)
-    assert checks.difference(large + 0.01, large) == pytest.approx(0.01 / 50)
-
-
-def test_a_latency_is_a_median_and_what_most_runs_do_not_exceed():
-    latency = checks.latency(tuple(np.arange(1.0, 101.0)))
-    assert (latency.median, latency.p95) == (50.5, pytest.approx(95.05))
-
-
-def test_layers_that_lose_more_come_first(network):
-    found = losses.by_layer(network)
-    shares = [loss.share for loss in found]
-    assert shares == sorted(shares, reverse=True)
-    by_layer = {loss.layer: loss.share for loss in found}
-    assert {"stem_conv", "head_dense", "layer2_dep_sep_conv2d_depthwise"} <= by_layer.keys()
-    # What only moves numbers loses nothing; what computes loses about half a step of 256.
-    assert by_layer["layer3_max_pool_pool"] < 1e-4 < by_layer["stem_conv"] < 0.05
-
-
-def test_samples_span_the_bytes_and_are_the_images_else(network):
-    samples = [image for (image,) in writers.samples(network)]
-    assert len(samples) == len(network.images.calibration)
-    changed = [(a != b).sum() for a, b in zip(samples, network.images.calibration, strict=True)]
-    assert changed[0] <= 2 * 3 and not any(changed[1:])
-    assert samples[0].min() == 0 and samples[0].max() == 255

@@ -14,7 +14,7 @@ FOLDERS = ("epnas_tf", "tools", "tests")
 # `epnas_tf` is the front: its public names are loaded when first used.
 LAYERS = (
     ("fields", "flagfiles", "interrupts", "randomness", "terminal", "untrusted", "version"),
-    ("architecture", "backend"),
+    ("architecture", "backend", "exits"),
     ("global_state",),
     ("modeling", "searching"),
     ("data",),
@@ -49,6 +49,7 @@ NARROWER: Mapping[str, Set[str]] = {
 
 # Rooms that import without TensorFlow, with the libraries that their files may import.
 PURE: Mapping[str, Set[str]] = {
+    "exits": set(),
     "fields": set(),
     "flagfiles": set(),
     "interrupts": set(),
