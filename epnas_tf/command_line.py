@@ -85,17 +85,20 @@ class Command:
       config: the class of its configuration, composed of the rooms' settings.
       files: title and names of the files that it offers: flagfiles to read, formats to write.
       words: what the help of all flags explains first.
+      presets: whether --preset=NAME begins with one of the files.
     """
 
     usage: str
     config: type[Settings]
     files: tuple[str, Sequence[str]]
     words: str
+    presets: bool = False
 
 
 def _search() -> Command:
     usage = "epnas_search [--preset=NAME] [--flagfile=PATH] [--name=value ...]"
-    return Command(usage, SearchConfig, ("Presets", flagfiles.presets()), _WORDS)
+    files = ("Presets", flagfiles.presets())
+    return Command(usage, SearchConfig, files, _WORDS, presets=True)
 
 
 def said(argv: Sequence[str], command: Command) -> dict[str, Any]:
@@ -155,7 +158,7 @@ def _flags_of(argv: Sequence[str], command: Command) -> Any:
     def parsed(before: Sequence[str]) -> Any:
         # Flags of our own, not absl's global ones: libraries add theirs to those.
         flag_values = flags.FlagValues()
-        if command.config is SearchConfig:
+        if command.presets:
             flags.DEFINE_string("preset", "", "shipped flagfile to begin with", flag_values)
         _define_flags(flag_values, command.config)
         leftovers = flag_values(["", *before, *argv[1:]], known_only=True)[1:]
@@ -165,7 +168,7 @@ def _flags_of(argv: Sequence[str], command: Command) -> Any:
 
     try:
         flag_values = parsed([])
-        preset = flag_values["preset"].value if "preset" in flag_values else ""
+        preset = flag_values["preset"].value if command.presets else ""
         return parsed([_preset_flag(preset)]) if preset else flag_values
     except ConfigError:
         raise
