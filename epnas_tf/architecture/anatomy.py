@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from epnas_tf.architecture import cost as costs
-from epnas_tf.architecture import graph
+from epnas_tf.architecture import cost_rules, graph
 from epnas_tf.architecture.cost_rules import Cost, Shape
 from epnas_tf.architecture.ops import OPS, OpDef, op_def
 from epnas_tf.architecture.space import SearchSpace
@@ -43,7 +43,7 @@ def numbers(
       pieces: what `cost.pieces` returns, where it is known already.
     """
     pieces = pieces or costs.pieces(spec, input_shape, num_classes, ops)
-    total = sum(pieces, Cost())
+    total = cost_rules.total(pieces)
     if isinstance(spec, LayerwiseSpec):
         shapes = costs.layer_shapes(spec, input_shape, ops)
         return _of_costs(total) + _of_chain(spec, shapes, pieces[1:-1], total, ops)

@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from epnas_tf.architecture import anatomy, limits
+from epnas_tf.architecture import anatomy, cost_rules, limits
 from epnas_tf.architecture import cost as costs
 from epnas_tf.architecture.cost_rules import Cost, Shape
 from epnas_tf.architecture.limits import Constraint
@@ -93,7 +93,7 @@ class Budget:
 
     def _count(self, spec: Spec) -> tuple[list[Cost], Cost]:
         pieces = costs.pieces(spec, self.input_shape, self.num_classes, self.ops)
-        return pieces, sum(pieces, Cost())
+        return pieces, cost_rules.total(pieces)
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}

@@ -6,6 +6,7 @@ holds the two together (`cost(spec) == cost_of_model(build_model(spec))`).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 
 from epnas_tf.architecture import cost_rules
@@ -30,7 +31,7 @@ def cost(spec: Spec, input_shape: Shape, num_classes: int, ops: Mapping[str, OpD
     Raises:
       ValueError: an operation is unknown.
     """
-    return sum(pieces(spec, input_shape, num_classes, ops), Cost())
+    return cost_rules.total(pieces(spec, input_shape, num_classes, ops))
 
 
 def pieces(
@@ -63,8 +64,14 @@ def layer_shapes(
     """Returns the shapes of outputs 0 (the stem's) to L, as (height, width, channels)."""
     shapes = [(input_shape[0], input_shape[1], spec.stem_filters)]
     for layer in spec.layers:
-        shapes.append(op_def(layer.op, ops).out_shape(layer, shapes[-1]))
+        shapes.append(_layer(op_def(layer.op, ops), layer, shapes[-1])[1])
     return shapes
+
+
+@functools.lru_cache(maxsize=16384)  # the networks of a step differ by a layer or two
+def _layer(definition: OpDef, layer: LayerSpec, shape: Shape) -> tuple[Cost, Shape]:
+    """Returns the cost of a layer but for its skip, and its output's shape."""
+    return definition.cost(layer, shape), definition.out_shape(layer, shape)
 
 
 def _layerwise_costs(
@@ -74,8 +81,8 @@ def _layerwise_costs(
     found = [stem]
     shapes = layer_shapes(spec, input_shape, ops)
     for index, layer in enumerate(spec.layers, start=1):
-        own = op_def(layer.op, ops).cost(layer, shapes[index - 1])
-        found.append(own + _skip_cost(layer, shapes, shapes[index]))
+        own, out = _layer(op_def(layer.op, ops), layer, shapes[index - 1])
+        found.append(own + _skip_cost(layer, shapes, out))
     return [*found, head(shapes[-1], num_classes)]
 
 

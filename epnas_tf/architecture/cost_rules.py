@@ -9,6 +9,7 @@ weights from memory and writes its output, in float32, for a batch of one image.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 
 Shape = tuple[int, int, int]  # height, width, channels
 
@@ -40,6 +41,16 @@ class Cost:
             self.flops + other.flops,
             self.traffic_bytes + other.traffic_bytes,
         )
+
+
+def total(costs: Iterable[Cost]) -> Cost:
+    """Returns the cost of several operations together."""
+    params = flops = traffic_bytes = 0
+    for cost in costs:
+        params += cost.params
+        flops += cost.flops
+        traffic_bytes += cost.traffic_bytes
+    return Cost(params, flops, traffic_bytes)
 
 
 def elements(shape: tuple[int, ...]) -> int:

@@ -123,6 +123,12 @@ def scale_table(space: SearchSpace) -> tuple[Scale | None, ...]:
     return tuple(entries)
 
 
+@functools.lru_cache(maxsize=64)
+def _scalings(space: SearchSpace) -> frozenset[Scale | None]:
+    return frozenset(scale_table(space))
+
+
+@functools.lru_cache(maxsize=16384)  # a step scales the same few networks' items many times
 def scaled_item(item: Item, index: int, scale: Scale, space: SearchSpace) -> Item:
     """Returns item `index` (from 1) after a scaling; itself where it cannot move."""
     value = item.get(scale.field)
@@ -143,7 +149,7 @@ def scaled_item(item: Item, index: int, scale: Scale, space: SearchSpace) -> Ite
 def _check_scale(scale: Scale, space: SearchSpace) -> None:
     if not 0 <= scale.part < space.parts:
         raise IllegalActionError(f"part must be in 0..{space.parts - 1}, got {scale.part}")
-    if Scale(0, scale.field, scale.by, scale.to) not in scale_table(space):
+    if Scale(0, scale.field, scale.by, scale.to) not in _scalings(space):
         raise IllegalActionError(f"scaling must be an entry of the scale table, got {scale}")
 
 

@@ -184,6 +184,10 @@ class _Network:
 
     pattern: str
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Hashes of text differ between processes: no copy may carry one along.
+        return {name: value for name, value in vars(self).items() if name != "_hash"}
+
     def to_dict(self) -> dict[str, Any]:
         raise NotImplementedError
 
@@ -212,7 +216,12 @@ class LayerwiseSpec(_Network):
     pattern = "layerwise"
 
     def __hash__(self) -> int:
-        return hash(self.key)  # made once: specs key the tables of what is legal
+        return self._hash
+
+    @functools.cached_property
+    def _hash(self) -> int:
+        # Made once: specs key the tables of costs, of what is known and of what is legal.
+        return hash((self.layers, self.stem_filters))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
@@ -261,7 +270,11 @@ class CellSpec(_Network):
     pattern = "module"
 
     def __hash__(self) -> int:
-        return hash(self.key)
+        return self._hash
+
+    @functools.cached_property
+    def _hash(self) -> int:
+        return hash((self.branches, self.filters, self.cells_per_stage, self.width_multiplier))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "branches", tuple(self.branches))

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import linalg
 
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Item, Spec
@@ -35,11 +36,12 @@ def factors(spec: Spec, space: SearchSpace) -> np.ndarray:
     most = space.max_halvings or 0
     for index, item in enumerate(spec.items, start=1):
         halvings += space.halves(item.op)
-        rows.append([*_field_factors(item, index, space), min(halvings, most)])
+        rows.append((*_field_factors(item, index, space), min(halvings, most)))
     return np.asarray(rows, np.int32)
 
 
-def _field_factors(item: Item, index: int, space: SearchSpace) -> list[int]:
+@functools.lru_cache(maxsize=16384)  # the networks of a step differ by an item or two
+def _field_factors(item: Item, index: int, space: SearchSpace) -> tuple[int, ...]:
     values = []
     for field in space.fields:
         value = item.get(field.name)
@@ -49,7 +51,7 @@ def _field_factors(item: Item, index: int, space: SearchSpace) -> list[int]:
             values.append(0)
         else:
             values.append(1 + min(index - 1 - value, FAR + 1))
-    return values
+    return tuple(values)
 
 
 def multi_hot(specs: Sequence[Spec], space: SearchSpace) -> tuple[np.ndarray, np.ndarray]:
@@ -58,15 +60,28 @@ def multi_hot(specs: Sequence[Spec], space: SearchSpace) -> tuple[np.ndarray, np
     Returns:
       float32 [networks, max_items, sum of factor sizes] and the mask bool [networks, max_items].
     """
-    sizes = factor_sizes(space)
-    offsets = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    hot = np.zeros((len(specs), space.max_items, sum(sizes)), np.float32)
-    mask = np.zeros((len(specs), space.max_items), bool)
-    for row, spec in enumerate(specs):
+    distinct, places = _distinct(specs)
+    hot = np.zeros((len(distinct), space.max_items, sum(factor_sizes(space))), np.float32)
+    mask = np.zeros((len(distinct), space.max_items), bool)
+    offsets = _offsets(space)
+    for row, spec in enumerate(distinct):
         indices = factors(spec, space) + offsets
         np.put_along_axis(hot[row, : len(indices)], indices, 1.0, axis=1)
         mask[row, : len(indices)] = True
-    return hot, mask
+    return hot[places], mask[places]
+
+
+def _distinct(specs: Sequence[Spec]) -> tuple[list[Spec], list[int]]:
+    """Returns each network once, and the place of every one among these: a policy asks for many."""
+    places: dict[Spec, int] = {}
+    found = [places.setdefault(spec, len(places)) for spec in specs]
+    return list(places), found
+
+
+@functools.lru_cache(maxsize=64)
+def _offsets(space: SearchSpace) -> np.ndarray:
+    """Returns where each factor's values begin among those of all factors."""
+    return np.cumsum([0, *factor_sizes(space)[:-1]])
 
 
 def parts(specs: Sequence[Spec], space: SearchSpace) -> np.ndarray:
@@ -76,24 +91,26 @@ def parts(specs: Sequence[Spec], space: SearchSpace) -> np.ndarray:
       float32 [networks, parts, sum of factor sizes + parts]: the mean of the items' 0/1 vectors and
       the part as a 0/1 vector.
     """
-    hot, _ = multi_hot(specs, space)
-    held = np.zeros((len(specs), space.parts, hot.shape[2] + space.parts), np.float32)
+    distinct, places = _distinct(specs)
+    hot, _ = multi_hot(distinct, space)
+    held = np.zeros((len(distinct), space.parts, hot.shape[2] + space.parts), np.float32)
     held[:, :, hot.shape[2] :] = np.eye(space.parts)
-    for row, spec in enumerate(specs):
+    for row, spec in enumerate(distinct):
         length = len(spec.items)
         members = np.asarray([space.part_of(i, length) for i in range(1, length + 1)])
         for part in range(space.parts):
             if (members == part).any():
                 held[row, part, : hot.shape[2]] = hot[row, :length][members == part].mean(axis=0)
-    return held
+    return held[places]
 
 
 @functools.lru_cache(maxsize=64)
-def _codes(space: SearchSpace) -> tuple[np.ndarray, ...]:
-    """Returns a vector for every value of each factor: their squared distances are what counts.
+def _codes(space: SearchSpace) -> np.ndarray:
+    """Returns a vector for every value of each factor, [values, width]; distances are what counts.
 
-    Two values of an unordered field are 1 apart, those of an ordered one up to 0.5, as their places
-    in the table; what does not apply is 1 to 1.5 away from every value.
+    Two values of an unordered field are 1 apart (squared, before the factors share the 1 of an
+    item), those of an ordered one up to 0.5, as their places in the table; what does not apply is 1
+    to 1.5 away from every value.
     """
     codes = []
     for size, field in zip(factor_sizes(space), (*space.fields, None), strict=True):
@@ -106,8 +123,8 @@ def _codes(space: SearchSpace) -> tuple[np.ndarray, ...]:
             code[1:, -1] = np.sqrt(0.5)
         else:
             code = np.eye(size) * np.sqrt(0.5)
-        codes.append(code)
-    return tuple(codes)
+        codes.append(code / np.sqrt(len(space.fields) + 1))
+    return linalg.block_diag(*codes)
 
 
 def summary(specs: Sequence[Spec], space: SearchSpace) -> tuple[np.ndarray, np.ndarray]:
@@ -118,27 +135,16 @@ def summary(specs: Sequence[Spec], space: SearchSpace) -> tuple[np.ndarray, np.n
       item that differs in everything adds 1 to the squared distance (1.5 at most). The items as a
       bag with pairs of neighbouring operations, float64 [networks, ...].
     """
-    codes = _codes(space)
-    widths = [code.shape[1] for code in codes]
-    ends = np.cumsum(widths)
-    width = int(ends[-1]) + 1
+    hot, mask = multi_hot(specs, space)
     most = space.max_items
-    front = np.zeros((len(specs), most, width))
-    back = np.zeros((len(specs), most, width))
-    front[..., -1] = back[..., -1] = np.sqrt(0.5)  # no item
-    operations = factor_sizes(space)[0]
-    pairs = np.zeros((len(specs), operations, operations))
-    bags = np.zeros((len(specs), width))
-    for row, spec in enumerate(specs):
-        indices = factors(spec, space)
-        length = len(indices)
-        for column, (code, end) in enumerate(zip(codes, ends, strict=True)):
-            front[row, :length, end - code.shape[1] : end] = code[indices[:, column]]
-        front[row, :length] /= np.sqrt(len(codes))
-        front[row, :length, -1] = 0.0
-        back[row, most - length :] = front[row, :length]
-        bags[row] = front[row, :length].sum(axis=0)
-        bags[row, -1] = length / most
-        np.add.at(pairs[row], (indices[:-1, 0], indices[1:, 0]), 0.5)
+    lengths = mask.sum(axis=1)
+    items = hot.astype(np.float64) @ _codes(space)
+    no_item = np.where(mask, 0.0, np.sqrt(0.5))[..., np.newaxis]
+    front = np.concatenate([items, no_item], axis=2)
+    from_back = (np.arange(most) + lengths[:, np.newaxis]) % most
+    back = np.take_along_axis(front, from_back[..., np.newaxis], axis=1)
     sequence = np.concatenate([front, back], axis=1).reshape(len(specs), -1) * np.sqrt(0.5)
-    return sequence, np.concatenate([bags, pairs.reshape(len(specs), -1)], axis=1)
+    operations = hot[..., : factor_sizes(space)[0]].astype(np.float64)
+    pairs = 0.5 * operations[:, :-1].transpose(0, 2, 1) @ operations[:, 1:]
+    bag = [items.sum(axis=1), lengths[:, np.newaxis] / most, pairs.reshape(len(specs), -1)]
+    return sequence, np.concatenate(bag, axis=1)

@@ -50,6 +50,12 @@ def test_costs_add_up_field_by_field():
     assert Cost(1, 2, 3) + Cost(10, 20, 30) == Cost(11, 22, 33)
 
 
+def test_a_total_is_what_addition_makes():
+    costs = [Cost(1, 2, 3), Cost(10, 20, 30), Cost(100, 200, 300)]
+    assert rules.total(costs) == sum(costs, Cost()) == Cost(111, 222, 333)
+    assert rules.total([]) == Cost()
+
+
 def test_intensity_is_flops_a_byte():
     assert Cost(5, 10, 4).intensity == 2.5
     assert Cost(5).intensity == 0.0

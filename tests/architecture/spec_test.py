@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -99,6 +103,24 @@ def test_specs_are_frozen_and_hashable():
             setattr(value, name, 1)
     assert len({layerwise, LayerwiseSpec((_CONV,)), cell, CellSpec((_BRANCH,))}) == 2
     assert BranchSpec("x") != LayerSpec("x")
+
+
+_LOOK_UP = """
+import pickle, sys
+from epnas_tf.architecture.spec import spec_from_json
+known = {spec_from_json(sys.argv[1]): True}
+print(known.get(pickle.loads(bytes.fromhex(sys.argv[2]))))
+"""
+
+
+@pytest.mark.parametrize("spec", [_SPECS[0], _SPECS[-1]], ids=["layerwise", "module"])
+def test_a_spec_is_found_again_in_a_process_that_hashes_text_otherwise(spec):
+    hash(spec)  # made and kept before the copy is
+    command = [sys.executable, "-c", _LOOK_UP, spec.to_json(), pickle.dumps(spec).hex()]
+    for seed in "01":
+        other = os.environ | {"PYTHONHASHSEED": seed}
+        found = subprocess.run(command, env=other, capture_output=True, text=True, check=True)
+        assert found.stdout.strip() == "True"
 
 
 def test_numpy_and_whole_float_sizes_become_python_ints():
