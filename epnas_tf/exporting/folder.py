@@ -14,10 +14,10 @@ from epnas_tf.exporting import card, checks, export_json, files, models, version
 from epnas_tf.exporting.result import Export, ExportedFile
 from epnas_tf.exporting.settings import FileSettings
 from epnas_tf.exporting.source import Images, Source
-from epnas_tf.exporting.writers import FORMATS, LABELS, Network
+from epnas_tf.exporting.writers import FORMATS, Network
 from epnas_tf.report.units import short
 from epnas_tf.terminal import say
-from epnas_tf.workdir import storage
+from epnas_tf.workdir import labels_txt, storage
 
 CARD = "model_card.md"
 
@@ -42,8 +42,8 @@ def write(
     """
     check(settings, folder)
     with tempfile.TemporaryDirectory() as draft:
-        labels = os.path.join(draft, LABELS)
-        storage.write_atomic(labels, "".join(f"{_line(name)}\n" for name in source.class_names))
+        labels = os.path.join(draft, labels_txt.NAME)
+        storage.write_atomic(labels, labels_txt.text(source.class_names))
         given = models.with_outputs(models.in_float32(model), settings.outputs)
         network = Network(given, source, images, labels)
         trained = checks.outputs_of(given, images.evaluation)
@@ -72,17 +72,12 @@ def write(
     return export
 
 
-def _line(name: str) -> str:
-    """Returns a class' name as a line of labels.txt."""
-    return " ".join(name.splitlines())
-
-
 def _said(file: ExportedFile) -> str:
     return f"{file.path}, {short(file.bytes)}B, runs by {file.runtime} alone"
 
 
 # What an export writes into its folder.
-_OWN = (export_json.NAME, CARD, LABELS, *(kind.path for kind in FORMATS.values()))
+_OWN = (export_json.NAME, CARD, labels_txt.NAME, *(kind.path for kind in FORMATS.values()))
 
 
 def check(settings: FileSettings, folder: str) -> None:

@@ -19,8 +19,6 @@ from epnas_tf.exporting import models, tflite_file
 from epnas_tf.exporting.source import Images, Source
 from epnas_tf.fields import SettingError
 
-LABELS = "labels.txt"
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Network:

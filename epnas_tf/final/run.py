@@ -33,7 +33,7 @@ from epnas_tf.training import devices, evaluate, memory
 from epnas_tf.training.epochs import EpochResult
 from epnas_tf.training.schedule import Schedule
 from epnas_tf.training.state import StateError
-from epnas_tf.workdir import storage, weights
+from epnas_tf.workdir import labels_txt, storage, weights
 from epnas_tf.workdir.layout import FinalDir
 
 
@@ -131,6 +131,7 @@ class _Task:
             del model, network
         text = measurement.confusion_csv(trained.measurement, data.classes.names)
         storage.write_atomic(self.folder.confusion, text)
+        storage.write_atomic(self.folder.labels, labels_txt.text(data.classes.names))
         found = self._result(trained, history.seconds)
         result.write(found)
         if storage.exists(self.folder.state):

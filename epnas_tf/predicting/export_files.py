@@ -8,7 +8,8 @@ from pathlib import Path
 from epnas_tf import untrusted
 from epnas_tf.exporting import export_json
 from epnas_tf.exporting.result import Export
-from epnas_tf.exporting.writers import FORMATS, LABELS
+from epnas_tf.exporting.writers import FORMATS
+from epnas_tf.workdir import labels_txt
 
 KERAS, SAVED_MODEL, LITERT, ONNX = "keras", "saved_model", "litert", "onnx"
 _ENDINGS = {".keras": KERAS, ".tflite": LITERT, ".onnx": ONNX}
@@ -53,8 +54,9 @@ def find(model: str | Path, labels: str | Path = "") -> Model:
     described = None
     if (beside / export_json.NAME).is_file():
         described = export_json.read(str(beside))
-    places = [Path(labels)] if labels else [beside / LABELS, path / "assets" / LABELS]
-    names = next((_lines(place) for place in places if labels or place.is_file()), None)
+    places = [folder / labels_txt.NAME for folder in (beside, path / "assets")]
+    places = [Path(labels)] if labels else places
+    names = next((_names(place) for place in places if labels or place.is_file()), None)
     if names is None and described is not None:
         names = described.class_names
     return Model(path, kind, described, names)
@@ -76,8 +78,7 @@ def _is_model(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() in _ENDINGS
 
 
-def _lines(path: Path) -> tuple[str, ...]:
-    """Returns the lines of a text; a class may hold any character but the line's end."""
+def _names(path: Path) -> tuple[str, ...]:
     with untrusted.reading(str(path), (UnicodeDecodeError,)):
         text = path.read_text(encoding="utf-8")  # which ends each line with \n alone
-    return tuple(text.removesuffix("\n").split("\n"))
+    return labels_txt.names(text)

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import re
 
-from epnas_tf.workdir import storage
+from epnas_tf.workdir import labels_txt, storage
 
 # The folder of final trainings below a work_dir.
 FINAL = "final"
@@ -152,6 +152,11 @@ class FinalDir:
         return os.path.join(self.path, "confusion.csv")
 
     @property
+    def labels(self) -> str:
+        """The classes, in the order of the model's outputs."""
+        return os.path.join(self.path, labels_txt.NAME)
+
+    @property
     def result(self) -> str:
         """What came of it; the last file to be written."""
         return os.path.join(self.path, "result.json")
@@ -180,7 +185,10 @@ class FinalDir:
 
     @property
     def _files(self) -> tuple[str, ...]:
-        return (self.result, self.flags, self.state, self.history, self.model, self.confusion)
+        return (
+            *(self.result, self.flags, self.state, self.history),
+            *(self.model, self.confusion, self.labels),
+        )
 
 
 # What a search writes: files in its work_dir, and folders with the files in each.

@@ -17,6 +17,7 @@ from epnas_tf.data import dataset
 from epnas_tf.fields import ConfigError
 from epnas_tf.final import found, result, training
 from epnas_tf.final.run import retrain
+from epnas_tf.predicting import export_files
 from epnas_tf.report.units import short
 from epnas_tf.workdir import best_json, storage
 from epnas_tf.workdir.layout import FinalDir, WorkDir
@@ -72,6 +73,11 @@ def test_the_model_takes_pixels_gives_logits_and_is_plain_keras(trained):
     assert list(trained.per_class.values()) == pytest.approx(shares.tolist())
 
 
+def test_the_model_is_read_with_the_names_of_its_classes(trained):
+    found = export_files.find(trained.folder)
+    assert (str(found.path), found.names) == (trained.model_file, tuple(map(str, range(10))))
+
+
 def test_epochs_are_told_and_nothing_is_left_of_the_state(trained):
     folder = FinalDir(trained.folder)
     with open(folder.history, encoding="utf-8") as file:
@@ -80,7 +86,8 @@ def test_epochs_are_told_and_nothing_is_left_of_the_state(trained):
     assert float(rows[1]["loss"]) < float(rows[0]["loss"])
     assert [row["validation_accuracy"] for row in rows] == ["", ""]
     assert trained.seconds == pytest.approx(sum(float(row["seconds"]) for row in rows), abs=0.01)
-    names = ["confusion.csv", "flags.txt", "history.csv", "lock", "model.keras", "result.json"]
+    names = ["confusion.csv", "flags.txt", "history.csv", "labels.txt", "lock", "model.keras"]
+    names += ["result.json"]
     assert storage.names(trained.folder) == names
 
 

@@ -103,7 +103,8 @@ def test_a_folder_on_another_disk_is_emptied_and_stays(tmp_path):
 
 
 _FINAL = [
-    *("result.json", "flags.txt", "state.npz", "history.csv", "model.keras", "confusion.csv"),
+    *("result.json", "flags.txt", "state.npz", "history.csv"),
+    *("model.keras", "confusion.csv", "labels.txt"),
 ]
 
 

@@ -42,7 +42,7 @@ NARROWER: Mapping[str, Set[str]] = {
     "sharing": _BASE | _KERAS | {"architecture", "modeling", "workdir"},
     "training": _BASE | _KERAS | {"architecture", "modeling", "data", "sharing"},
     "report": frozenset({"architecture", "searching", "workdir"}),
-    "predicting": _BASE | _KERAS | {"data", "exporting"},
+    "predicting": _BASE | _KERAS | {"data", "exporting", "workdir"},
     "exporting": _BASE | _KERAS | {"architecture", "data", "workdir", "report"},
     "epnas_tf": frozenset({"version"}),
 }
