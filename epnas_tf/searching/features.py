@@ -6,7 +6,6 @@ import functools
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import linalg
 
 from epnas_tf.architecture.space import SearchSpace
 from epnas_tf.architecture.spec import Item, Spec
@@ -112,8 +111,9 @@ def _codes(space: SearchSpace) -> np.ndarray:
     item), those of an ordered one up to 0.5, as their places in the table; what does not apply is 1
     to 1.5 away from every value.
     """
-    codes = []
-    for size, field in zip(factor_sizes(space), (*space.fields, None), strict=True):
+    sizes = factor_sizes(space)
+    codes = np.zeros((sum(sizes), sum(sizes)))
+    for first, size, field in zip(_offsets(space), sizes, (*space.fields, None), strict=True):
         ordered = field is None or field.ordered or not field.choices
         if ordered and size > 2:
             steps = np.tri(size - 1, size - 2, -1) / np.sqrt(2 * (size - 2))
@@ -123,8 +123,9 @@ def _codes(space: SearchSpace) -> np.ndarray:
             code[1:, -1] = np.sqrt(0.5)
         else:
             code = np.eye(size) * np.sqrt(0.5)
-        codes.append(code / np.sqrt(len(space.fields) + 1))
-    return linalg.block_diag(*codes)
+        own = slice(first, first + size)
+        codes[own, own] = code / np.sqrt(len(sizes))
+    return codes
 
 
 def summary(specs: Sequence[Spec], space: SearchSpace) -> tuple[np.ndarray, np.ndarray]:
