@@ -84,8 +84,10 @@ class Command:
       usage: how it is called.
       config: the class of its configuration, composed of the rooms' settings.
       files: title and names of the files that it offers: flagfiles to read, formats to write.
-      words: what the help of all flags explains first.
+      words: what the help explains first.
       presets: whether --preset=NAME begins with one of the files.
+      left_open: settings that are not as their defaults say where no flag says them, by kind, and
+        whose they are then.
     """
 
     usage: str
@@ -93,6 +95,14 @@ class Command:
     files: tuple[str, Sequence[str]]
     words: str
     presets: bool = False
+    left_open: Mapping[type[Settings], str] = dataclasses.field(default_factory=dict)
+
+    def default(self, field: dataclasses.Field[Any]) -> str:
+        """Returns what stands for a flag that is not given."""
+        for kind, whose in self.left_open.items():
+            if field.name in {own.name for own in settings_in(kind)}:
+                return f"--{field.name} ({whose})"
+        return flag(field.name, field.default)
 
 
 def _search() -> Command:
@@ -183,7 +193,7 @@ def _what_is_wrong(argument: str, names: Sequence[str]) -> str:
         return f"{argument[:80]!r} is no flag; flags are written --name=value"
     # Not by absl's own guess, which for a long name takes all memory.
     close = difflib.get_close_matches(name[:80], names, 1)
-    guess = f" Did you mean: {close[0]} ?" if close else ""
+    guess = f" Did you mean --{close[0]}?" if close else ""
     return f"Unknown command line flag {name[:80]!r}.{guess}"
 
 
@@ -196,20 +206,24 @@ def _preset_flag(name: str) -> str:
 # Help
 
 _WORDS = (
-    "A trial evaluates one network, its child. A step changes one network in each of its branches, "
-    "all of them side by side; an episode is a series of steps, whose best networks begin the next "
-    "episode. The policy proposes the changes; the reward that it learns from is the validation "
-    "accuracy, lowered where a limit is broken."
+    "A trial trains one network, called its child, for a short time. A step changes one network in "
+    "each of its branches, all of them side by side; an episode is a series of steps, whose best "
+    "networks begin the next episode. The policy proposes the changes; the reward that it learns "
+    "from is the validation accuracy, lowered where a limit is broken. Rungs are lengths of "
+    "training: promising networks are promoted from one to the next. Trial e02s01b0 is of episode "
+    "2, step 1, branch 0; an r2 behind it means trained anew at rung 2, an m1 measured again with "
+    "another seed."
 )
 
 
 def _help(command: Command) -> Iterator[str]:
     """Yields the help for most people: the common flags, and the names of the others."""
     yield from _usage(command)
+    yield from _words(command)
     yield "Flags that most people need, with their defaults:"
     for field in settings_in(command.config):
         if field.metadata["common"]:
-            yield from _about(field)
+            yield from _about(field, command)
     yield ""
     yield "All others by what they are about; --helpfull explains them:"
     for title, fields in _groups(command):
@@ -222,20 +236,19 @@ def _help(command: Command) -> Iterator[str]:
 def _full_help(command: Command) -> Iterator[str]:
     """Yields what every flag means."""
     yield from _usage(command)
-    yield "Words:"
-    yield from _wrapped(command.words)
-    yield ""
+    yield from _words(command)
     for title, fields in _groups(command):
         yield title
         for field in fields:
-            yield from _about(field)
+            yield from _about(field, command)
         yield ""
 
 
 def _groups(command: Command) -> Iterator[tuple[str, list[Any]]]:
     """Yields what each owner's settings are about, by the first line of its docstring."""
     for owner in reversed(command.config.__bases__):
-        yield str(owner.__doc__).partition("\n")[0], settings_in(owner)
+        if fields := settings_in(owner):
+            yield str(owner.__doc__).partition("\n")[0], fields
 
 
 def _usage(command: Command) -> Iterator[str]:
@@ -247,9 +260,15 @@ def _usage(command: Command) -> Iterator[str]:
     yield ""
 
 
-def _about(field: Any) -> Iterator[str]:
+def _words(command: Command) -> Iterator[str]:
+    yield "Words:"
+    yield from _wrapped(command.words)
+    yield ""
+
+
+def _about(field: Any, command: Command) -> Iterator[str]:
     choices = ", ".join(text_of(choice) for choice in field.metadata["choices"] if choice != "")
-    yield f"  {flag(field.name, field.default)}"
+    yield f"  {command.default(field)}"
     yield from _wrapped(field.metadata["help"] + (f"; of {choices}" if choices else ""))
 
 

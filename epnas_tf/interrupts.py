@@ -99,5 +99,5 @@ def _ask(signum: int, _: FrameType | None) -> None:
     # Not print: the reader of a pipe may be gone, and Python's own buffer is in use perhaps.
     with contextlib.suppress(OSError):
         clear = b"\r\x1b[K" if _State.drawing and os.isatty(2) else b""
-        os.write(2, clear + b"stopping; the same again kills at once\n")
+        os.write(2, clear + b"stopping in order; a second Ctrl-C or signal kills at once\n")
     check()

@@ -109,9 +109,9 @@ def _not_compared(oracle: EPNASOracle) -> str:
     """Returns what to say where nothing tells whether the search was worth it."""
     share = oracle.settings.finals_share
     return (
-        "the best network was not measured beside the best start: the run ended before, or "
-        f"--finals_share={share:g} of the search's work does not reach for it "
-        f"(--finish --finals_share={10 * share or 1:g} does it now)"
+        "the best network was not measured again beside the best start: the run ended before, or "
+        f"--finals_share={share:g} of the search's work is too little for that "
+        f"(the same command with --finish --finals_share={10 * share or 1:g} does it now)"
     )
 
 

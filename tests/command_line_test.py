@@ -91,7 +91,7 @@ def test_flags_are_read():
         (["--tpu=local"], "--tpu=local: needs --strategy=tpu, got none"),
         (
             ["--max_parms=1M"],
-            "Unknown command line flag 'max_parms'. Did you mean: max_params ?",
+            "Unknown command line flag 'max_parms'. Did you mean --max_params?",
         ),
         (["--seed"], "Missing value for flag --seed"),
         (["digits"], "'digits' is no flag; flags are written --name=value"),

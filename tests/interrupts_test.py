@@ -32,7 +32,7 @@ def test_a_signal_is_an_exception(number, capfd):
         raise AssertionError("went on")
     assert caught.value.signum == number
     assert isinstance(caught.value, KeyboardInterrupt)  # no "except Exception" swallows it
-    assert capfd.readouterr().err == "stopping; the same again kills at once\n"
+    assert capfd.readouterr().err == "stopping in order; a second Ctrl-C or signal kills at once\n"
 
 
 def test_a_held_section_ends_before_it_stops():

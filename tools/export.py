@@ -18,7 +18,10 @@ from epnas_tf.exits import Ending
 from epnas_tf.exporting.settings import FORMATS
 from epnas_tf.handover.settings import ExportConfig
 
-_USAGE = "epnas_export --work_dir=FOLDER [--trial=SLOT] [--flagfile=PATH] [--name=value ...]"
+_USAGE = (
+    "epnas_export {--work_dir=FOLDER [--trial=TRIAL] | --final=FOLDER} [--flagfile=PATH] "
+    "[--name=value ...]"
+)
 _WORDS = (
     "Pixels go in as they are: normalisation is inside, and in keras and saved_model files so is "
     "resizing. Each file is run by a program without epnas_tf and held against the trained network."
@@ -34,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
         ExportConfig(**said)  # before TensorFlow is imported
         epnas_tf.export(**said)
 
-    return Ending("epnas_export", "every export that is there is whole").code(export)
+    return Ending("epnas_export", "finished exports are complete").code(export)
 
 
 def run() -> None:

@@ -13,14 +13,18 @@ from collections.abc import Sequence
 
 import epnas_tf
 from epnas_tf import command_line, flagfiles
+from epnas_tf.data.settings import DataSettings
 from epnas_tf.exits import Ending
-from epnas_tf.final.settings import RetrainConfig
+from epnas_tf.final.settings import Recipe, RetrainConfig
 
 _USAGE = "epnas_retrain --work_dir=FOLDER [--recipe=NAME] [--flagfile=PATH] [--name=value ...]"
 _WORDS = (
     "A recipe is a shipped flagfile; a flag that is given beside it overrides it. A child is the "
-    "network that is trained. Images, their parts and their variation are those of the search."
+    "network that is trained. Images and their split into training, validation and test images are "
+    "those of the search; how they are varied is the recipe's."
 )
+
+_LEFT_OPEN = {Recipe: "the recipe's", DataSettings: "the search's"}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -30,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
 
     def retrain() -> None:
         files = ("Recipes", flagfiles.recipes())
-        command = command_line.Command(_USAGE, RetrainConfig, files, _WORDS)
+        command = command_line.Command(_USAGE, RetrainConfig, files, _WORDS, left_open=_LEFT_OPEN)
         said = command_line.said(argv, command)
         ending.kept += " without --overwrite" if said.get("overwrite") else ""
         epnas_tf.retrain(**said)

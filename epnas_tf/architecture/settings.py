@@ -22,20 +22,25 @@ class SpaceSettings(Settings):
     """The networks that may be searched."""
 
     pattern: str = setting(
-        "layerwise", "what is searched", choices=("layerwise", "module"), common=True
+        "layerwise",
+        "layerwise: a chain of layers; module: a cell of branches that is repeated, as in NASNet",
+        choices=("layerwise", "module"),
+        common=True,
     )
     # Scaling steps to the next entry of a table, so that the order has a meaning.
-    channels: tuple[int, ...] = _table("channels of a layer or branch", least=1, rising=True)
+    channels: tuple[int, ...] = _table(
+        "channels of a layer, or of a branch within a cell", least=1, rising=True
+    )
     filter_widths: tuple[int, ...] = _table("widths of convolutions", least=1, rising=True)
     pool_widths: tuple[int, ...] = _table("widths of pooling", least=1, rising=True)
     activations: tuple[str, ...] = _table("activations of layers", choices=ACTIVATIONS)
     layer_types: tuple[str, ...] = _table("operations of layers", choices=tuple(OPS))
     branch_types: tuple[str, ...] = _table("types of branches", choices=tuple(BRANCHES))
     max_layers: int = setting(20, "most layers of a network", least=1)
-    max_branches: int = setting(6, "most branches of a cell", least=1)
+    max_branches: int = setting(6, "most branches within a cell", least=1)
     parts: int = setting(4, "groups of layers that are scaled together", least=1)
-    stem_filters: int = setting(16, "filters of a layerwise network's stem", least=1)
-    filters: int = setting(16, "filters of a cell network's stem", least=1)
+    stem_filters: int = setting(16, "filters of the stem, for --pattern=layerwise", least=1)
+    filters: int = setting(16, "filters of the stem, for --pattern=module", least=1)
     cells_per_stage: int = setting(1, "cells in each of the three stages", least=1)
     width_multiplier: float = setting(1.0, "factor on the channels of cells", above=0)
 
@@ -102,7 +107,7 @@ class RewardSettings(Settings):
 
 
 class _Limits(Settings):
-    """Soft limits on what networks use."""
+    """Limits on what networks use; --limits says how strictly they are kept."""
 
     def check_together(self) -> None:
         for metric in RESOURCES:
@@ -133,7 +138,18 @@ LimitSettings: Any = dataclasses.make_dataclass(
         for r in RESOURCES.values()
         for side, extreme in zip(("max", "min"), r.extremes, strict=True)
     ]
-    + [("penalty_base", "float", setting(0.9, "reward factor at 100% violation", above=0, most=1))],
+    + [
+        (
+            "penalty_base",
+            "float",
+            setting(
+                0.9,
+                "soft limits: factor on the reward where a limit is exceeded by 100%",
+                above=0,
+                most=1,
+            ),
+        )
+    ],
     bases=(_Limits,),
     namespace={"__doc__": _Limits.__doc__},
     frozen=True,

@@ -24,7 +24,10 @@ class VariationSettings(Settings):
         "instead of by chance in each; where images are mirrored at all",
     )
     crop_padding: int = setting(
-        -1, "pixels of black around an image that is cropped again (-1: auto)", least=-1, auto=True
+        -1,
+        "pixels of black around an image that is cropped again (-1: auto, an eighth of the side)",
+        least=-1,
+        auto=True,
     )
     brightness: float = setting(
         -1.0, "largest shift, as a share of full scale (-1: auto)", least=-1, most=1, auto=True
@@ -52,6 +55,10 @@ class DataSettings(Settings):
         resume=MAY_CHANGE,
     )
     image_size: int = setting(
-        0, "height and width (0: the set's own)", least=0, auto=True, common=True
+        0,
+        "height and width (0: as the images are, 32 where they differ)",
+        least=0,
+        auto=True,
+        common=True,
     )
     train_fraction: float = setting(1.0, "share of the training split to use", above=0, most=1)

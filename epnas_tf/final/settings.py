@@ -23,7 +23,7 @@ class TrainedOn(Settings):
     train_on: str = setting(
         AUTO,
         "parts of the images that are trained on; the validation part too needs a test part to "
-        "measure on (auto: it where there is one)",
+        "measure on (auto: the validation part where there is a test part)",
         choices=(AUTO, TRAIN, BOTH),
     )
 
@@ -57,7 +57,10 @@ class Network(Settings):
         resume=OF_ONE_RUN,
     )
     recipe: str = setting(
-        "default", "shipped flagfile to begin with; other flags override it", common=True
+        "default",
+        "shipped flagfile to begin with: short (minutes), default (hours), pnas_cifar and "
+        "imagenet (days); other flags override it",
+        common=True,
     )
     seed: int = setting(
         0, "root of initial weights, order of images and variation", least=0, common=True

@@ -74,7 +74,12 @@ class PolicySettings(Settings):
 class LSTMSettings(Settings):
     """The LSTM policy: its optimizer, its inputs and what it is rewarded for besides."""
 
-    check_table_mix: float = setting(0.2, "share of fixed inserting places", least=0, most=1)
+    check_table_mix: float = setting(
+        0.2,
+        "weight of the paper's fixed distribution over places of an insertion; the rest is learnt",
+        least=0,
+        most=1,
+    )
     policy_learning_rate: float = setting(2e-3, "learning rate of the policy's Adam", above=0)
     policy_epochs: int = setting(
         1, "Adam steps per update, clipped as in PPO (Schulman et al. 2017) if several", least=1
@@ -84,7 +89,9 @@ class LSTMSettings(Settings):
     )
     policy_entropy: float = setting(0.3, "weight of the policy's entropy bonus", least=0)
     policy_part_inputs: bool = setting(
-        True, "show the scale LSTM the group it decides (false: the whole network only)"
+        True,
+        "show the LSTM that scales groups of layers the group in question (false: the whole "
+        "network only)",
     )
 
 
@@ -159,12 +166,13 @@ RUNG_FACTORS = (1, 3, 9)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RungSettings(Settings):
-    """How long networks are trained, and which of them longer than all (DECISIONS 75 and 78)."""
+    """How long networks are trained, and which are promoted to longer trainings (rungs)."""
 
     rungs: tuple[int, ...] = setting(
         (),
         "epochs of the rungs, rising: all networks are trained for the first, the most promising "
-        "ones again for longer; one number for no such rise (empty: 1, 3 and 9 times --epochs)",
+        "ones are promoted and trained again for longer; one number: no promotions (empty: 1, 3 "
+        "and 9 times --epochs, as far as the time reaches)",
         least=1,
         rising=True,
         auto=True,
@@ -177,7 +185,7 @@ class RungSettings(Settings):
     )
     finalists: int = setting(
         3,
-        "most promising networks that are measured again at the end, beside the best start, each "
+        "most promising networks that are measured again at the end, beside the best of the first "
         "with up to 2 more seeds (0: none are)",
         least=0,
         resume=MAY_CHANGE,

@@ -104,7 +104,9 @@ class ScheduleSettings(Optimisation):
 
     schedule: str = setting(
         "",
-        "recipe of a child (empty: quick, or the set's own)",
+        "how a child is trained: quick (some thousand images for a few epochs, which ranks "
+        "networks cheaply), plain (more epochs of all images), aggressive (large batches, as in "
+        "the paper); empty: quick, plain for digits",
         choices=("", "quick", "plain", "aggressive"),
         auto=True,
     )

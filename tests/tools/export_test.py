@@ -50,7 +50,7 @@ def test_flags_become_arguments_of_their_types(exported):
         (["--work_dir=w", "--formats=zip"], "--formats=zip: must be one of keras, "),
         (
             ["--work_dir=w", "--format=keras"],
-            "Unknown command line flag 'format'. Did you mean: formats ?",
+            "Unknown command line flag 'format'. Did you mean --formats?",
         ),
         (["w"], "'w' is no flag; flags are written --name=value"),
     ],
@@ -73,7 +73,7 @@ def test_a_file_that_does_not_run_is_code_1_with_its_reason(monkeypatch, capsys)
     assert export.main(["epnas_export", "--work_dir=w"]) == 1
     errors = capsys.readouterr().err
     assert "ReloadError: model.keras could not be loaded" in errors
-    assert errors.endswith("stopped by the error above; every export that is there is whole\n")
+    assert errors.endswith("stopped by the error above; finished exports are complete\n")
 
 
 def test_a_signal_is_an_exit_code_of_its_own(monkeypatch, capsys):
@@ -83,7 +83,7 @@ def test_a_signal_is_an_exit_code_of_its_own(monkeypatch, capsys):
 
     monkeypatch.setitem(vars(epnas_tf), "export", asked_to_stop)
     assert export.main(["epnas_export", "--work_dir=w"]) == 143
-    assert "epnas_export: stopped by SIGTERM; every export" in capsys.readouterr().err
+    assert "epnas_export: stopped by SIGTERM; finished exports" in capsys.readouterr().err
 
 
 def test_help_names_every_flag_and_format(capsys):

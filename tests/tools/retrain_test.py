@@ -10,8 +10,9 @@ import pytest
 
 import epnas_tf
 from epnas_tf import fields, flagfiles
+from epnas_tf.data.settings import DataSettings
 from epnas_tf.fields import ConfigError
-from epnas_tf.final.settings import RetrainConfig
+from epnas_tf.final.settings import Recipe, RetrainConfig
 
 try:
     from epnas_tf.tools import retrain
@@ -84,7 +85,14 @@ def test_a_signal_is_an_exit_code_of_its_own(monkeypatch, capsys, number, code):
 
 
 def test_the_help_names_the_recipes_and_every_flag_once(capsys):
-    wanted = [fields.flag(each.name, each.default) for each in fields.settings_in(RetrainConfig)]
+    whose = {each.name: "the search's" for each in fields.settings_in(DataSettings)}
+    whose |= {each.name: "the recipe's" for each in fields.settings_in(Recipe)}
+    wanted = [
+        f"--{each.name} ({whose[each.name]})"
+        if each.name in whose
+        else fields.flag(each.name, each.default)
+        for each in fields.settings_in(RetrainConfig)
+    ]
     for spelling, most in (("--help", 10), ("--helpfull", len(wanted))):
         with pytest.raises(SystemExit):
             retrain.main(["epnas_retrain", spelling])

@@ -107,7 +107,7 @@ def _made(finished: CompletedTrial) -> str:
     if finished.slot.measurement:
         return f"measured again, {finished.outcome.epochs} epochs"
     if finished.slot.rung:
-        return f"risen, {finished.outcome.epochs} epochs"
+        return f"promoted, {finished.outcome.epochs} epochs"
     return finished.proposal.made
 
 

@@ -47,8 +47,8 @@ def finals(lineup: Lineup) -> str:
     start = "none" if lineup.start is None else lineup.start.first.name
     names = [slot.first.name for slot in lineup.networks]
     return (
-        f"the end: {', '.join(names)} (best start: {start}) are measured at the highest rung, "
-        f"{len(lineup.planned)} trainings in all"
+        f"the end: {', '.join(names)} (best start: {start}) are measured again at the highest "
+        f"rung, {len(lineup.planned)} trainings in all"
     )
 
 

@@ -80,7 +80,7 @@ def test_a_line_is_literally_this():
 @pytest.mark.parametrize(
     ("slot", "said"),
     [
-        (Slot(1, 3, 2, rung=1), "e01s03b2r1 | risen, 9 epochs | acc 0.9900 | best 0.9900"),
+        (Slot(1, 3, 2, rung=1), "e01s03b2r1 | promoted, 9 epochs | acc 0.9900 | best 0.9900"),
         (Slot(1, 3, 2, 2, 1), "e01s03b2r2m1 | measured again, 9 epochs | acc 0.9900 | best 0.9800"),
     ],
 )

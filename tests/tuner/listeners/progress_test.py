@@ -155,7 +155,7 @@ def test_a_signals_message_takes_the_place_of_a_bar(capfd, monkeypatch):
     monkeypatch.setattr("os.isatty", lambda descriptor: True)
     with pytest.raises(interrupts.Stopped), interrupts.listening(), interrupts.drawing():
         interrupts._ask(2, None)
-    assert capfd.readouterr().err.startswith("\r\x1b[Kstopping; ")
+    assert capfd.readouterr().err.startswith("\r\x1b[Kstopping in order; ")
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(None, "?"), (0.4, "0:00:00"), (3700.4, "1:01:40")])
