@@ -284,10 +284,11 @@ def test_a_small_batch_stays_whole(stored_flags, measured):
 def test_a_search_is_planned_for_an_hour_by_default_and_stored(stored_flags, many):
     stored = stored_flags(dataset=many, machine_gflops=4)
     assert stored.max_hours == 1
-    assert stored.epochs * stored.epoch_images < 15_000  # of a slow machine
+    assert stored.epoch_images < 5_000  # of a slow machine
+    assert stored.epochs == 6  # as long as the second rung of 2 and 6
     assert stored.rungs == tuple(stored.epochs * times for times in (1, 3))
-    assert stored.max_child_minutes < 1
-    assert stored.branches * (1 + stored.episodes * stored.steps) > 100
+    assert stored.max_child_minutes < 3
+    assert stored.branches * (1 + stored.episodes * stored.steps) > 50
     again = stored_flags(dataset=many, machine_gflops=4, max_hours=0.25)  # goes on with it
     assert again == dataclasses.replace(stored, max_hours=0.25)
     assert stored_flags(dataset=many, machine_gflops=4) == stored
@@ -296,8 +297,8 @@ def test_a_search_is_planned_for_an_hour_by_default_and_stored(stored_flags, man
 def test_a_faster_machine_sees_more_images_of_larger_networks(stored_flags, many, tmp_path):
     slow = stored_flags(dataset=many, machine_gflops=4)
     fast = stored_flags(dataset=many, machine_gflops=1000, overwrite=True)
-    assert fast.epochs * fast.epoch_images == 15_000
-    assert fast.max_child_minutes == pytest.approx(slow.max_child_minutes, abs=2e-3)
+    assert (fast.epochs, fast.epoch_images, fast.rungs) == (9, 5_000, (9, 27))
+    assert slow.epochs * slow.epoch_images < 45_000
 
 
 def test_what_is_named_stays(stored_flags, many):

@@ -191,7 +191,7 @@ class RungSettings(Settings):
         resume=MAY_CHANGE,
     )
     finals_share: float = setting(
-        0.1, "most work that this may take, as a share of the search's", least=0, resume=MAY_CHANGE
+        0.2, "most work that this may take, as a share of the search's", least=0, resume=MAY_CHANGE
     )
 
     @property

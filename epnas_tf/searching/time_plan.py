@@ -28,6 +28,10 @@ _PROMOTION = 4.0
 # of the best start and of one finalist, nothing tells how much seeds matter.
 _FINAL_TRAININGS = 4
 
+# With time for so many networks at the second rung, all are trained for as long as that: after the
+# first, good networks look alike (docs/RESULTS.md). Fewer are too few to choose among.
+_ENOUGH_NETWORKS = 20
+
 # Networks as large as the limits allow see fewer images than the schedule would show them, down to
 # these; then networks become smaller; where there are no smaller ones, they see still fewer images.
 # Where no limit bounds the time of a network, images and networks become fewer and smaller alike.
@@ -177,6 +181,43 @@ def expected(seconds: float, child: float, shares: Shares = Shares()) -> int:
 
 def plan(given: Given) -> TimePlan:
     """Returns how a search uses its time; what is fixed stays."""
+    planned = _from_the_first_rung(given)
+    return _from_the_second_rung(given, planned) or planned
+
+
+def _from_the_second_rung(given: Given, planned: TimePlan) -> TimePlan | None:
+    """Returns a plan without the lowest rung, None where that leaves too few networks or rungs.
+
+    Args:
+      given: what the plan is made from.
+      planned: the plan with it.
+    """
+    fixed = given.fixed_length or given.fixed_rungs or given.max_child_seconds is not None
+    if fixed or len(given.rungs) < 3:
+        return None
+    times = round(given.rungs[1])
+    images = planned.epochs * planned.epoch_images
+    child = planned.child_seconds * given.passes(times * images) / given.passes(images)
+    networks = expected(given.seconds, child, given.shares)
+    rungs = [rung / times for rung in given.rungs[1:]]
+    if networks < _ENOUGH_NETWORKS or not _reached(given, rungs[:2], child):
+        return None
+    while not _reached(given, rungs, child):
+        rungs.pop()
+    steps, episodes = _steps(networks, given)
+    return TimePlan(
+        networks=networks,
+        child_seconds=child,
+        max_child_seconds=times * planned.max_child_seconds,
+        epochs=times * planned.epochs,
+        epoch_images=planned.epoch_images,
+        rungs=len(rungs),
+        steps=steps,
+        episodes=episodes,
+    )
+
+
+def _from_the_first_rung(given: Given) -> TimePlan:
     rungs = len(given.rungs)
     while True:
         shares = given.shares if rungs > 1 else Shares()

@@ -37,10 +37,11 @@ def plan(
       budget: what they may cost; a ceiling on their time is not looked at.
       data: the images.
       schedule: how long a child is trained where there is time enough.
-      rungs: those that a person named are all kept.
-      **others: fields of `Given`: `seconds`, what is fixed.
+      rungs: how many times as long as the lowest each is.
+      **others: fields of `Given`: `seconds`, what is fixed (rungs that a person named are).
     """
     per_epoch = schedule.images_per_epoch(len(data.train))
+    fixed = {"fixed_rungs": bool(rungs.rungs)} | others
     planned = time_plan.plan(
         Given(
             validation_images=len(data.validation),
@@ -49,9 +50,8 @@ def plan(
             typical=typical(space, budget),
             bounded=any(c.metric == UNLIMITED.metric and c.upper for c in budget.constraints),
             rungs=[epochs / rungs.rung_epochs[0] for epochs in rungs.rung_epochs],
-            fixed_rungs=bool(rungs.rungs),
             shares=shares(rungs),
-            **others,
+            **fixed,
         )
     )
     whole = planned.epoch_images == per_epoch  # said as the schedule says it

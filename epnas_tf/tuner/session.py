@@ -147,6 +147,7 @@ class Session:
             seconds=seconds,
             max_child_seconds=planning.fixed_seconds(self._settings.max_child_minutes),
             fixed_length=bool(fixed),
+            fixed_rungs=True,  # an oracle has them before it knows the data
         )
         self._child_seconds = planned.max_child_seconds
         return changed(given, epochs=planned.epochs, epoch_images=planned.epoch_images)

@@ -56,10 +56,41 @@ def test_no_more_is_planned_than_there_is_time_for(seconds, networks, data):
     plan = time_plan.plan(given)
     shares = given.shares if plan.rungs > 1 else Shares()
     assert plan.networks == 1 or _work(plan, shares) <= shares.usable(seconds)
-    assert 850 <= plan.epochs * plan.epoch_images <= given.images
-    assert plan.epochs <= given.epochs and plan.epoch_images <= given.epoch_images
+    assert 850 <= plan.epochs * plan.epoch_images <= 3 * given.images
+    longest = (3 if _begun_higher(given) else 1) * given.epochs
+    assert plan.epochs <= longest and plan.epoch_images <= given.epoch_images
     slots = given.branches * (1 + plan.episodes * plan.steps)
     assert plan.networks <= slots <= 3 * plan.networks + 8
+
+
+def _begun_higher(given: Given) -> bool:
+    return time_plan.plan(given) != _from_the_first(given)
+
+
+def _from_the_first(given: Given) -> TimePlan:
+    return time_plan.plan(dataclasses.replace(given, rungs=given.rungs[:2]))
+
+
+@pytest.mark.parametrize(("seconds", "networks", "data"), _ALL)
+def test_all_are_trained_for_the_second_rung_where_enough_networks_come(seconds, networks, data):
+    given = _given(seconds, networks, data)
+    first, plan = _from_the_first(given), time_plan.plan(given)
+    if _begun_higher(given):
+        assert (plan.epochs, plan.epoch_images) == (3 * first.epochs, first.epoch_images)
+        assert plan.networks >= 20 and plan.rungs == 2
+        assert plan.child_seconds < 3 * first.child_seconds  # one validation, however long
+        assert plan.max_child_seconds == 3 * first.max_child_seconds
+    else:
+        top = 9 * first.child_seconds + time_plan.SETUP_SECONDS
+        few = time_plan.expected(seconds, 3 * first.child_seconds, given.shares) < 20
+        assert few or 4 * top > 0.09 * seconds or top > 0.4 * seconds
+
+
+def test_no_rung_is_left_out_at_the_bottom_where_a_person_said_how_long():
+    long = _given(14_400.0, (2e-4, 2e-3))
+    assert _begun_higher(long)
+    for fixed in ({"fixed_length": True}, {"fixed_rungs": True}, {"max_child_seconds": 60.0}):
+        assert time_plan.plan(dataclasses.replace(long, **fixed)).epochs == 3
 
 
 @pytest.mark.parametrize(("seconds", "networks", "data"), [c for c in _ALL if c[0] >= 900])
@@ -67,7 +98,7 @@ def test_sixty_networks_come_or_the_smallest_on_the_fewest_images_take_too_long(
     seconds, networks, data
 ):
     given = _given(seconds, networks, data)
-    plan = time_plan.plan(given)
+    plan = _from_the_first(given)
     if plan.networks < 60:
         fewest = min(1_000, given.images) + given.epochs
         assert plan.epochs * plan.epoch_images <= fewest
@@ -79,14 +110,14 @@ def test_sixty_networks_come_or_the_smallest_on_the_fewest_images_take_too_long(
 @pytest.mark.parametrize("data", _DATA)
 @pytest.mark.parametrize("bounded", [True, False])
 def test_more_time_is_never_for_less(networks, data, bounded):
-    plans = [
-        time_plan.plan(_given(seconds, networks, data, bounded=bounded)) for seconds in _BUDGETS
-    ]
-    for less, more in itertools.pairwise(plans):
-        assert less.rungs <= more.rungs
-        assert _images_at_the_top(less) <= _images_at_the_top(more) + more.epochs
+    searches = [_given(seconds, networks, data, bounded=bounded) for seconds in _BUDGETS]
+    for shorter, longer in itertools.pairwise(searches):
+        less, more = time_plan.plan(shorter), time_plan.plan(longer)
+        higher = _begun_higher(shorter), _begun_higher(longer)
+        assert higher[0] <= higher[1]
+        assert _images_at_the_top(less) <= _images_at_the_top(more) + 3 * more.epochs
         # Where a rung comes in, its trainings take a share of the time from new networks.
-        if less.rungs == more.rungs:
+        if less.rungs == more.rungs and higher[0] == higher[1]:
             assert less.networks <= more.networks
             assert _images(less) <= _images(more) + more.epochs
 
@@ -128,12 +159,12 @@ def test_a_quarter_of_an_hour_is_for_sixty_networks_an_hour_for_larger_ones():
 
 
 def test_large_networks_within_the_limits_see_fewer_images_before_they_are_made_smaller():
-    few, many = _given(), _given(networks=(2e-4, 5e-4))
+    few, many = _given(rungs=(1, 3)), _given(networks=(2e-4, 5e-4), rungs=(1, 3))
     assert time_plan.plan(many).epochs * time_plan.plan(many).epoch_images == 15_000
     planned = time_plan.plan(few)
     assert (planned.epochs, planned.rungs) == (3, 2)
     assert 2_500 <= planned.epochs * planned.epoch_images + 3 < 15_000
-    free = time_plan.plan(_given(bounded=False))
+    free = time_plan.plan(_given(rungs=(1, 3), bounded=False))
     assert free.epoch_images > planned.epoch_images  # any size will do: they share the burden
 
 
@@ -158,7 +189,7 @@ def test_what_is_fixed_stays():
 def test_rungs_that_no_network_could_reach_are_left_out():
     slow = _given(120.0, (2e-2, 5e-1))
     assert time_plan.plan(slow).rungs == 1
-    assert time_plan.plan(dataclasses.replace(slow, seconds=86_400.0)).rungs == 3
+    assert time_plan.plan(dataclasses.replace(slow, seconds=86_400.0)).rungs == 2
     assert time_plan.plan(dataclasses.replace(slow, rungs=(1,))).rungs == 1
 
 

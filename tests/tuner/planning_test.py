@@ -55,5 +55,6 @@ def test_a_plan_that_keeps_all_images_says_so_as_the_schedule_does(seconds, whol
     planned = planning.plan(
         layerwise_space(image_size=(8, 8)), rated, data, given, RungSettings(), seconds=seconds
     )
-    kept = (planned.epochs, planned.epoch_images) == (given.epochs, given.epoch_images)
+    # All are trained for the second rung at once where there is so much time.
+    kept = (planned.epochs, planned.epoch_images) == (3 * given.epochs, given.epoch_images)
     assert kept == whole
