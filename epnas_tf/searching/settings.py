@@ -130,7 +130,7 @@ class Learning(Settings):
         64, "single changes of each parent beside them, most (0: the policy's alone)", least=0
     )
     near_networks: int = setting(
-        16,
+        64,
         "trained networks below which a step makes single changes of its parents alone: of a few "
         "networks nobody can tell how distant ones do (0: the policy's changes come at once)",
         least=0,

@@ -96,7 +96,8 @@ class LimitedSearch(ProgressiveSearch):
         rungs: Rungs | None = None,
         **learning: object,
     ):
-        small = {"predictor_skill": -1.0, "screen": 16, "neighbours": 16, "imagined_updates": 0}
+        small = {"predictor_skill": -1.0, "screen": 16, "neighbours": 16, "near_networks": 16}
+        small |= {"imagined_updates": 0}
         self.knowledge = knowledge or Knowledge(violation=breach)
         super().__init__(
             SPACE,
