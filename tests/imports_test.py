@@ -52,6 +52,7 @@ _LAZY = {
     ),
     *("tools/checks/bench_memory.py", "tools/checks/soak.py"),
     *("tools/studies/compare.py", "tools/studies/proxy_study.py", "tools/studies/baselines.py"),
+    "tools/studies/simulate_cluster.py",
 }
 
 
