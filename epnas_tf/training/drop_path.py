@@ -17,15 +17,16 @@ import numpy as np
 import tensorflow as tf
 
 from epnas_tf import randomness
+from epnas_tf.data import draws
 
-# (an image's place in the training split, its pass, its update), int32 -> float32 [paths].
+# (images' places in the training split, passes, updates), int32 [n] each -> float32 [n, paths].
 Factors = Callable[[Any, Any, Any], Any]
 
 
 def factors_function(
     most: float, depths: Sequence[float], updates: int, passes: int, seed: int
 ) -> Factors:
-    """Returns the function of an image's factors.
+    """Returns the function of images' factors.
 
     Args:
       most: share of the images that lack a path of depth 1 in the last update.
@@ -35,15 +36,17 @@ def factors_function(
       seed: of the training.
     """
     ends = most * np.array(depths, np.float32)
-    seeds = np.array(
-        [randomness.seed_of(seed, "drop_path", number) for number in range(passes)], np.int32
+    keys = np.array(
+        [
+            [randomness.seed_of(seed, "drop_path", number, path) for path in range(len(depths))]
+            for number in range(passes)
+        ],
+        np.int32,
     )
 
     def factors(index: Any, of_pass: Any, update: Any) -> Any:
-        share = ends * (tf.cast(update + 1, tf.float32) / updates)
-        drawn = tf.random.stateless_uniform(
-            [len(depths)], tf.stack([tf.gather(seeds, of_pass), index])
-        )
+        share = ends * (tf.cast(update + 1, tf.float32) / updates)[:, tf.newaxis]
+        drawn = draws.uniform(tf.gather(keys, of_pass), index)
         return tf.where(drawn >= share, 1 / (1 - share), 0.0)
 
     return factors

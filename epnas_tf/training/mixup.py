@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from epnas_tf import randomness
 
@@ -41,7 +42,16 @@ def plan(
     return shares.astype(np.float32), partners.ravel()
 
 
-def blended(share: Any, ours: tuple[Any, ...], theirs: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Returns two examples as one: images, labels as shares of the classes, weights if any."""
-    pairs = zip(ours, theirs, strict=True)
-    return tuple(share * one + (1 - share) * other for one, other in pairs)
+def blended(shares: Any, ours: tuple[Any, ...], theirs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Returns examples blended in pairs.
+
+    Args:
+      shares: of ours, float32 [n].
+      ours: images [n, h, w, c], labels as shares of the classes [n, classes], weights [n] if any.
+      theirs: likewise.
+    """
+    found = []
+    for one, other in zip(ours, theirs, strict=True):
+        share = tf.reshape(shares, [-1] + [1] * (len(one.shape) - 1))
+        found.append(share * one + (1 - share) * other)
+    return tuple(found)

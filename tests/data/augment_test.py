@@ -21,8 +21,8 @@ def augmented(
     pixels: np.ndarray, augmentation: Augmentation, index: int, seed: int = 0, epoch: int = 0
 ) -> np.ndarray:
     key = augment.keys(seed, epoch + 1)[epoch]
-    arguments = tf.constant(pixels), tf.constant(index), tf.constant(key)
-    return augment.augment(*arguments, augmentation, 255.0).numpy()
+    arguments = tf.constant(pixels[None]), tf.constant([index]), tf.constant(key[None])
+    return augment.augment(*arguments, augmentation, 255.0).numpy()[0]
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ def test_draws_depend_on_seed_epoch_and_example() -> None:
 
 def cut(image: np.ndarray, side: int, index: int, seed: int = 0, epoch: int = 0) -> np.ndarray:
     key = augment.keys(seed, epoch + 1)[epoch]
-    arguments = tf.constant(image), tf.constant(index), tf.constant(key)
-    return augment.cut_out(*arguments, side, (0.25, 0.5, 0.75)).numpy()
+    arguments = tf.constant(image[None]), tf.constant([index]), tf.constant(key[None])
+    return augment.cut_out(*arguments, side, (0.25, 0.5, 0.75)).numpy()[0]
 
 
 @pytest.mark.parametrize("side", [1, 3, 4, 9])
@@ -184,13 +184,13 @@ def test_an_example_looks_the_same_whatever_its_batch(batch: int, micro: int) ->
             assert shown.shape == (batch // (micro or batch), micro or batch, 12, 12, 3)
             index = order[step * batch + 2]
             expected = augment.augment(
-                source.train.tensors[0][index],
-                tf.constant(index),
-                key[epoch],
+                source.train.tensors[0][index][None],
+                tf.constant([index]),
+                key[epoch][None],
                 source.augmentation,
                 full_scale=255.0,
             )
-            expected = augment.normalised(expected, source.mean, source.std)
+            expected = augment.normalised(expected[0], source.mean, source.std)
             np.testing.assert_allclose(shown[0, 2], expected, atol=1e-5)
             assert shown_labels[0, 2] == labels[index]
 

@@ -14,15 +14,7 @@ _DEPTHS = (0.25, 0.5, 1.0)
 def _drawn(update: int, seed: int = 1, of_pass: int = 0, images: int = 2_000) -> np.ndarray:
     factors = drop_path.factors_function(0.4, _DEPTHS, updates=10, passes=3, seed=seed)
 
-    @tf.function(autograph=False)
-    def draw() -> tf.Tensor:
-        return tf.map_fn(
-            lambda index: factors(index, tf.constant(of_pass), tf.constant(update)),
-            tf.range(images),
-            fn_output_signature=tf.float32,
-        )
-
-    return draw().numpy()
+    return factors(tf.range(images), tf.fill([images], of_pass), tf.fill([images], update)).numpy()
 
 
 @pytest.mark.parametrize("update", [0, 4, 9])

@@ -45,6 +45,9 @@ def test_shares_are_drawn_from_beta(alpha):
 
 
 def test_examples_are_blended_part_by_part():
-    ours, theirs = (np.array([2.0, 4.0]), 1.0), (np.array([6.0, 0.0]), 0.0)
-    image, label = mixup.blended(0.75, ours, theirs)
-    assert (image.tolist(), label) == ([3.0, 3.0], 0.75)
+    ours = np.array([[[[2.0]], [[4.0]]]] * 2), np.array([[1.0, 0.0]] * 2), np.array([1.0, 1.0])
+    theirs = np.array([[[[6.0]], [[0.0]]]] * 2), np.array([[0.0, 1.0]] * 2), np.array([0.0, 2.0])
+    images, labels, weights = mixup.blended(np.array([0.75, 0.5]), ours, theirs)
+    np.testing.assert_array_equal(images[:, :, 0, 0], [[3.0, 3.0], [4.0, 2.0]])
+    np.testing.assert_array_equal(labels, [[0.75, 0.25], [0.5, 0.5]])
+    np.testing.assert_array_equal(weights, [0.75, 1.5])
