@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from epnas_tf import config as config_lib
-from epnas_tf import flagfiles
+from epnas_tf import flagfiles, terminal
 from epnas_tf.config import SearchConfig
 from epnas_tf.fields import (
     COPIED,
@@ -21,7 +21,6 @@ from epnas_tf.fields import (
     settings_in,
     text_of,
 )
-from epnas_tf.terminal import say
 from epnas_tf.workdir import storage
 from epnas_tf.workdir.layout import WorkDir
 
@@ -158,11 +157,11 @@ def _flags_of(argv: Sequence[str], command: Command) -> Any:
     from absl import flags
 
     for spellings, text in (
-        ({"--helpfull", "-helpfull"}, _full_help),
-        ({"--help", "-help", "-h"}, _help),
+        (terminal.FULL_HELP, _full_help),
+        (terminal.HELP, _help),
     ):
         if not spellings.isdisjoint(argv[1:]):
-            say("\n".join(text(command)))
+            terminal.say("\n".join(text(command)))
             raise SystemExit(0)
 
     def parsed(before: Sequence[str]) -> Any:

@@ -9,6 +9,10 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
+# Spellings by which a command is asked for its help, and for all of it.
+HELP = frozenset({"--help", "-help", "-h"})
+FULL_HELP = frozenset({"--helpfull", "-helpfull"})
+
 
 def say(text: str) -> None:
     """Prints a text at once; characters that the terminal has not are written as escapes."""

@@ -10,17 +10,17 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from epnas_tf import terminal
 from epnas_tf.final import result
 from epnas_tf.final import table as final_table
 from epnas_tf.report import table
-from epnas_tf.terminal import say
 from epnas_tf.workdir import layout, storage
 
 
 def main(argv: Sequence[str]) -> int:
     """Prints the report that argv asks for; returns the exit code, 2 for bad flags."""
-    if "--help" in argv:
-        say(__doc__.strip())
+    if not (terminal.HELP | terminal.FULL_HELP).isdisjoint(argv[1:]):
+        terminal.say(__doc__.strip())
         return 0
     # Flags of our own, not absl's global ones: libraries add theirs to those.
     values = flags.FlagValues()
@@ -35,10 +35,10 @@ def main(argv: Sequence[str]) -> int:
     except flags.Error as error:
         print(f"epnas_report: {error}", file=sys.stderr)
         return 2
-    say(table.render(work_dir.value, top.value))
+    terminal.say(table.render(work_dir.value, top.value))
     trained = result.of_search(work_dir.value)
     if trained:
-        say(f"trained to the end, the latest first:\n{final_table.of_search(trained)}")
+        terminal.say(f"trained to the end, the latest first:\n{final_table.of_search(trained)}")
     return 0
 
 

@@ -107,8 +107,9 @@ def test_images_may_begin_with_a_dash(capsys, model, images, tmp_path, monkeypat
     assert "--a.png" in capsys.readouterr().out
 
 
-def test_help_is_printed(capsys):
-    assert _run("--help") == 0
+@pytest.mark.parametrize("spelling", ["--help", "-h", "--helpfull"])
+def test_help_is_printed(spelling, capsys):
+    assert _run(spelling) == 0
     assert "epnas_predict export/" in capsys.readouterr().out
 
 

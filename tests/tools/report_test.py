@@ -53,6 +53,7 @@ def test_a_terminal_that_lacks_a_character_gets_an_escape(monkeypatch, tmp_path)
     assert written.getvalue() == b"b\\xfccher\n"
 
 
-def test_help_is_printed(capsys):
-    assert report.main(["epnas_report", "--help"]) == 0
+@pytest.mark.parametrize("spelling", ["--help", "-h", "--helpfull"])
+def test_help_is_printed(spelling, capsys):
+    assert report.main(["epnas_report", spelling]) == 0
     assert "epnas_report --work_dir=" in capsys.readouterr().out
