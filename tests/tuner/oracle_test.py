@@ -744,7 +744,7 @@ def test_a_trial_that_lacks_what_networks_are_compared_by_is_run_again(make):
 
 
 def test_what_rises_is_handed_out_in_its_step_and_counts_in_no_limit(make):
-    rungs = {"rungs": (1, 2), "promotion_share": 0.5}
+    rungs = {"rungs": (1, 2), "promotion_share": 0.5, "finalists": 0}
     oracle = make(**rungs)
     slots = _run(oracle)
     assert [slot for slot in slots if "r" not in slot] == _ALL
