@@ -12,6 +12,7 @@ from typing import TextIO
 # Spellings by which a command is asked for its help, and for all of it.
 HELP = frozenset({"--help", "-help", "-h"})
 FULL_HELP = frozenset({"--helpfull", "-helpfull"})
+ANY_HELP = HELP | FULL_HELP
 
 
 def say(text: str) -> None:

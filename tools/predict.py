@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
     """Prints the predictions that argv asks for and returns the exit code."""
     # TensorFlow reads this when it is first imported: its notes on the build help nobody here.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if not (terminal.HELP | terminal.FULL_HELP).isdisjoint(argv[1:]):
+    if not terminal.ANY_HELP.isdisjoint(argv[1:]):
         terminal.say(__doc__.strip())
         return 0
     # Flags of our own, not absl's global ones: libraries add theirs to those.

@@ -19,7 +19,7 @@ from epnas_tf.workdir import layout, storage
 
 def main(argv: Sequence[str]) -> int:
     """Prints the report that argv asks for; returns the exit code, 2 for bad flags."""
-    if not (terminal.HELP | terminal.FULL_HELP).isdisjoint(argv[1:]):
+    if not terminal.ANY_HELP.isdisjoint(argv[1:]):
         terminal.say(__doc__.strip())
         return 0
     # Flags of our own, not absl's global ones: libraries add theirs to those.

@@ -200,17 +200,17 @@ def _from_the_second_rung(given: Given, planned: TimePlan) -> TimePlan | None:
     child = planned.child_seconds * given.passes(times * images) / given.passes(images)
     networks = expected(given.seconds, child, given.shares)
     rungs = [rung / times for rung in given.rungs[1:]]
-    if networks < _ENOUGH_NETWORKS or not _reached(given, rungs[:2], child):
-        return None
-    while not _reached(given, rungs, child):
+    while len(rungs) > 1 and not _reached(given, rungs, child):
         rungs.pop()
+    if networks < _ENOUGH_NETWORKS or len(rungs) == 1:
+        return None
     steps, episodes = _steps(networks, given)
-    return TimePlan(
+    return dataclasses.replace(
+        planned,
         networks=networks,
         child_seconds=child,
         max_child_seconds=times * planned.max_child_seconds,
         epochs=times * planned.epochs,
-        epoch_images=planned.epoch_images,
         rungs=len(rungs),
         steps=steps,
         episodes=episodes,

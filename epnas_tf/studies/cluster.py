@@ -91,7 +91,7 @@ def in_steps(times: Times, workers: int, branches: int, rng: np.random.Generator
     now = busy = 0.0
     for _ in range(_STEPS):
         now += branches * times.proposal
-        promoted = rng.choice(times.promotions, rng.binomial(branches, _chance(times)))
+        promoted = rng.choice(times.promotions, rng.binomial(branches, min(1.0, times.share)))
         jobs = [*promoted, *rng.choice(times.networks, branches)]  # in the order of a search
         free = [now] * workers
         for seconds in jobs:
@@ -120,8 +120,3 @@ def without_steps(times: Times, workers: int, rng: np.random.Generator) -> Use:
         heapq.heappush(free, ready + seconds)
     end = max(free)
     return Use(float(busy / (end * workers)), 3600 * networks / float(end))
-
-
-def _chance(times: Times) -> float:
-    """Returns the chance of a promotion per network; more than one are not drawn."""
-    return min(1.0, times.share)
